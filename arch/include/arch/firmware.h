@@ -1,0 +1,20 @@
+/*
+ * Services of the firmware below the kernel (on RISC-V: SBI).
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+struct console_device;
+
+/* The firmware's console, the best of those it offers; NULL when it has none.
+ * Works from the first instruction of C on. */
+const struct console_device *arch_firmware_console(void);
+
+enum arch_reset { ARCH_SHUTDOWN, ARCH_REBOOT };
+
+/* Ask the firmware to end or restart the machine. Returns when it can't. */
+void arch_firmware_reset(enum arch_reset how);
+
+/* Stop this hart for good, using as little power as it can. */
+__attribute__((noreturn)) void arch_halt(void);

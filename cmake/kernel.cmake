@@ -1,0 +1,44 @@
+# The kernel image. Linked twice: the first link gives the addresses of all
+# functions, which scripts/ksyms.py turns into the symbol table that panics use;
+# the table lies behind the text, so the second link moves no function.
+sources(KERNEL_ONLY kernel/*.c arch/riscv/*.c arch/riscv/*.S)
+set(KERNEL_SOURCES ${PORTABLE} ${KERNEL_ONLY})
+list(TRANSFORM KERNEL_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")
+list(REMOVE_DUPLICATES KERNEL_SOURCES)
+
+set(KERNEL_MACHINE -march=rv64imac -misa-spec=2.2 -mabi=lp64 -mcmodel=medany
+    --specs=picolibc.specs)
+set(KERNEL_LD ${CMAKE_SOURCE_DIR}/arch/riscv/kernel.ld)
+
+add_library(kernel_objects OBJECT ${KERNEL_SOURCES})
+target_link_libraries(kernel_objects PUBLIC strata_flags)
+# Debug and release differ in checks, not in optimisation: what is tested is
+# what runs on the board.
+target_compile_options(kernel_objects PUBLIC ${KERNEL_MACHINE} -O2
+    -ffunction-sections -fdata-sections
+    $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1536>)
+
+function(kernel_link target symbols)
+    add_executable(${target} $<TARGET_OBJECTS:kernel_objects> ${symbols})
+    target_link_libraries(${target} PRIVATE strata_flags)
+    target_compile_options(${target} PRIVATE ${KERNEL_MACHINE})
+    target_link_options(${target} PRIVATE ${KERNEL_MACHINE} -nostartfiles
+        -DPICOLIBC_INTEGER_PRINTF_SCANF -T ${KERNEL_LD} -Wl,--gc-sections
+        -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments -Wl,--build-id=none)
+    set_target_properties(${target} PROPERTIES LINK_DEPENDS ${KERNEL_LD})
+endfunction()
+
+kernel_link(kernel_nosyms ${CMAKE_SOURCE_DIR}/arch/riscv/ksyms_empty.S.in)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/ksyms_empty.S.in
+    PROPERTIES LANGUAGE ASM)
+
+add_custom_command(OUTPUT ksyms.S
+    COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/scripts/ksyms.py
+        $<TARGET_FILE:kernel_nosyms> ksyms.S
+    DEPENDS kernel_nosyms ${CMAKE_SOURCE_DIR}/scripts/ksyms.py)
+kernel_link(kernel ${CMAKE_CURRENT_BINARY_DIR}/ksyms.S)
+
+add_custom_command(OUTPUT Image
+    COMMAND ${CMAKE_OBJCOPY} -O binary $<TARGET_FILE:kernel> Image
+    DEPENDS kernel)
+add_custom_target(image ALL DEPENDS Image)

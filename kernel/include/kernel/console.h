@@ -1,0 +1,28 @@
+/*
+ * The console: one byte stream in, one out, whatever carries it. Devices
+ * register a struct console_device; the best one that works is current.
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+struct console_device {
+	const char *name;
+	/* Write n bytes, waiting for room for as long as the device takes but
+	 * not for ever. '\n' was already made "\r\n". */
+	void (*write)(const struct console_device *d, const char *s, size_t n);
+	/* The next input byte, or -1 when there is none now. Never waits. */
+	int (*getc)(const struct console_device *d);
+};
+
+/* Make `d` the console from now on; NULL makes output vanish (the log ring
+ * still keeps it) and input stay empty. `d` must live for ever. */
+void console_set(const struct console_device *d);
+const struct console_device *console_current(void);
+
+/* Write to the current console; '\n' becomes "\r\n". Any context. */
+void console_write(const char *s, size_t n);
+void console_puts(const char *s);
+
+/* Next byte, -1 when there is none. */
+int console_getc(void);

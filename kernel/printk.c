@@ -1,0 +1,86 @@
+/*
+ * Kernel messages: format once, keep in a ring, pass on to the console.
+ *
+ * The ring holds the newest RING_SIZE bytes of text; when it is full the
+ * oldest bytes make room, a whole line at a time.
+ *
+ * Locking: none yet; one hart runs. A panic may interrupt a printk and print:
+ * then the ring's newest line may be garbled, no more.
+ */
+#include <stdio.h>
+
+#include <kernel/console.h>
+#include <kernel/printk.h>
+
+#define RING_SIZE 16384u /* a power of two: positions are taken modulo */
+#define LINE_MAX  512u
+
+static struct {
+	char text[RING_SIZE];
+	uint32_t head; /* bytes ever written */
+	uint32_t tail; /* the oldest byte that is kept, at a line's start */
+} ring;
+
+static enum log_level console_level = LOG_INFO;
+
+void printk_set_console_level(enum log_level level)
+{
+	console_level = level;
+}
+
+static void ring_put(char c)
+{
+	if (ring.head - ring.tail == RING_SIZE) {
+		while (ring.text[ring.tail++ % RING_SIZE] != '\n' &&
+		       ring.tail != ring.head)
+			;
+	}
+	ring.text[ring.head++ % RING_SIZE] = c;
+}
+
+/* Format into `line`; returns the number of bytes there are to print. */
+static size_t format(char line[LINE_MAX], const char *fmt, va_list ap)
+{
+	int n = vsnprintf(line, LINE_MAX, fmt, ap);
+
+	if (n < 0)
+		return 0;
+	return (size_t)n < LINE_MAX ? (size_t)n : LINE_MAX - 1;
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+	char line[LINE_MAX];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = format(line, fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < n; i++)
+		ring_put(line[i]);
+	if (level <= console_level)
+		console_write(line, n);
+}
+
+void printk_dump(void)
+{
+	for (uint32_t at = ring.tail; at != ring.head; at++)
+		console_write(&ring.text[at % RING_SIZE], 1);
+}
+
+void kvprintf(const char *fmt, va_list ap)
+{
+	char line[LINE_MAX];
+
+	console_write(line, format(line, fmt, ap));
+}
+
+void kprintf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	kvprintf(fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,27 @@
+/*
+ * Error numbers. A function that can fail returns 0 or one of these negated;
+ * the values are those of the Linux ABI, so that system calls can hand them
+ * on as they are.
+ */
+#pragma once
+
+#define EPERM	   1
+#define ENOENT	   2
+#define EINTR	   4
+#define EIO	   5
+#define ENXIO	   6
+#define E2BIG	   7
+#define EAGAIN	   11
+#define ENOMEM	   12
+#define EACCES	   13
+#define EFAULT	   14
+#define EBUSY	   16
+#define EEXIST	   17
+#define ENODEV	   19
+#define EINVAL	   22
+#define ENOSPC	   28
+#define ERANGE	   34
+#define ENOSYS	   38
+#define EOVERFLOW  75
+#define EOPNOTSUPP 95
+#define ETIMEDOUT  110

@@ -1,0 +1,51 @@
+/*
+ * Page frames and the array that describes them.
+ *
+ * One struct page for each frame of RAM, 32 bytes, in an array indexed by frame
+ * number (`page_map`, a virtual region: pfn_to_page is an addition). The array
+ * is sparse and filled lazily: a page of it exists only once one of the frames
+ * that it describes is at the head of a block that was split off or handed out.
+ * So neither holes nor untouched RAM cost anything, and booting costs the same
+ * whatever the size of RAM.
+ */
+#pragma once
+
+#include <kernel/types.h>
+#include <lib/list.h>
+
+/* What a frame is. Only the first frame of a block says so; the others of the
+ * block are PAGE_NONE, as is every frame that the allocator does not own. */
+enum page_state {
+	PAGE_NONE = 0,
+	PAGE_FREE, /* head of a free block */
+	PAGE_USED, /* head of a block that was handed out */
+};
+
+struct page {
+	uint8_t state; /* enum page_state (z) */
+	uint8_t order; /* of the block, when head (z) */
+	uint16_t flags;
+	int32_t refs;	  /* owner's count; 1 when handed out (a) */
+	struct list link; /* free list while free; the owner's while used */
+	uint64_t owner;	  /* the owner's, any value */
+};
+
+_Static_assert(sizeof(struct page) == 32, "8 GiB of RAM need 64 MiB of these");
+
+/* The array: page_map[pfn]. Only entries of existing frames may be touched. */
+extern struct page *page_map;
+
+static inline struct page *pfn_to_page(pfn_t pfn)
+{
+	return page_map + pfn;
+}
+
+static inline pfn_t page_to_pfn(const struct page *p)
+{
+	return (pfn_t)(p - page_map);
+}
+
+static inline paddr_t page_to_phys(const struct page *p)
+{
+	return page_to_pfn(p) << PAGE_SHIFT;
+}

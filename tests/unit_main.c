@@ -1,0 +1,39 @@
+/*
+ * The native test program: `unit [MATCH]`, with SEED= and OPS= from the
+ * environment. Exit status 0 when all tests passed.
+ */
+#include <stdlib.h>
+
+#include <arch/firmware.h>
+#include <kernel/console.h>
+#include <kernel/ktest.h>
+
+void *ktest_os_alloc(size_t size)
+{
+	return malloc(size);
+}
+
+void ktest_os_release(void *p, size_t size)
+{
+	(void)size;
+	free(p);
+}
+
+static uint64_t number_from_env(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct ktest_options o = {
+		.match = argc > 1 ? argv[1] : NULL,
+		.seed = number_from_env("SEED"),
+		.ops = number_from_env("OPS"),
+	};
+
+	console_set(arch_firmware_console());
+	return ktest_run(&o) != 0;
+}
