@@ -1,0 +1,62 @@
+/*
+ * Buddy allocator over a range of frames: blocks of 2^order frames, aligned to
+ * their size, split in halves and melted with their other half again.
+ *
+ * Knuth, The Art of Computer Programming, vol. 1, 2.5 C; Knowlton 1965.
+ *
+ * Instances are independent of each other. All functions may be called from
+ * any context; they take the instance's lock with interrupts off.
+ */
+#pragma once
+
+#include <kernel/spinlock.h>
+#include <mm/page_alloc.h>
+#include <mm/page_map.h>
+
+#define BUDDY_SEEDS 64
+
+struct buddy {
+	struct spinlock lock;
+	struct page_map *map;  /* (c) */
+	struct range frames;   /* those that can be ours (c) */
+	uint32_t nonempty;     /* bit k: free[k] is not empty (l) */
+	uint64_t free_frames;  /* on lists and in seeds (l) */
+	uint64_t total_frames; /* all that were ever given to us (l) */
+	uint64_t meta_frames;  /* of these, in the pool or the page map (l) */
+	uint64_t blocks[MAX_ORDER + 1];	 /* length of free[k] (l) */
+	struct list free[MAX_ORDER + 1]; /* free blocks by order (l) */
+	/* Free ranges that no block was ever taken from: their frames have no
+	 * entry in the page map yet. (l) */
+	struct range seed[BUDDY_SEEDS];
+	uint32_t nseeds;
+	struct frame_pool pool; /* to grow the page map (l) */
+};
+
+/*
+ * An empty allocator for frames inside `frames`, described by `map`. `pool`
+ * gives the first frames of its own pool; it needs BUDDY_POOL_MIN of them
+ * (fewer where the map is populated in full).
+ */
+#define BUDDY_POOL_MIN 20
+void buddy_init(struct buddy *b, struct page_map *map, struct range frames);
+
+/* Give frames, which nobody uses, to the allocator: for ever. The cost does not
+ * depend on how many they are. Returns 0, or -ENOSPC when there are already
+ * BUDDY_SEEDS untouched ranges that could not be put on the lists. */
+int buddy_seed(struct buddy *b, struct range frames);
+
+/* A block of 2^order frames, or NULL when there is none (or order >
+ * MAX_ORDER): its page says PAGE_USED, its order, and one reference. */
+struct page *buddy_alloc(struct buddy *b, unsigned order);
+
+/*
+ * Give a block back. Returns 0, or without any effect
+ *	-EINVAL	  not a frame of this allocator, or not aligned to the order
+ *	-ENOENT	  not the head of a block that is handed out: freed already, or
+ *		  never allocated
+ *	-ERANGE	  handed out with another order
+ */
+int buddy_free(struct buddy *b, pfn_t pfn, unsigned order);
+
+/* Is all as it should be? Walks the lists: for tests and debugging. */
+bool buddy_check(struct buddy *b);

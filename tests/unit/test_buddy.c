@@ -1,0 +1,382 @@
+/*
+ * Buddy allocator against a frame-per-byte model, on an instance of its own.
+ * The page array starts out as rubbish, as RAM does: whatever the allocator
+ * reads without having populated it shows. Attacks I1 to I6 of mm/buddy.c.
+ */
+#include <string.h>
+
+#include <kernel/ktest.h>
+#include <lib/errno.h>
+#include <lib/rng.h>
+#include <mm/buddy.h>
+
+#define FRAMES 8192 /* [0, FRAMES) can be described */
+#define BLOCKS 2048 /* blocks that are handed out at one time, at most */
+
+enum { M_NONE, M_FREE, M_USED, M_POOL };
+
+struct block {
+	pfn_t pfn;
+	unsigned order;
+};
+
+struct bench {
+	struct buddy buddy;
+	struct page_map map;
+	struct page pages[FRAMES];
+	uint64_t bits[FRAMES / PAGES_PER_CHUNK / 64 + 1];
+	uint8_t frame[FRAMES]; /* the model */
+	struct block block[BLOCKS];
+	unsigned nblocks;
+	uint64_t marked; /* meta_frames that the model has seen */
+	unsigned populated;
+	bool starve; /* populate fails */
+};
+
+static struct bench *bench;
+
+static int populate(struct page_map *m, struct page *at,
+		    struct frame_pool *pool)
+{
+	(void)m;
+	if (!pool->n || bench->starve)
+		return -ENOMEM;
+	pool->n--;
+	memset(at, 0, PAGES_PER_CHUNK * sizeof(*at));
+	bench->populated++;
+	return 0;
+}
+
+/* A bench with an empty allocator; false when there is no memory for it. */
+static bool set_up(void)
+{
+	bench = ktest_alloc(sizeof(*bench));
+	if (!bench)
+		return false;
+	memset(bench->pages, 0x15, sizeof(bench->pages));
+	bench->map = (struct page_map){
+		.pages = bench->pages,
+		.frames = {0, FRAMES},
+		.populated = bench->bits,
+		.populate = populate,
+	};
+	buddy_init(&bench->buddy, &bench->map, range_make(0, FRAMES));
+	/* Any number will do: nobody touches these frames. */
+	for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
+		bench->buddy.pool.frame[bench->buddy.pool.n++] = FRAMES + i;
+	return true;
+}
+
+static void seed(pfn_t start, pfn_t end)
+{
+	EXPECT_EQ(buddy_seed(&bench->buddy, range_make(start, end)), 0);
+	memset(bench->frame + start, M_FREE, end - start);
+}
+
+/* Frames that went into the pool are the allocator's own now. */
+static void mark_pool(void)
+{
+	struct buddy *b = &bench->buddy;
+
+	if (b->meta_frames == bench->marked)
+		return;
+	bench->marked = b->meta_frames;
+	for (unsigned i = 0; i < b->pool.n; i++)
+		if (b->pool.frame[i] < FRAMES)
+			bench->frame[b->pool.frame[i]] = M_POOL;
+}
+
+static bool all_are(pfn_t pfn, unsigned order, uint8_t what)
+{
+	for (pfn_t i = pfn; i < pfn + (1ull << order); i++)
+		if (i >= FRAMES || bench->frame[i] != what)
+			return false;
+	return true;
+}
+
+static bool could_allocate(unsigned order)
+{
+	for (pfn_t i = 0; i < FRAMES; i += 1ull << order)
+		if (all_are(i, order, M_FREE))
+			return true;
+	return false;
+}
+
+/* One allocation, checked. Returns false when something is wrong. */
+static bool alloc_one(unsigned order)
+{
+	struct page *p = buddy_alloc(&bench->buddy, order);
+	pfn_t pfn = p ? (pfn_t)(p - bench->pages) : 0;
+
+	if (!p) {
+		/* The refill behind it took frames only if it succeeded. */
+		bool right = !could_allocate(order);
+
+		mark_pool();
+		return right;
+	}
+	if (!is_aligned(pfn, 1ull << order) || !all_are(pfn, order, M_FREE) ||
+	    p->state != PAGE_USED || p->order != order || p->refs != 1)
+		return false;
+	memset(bench->frame + pfn, M_USED, 1ull << order);
+	mark_pool();
+	bench->block[bench->nblocks++] = (struct block){pfn, order};
+	return true;
+}
+
+static bool free_one(unsigned i)
+{
+	struct block x = bench->block[i];
+
+	bench->block[i] = bench->block[--bench->nblocks];
+	memset(bench->frame + x.pfn, M_FREE, 1ull << x.order);
+	return buddy_free(&bench->buddy, x.pfn, x.order) == 0;
+}
+
+/* A free that must be refused, and what must be said. */
+static bool wrong_free(struct rng *rng)
+{
+	pfn_t pfn = rng_below(rng, FRAMES + 64);
+	unsigned order = (unsigned)rng_below(rng, MAX_ORDER + 2);
+	int want = -ENOENT, got;
+
+	for (unsigned i = 0; i < bench->nblocks; i++)
+		if (bench->block[i].pfn == pfn)
+			want = bench->block[i].order == order ? 0 : -ERANGE;
+	if (pfn < FRAMES && bench->frame[pfn] == M_POOL)
+		return true; /* it looks handed out, and it is: to itself */
+	if (order > MAX_ORDER || pfn >= FRAMES ||
+	    !is_aligned(pfn, 1ull << order))
+		want = -EINVAL;
+	if (!want)
+		return true;
+	got = buddy_free(&bench->buddy, pfn, order);
+	return got == want;
+}
+
+static uint64_t model_free(void)
+{
+	uint64_t n = 0;
+
+	for (pfn_t i = 0; i < FRAMES; i++)
+		n += bench->frame[i] == M_FREE;
+	return n;
+}
+
+KTEST(buddy, splits_and_melts)
+{
+	struct page *a, *b, *c;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	seed(0, 16);
+	a = buddy_alloc(&bench->buddy, 0);
+	b = buddy_alloc(&bench->buddy, 0);
+	c = buddy_alloc(&bench->buddy, 1);
+	REQUIRE(a && b && c);
+	EXPECT_EQ(b - a, 1);
+	EXPECT_EQ(c - a, 2);
+	EXPECT_EQ(buddy_free(&bench->buddy, (pfn_t)(a - bench->pages), 0), 0);
+	EXPECT_EQ(buddy_free(&bench->buddy, (pfn_t)(c - bench->pages), 1), 0);
+	EXPECT_EQ(buddy_free(&bench->buddy, (pfn_t)(b - bench->pages), 0), 0);
+	EXPECT_EQ(bench->buddy.nonempty, 1u << 4);
+	EXPECT_EQ(bench->buddy.free_frames, 16);
+	EXPECT(buddy_check(&bench->buddy));
+}
+
+KTEST(buddy, refuses_wrong_frees)
+{
+	struct page *p;
+	pfn_t pfn;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	seed(0, 64);
+	p = buddy_alloc(&bench->buddy, 2);
+	REQUIRE(p);
+	pfn = (pfn_t)(p - bench->pages);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn + 1, 0), -ENOENT);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn, 1), -ERANGE);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn, MAX_ORDER + 1), -EINVAL);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn + 1, 2), -EINVAL);
+	EXPECT_EQ(buddy_free(&bench->buddy, FRAMES, 0), -EINVAL);
+	EXPECT_EQ(buddy_free(&bench->buddy, UINT64_MAX, 0), -EINVAL);
+	EXPECT_EQ(buddy_free(&bench->buddy, FRAMES - 1, 0), -ENOENT);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn, 2), 0);
+	EXPECT_EQ(buddy_free(&bench->buddy, pfn, 2), -ENOENT);
+	EXPECT_EQ(bench->buddy.free_frames, 64);
+	EXPECT(buddy_check(&bench->buddy));
+}
+
+KTEST(buddy, seeding_touches_nothing_and_costs_one_chunk_a_block)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	seed(0, FRAMES);
+	EXPECT_EQ(bench->populated, 0);
+	REQUIRE(buddy_alloc(&bench->buddy, 13));
+	EXPECT_EQ(bench->populated, 1);
+	EXPECT_EQ(bench->buddy.free_frames, 0);
+	EXPECT(!buddy_alloc(&bench->buddy, 0));
+}
+
+KTEST(buddy, a_starved_page_map_fails_the_allocation_only)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	seed(0, FRAMES);
+	bench->starve = true;
+	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT_EQ(bench->buddy.free_frames, FRAMES);
+	bench->starve = false;
+	REQUIRE(alloc_one(12));
+	bench->starve = true;
+	/* Splitting the other half needs chunks. */
+	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT_EQ(bench->buddy.free_frames, FRAMES / 2);
+	EXPECT(buddy_check(&bench->buddy));
+	bench->starve = false;
+	EXPECT(alloc_one(0));
+	EXPECT(buddy_check(&bench->buddy));
+}
+
+KTEST(buddy, largest_order)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	/* Only pages of heads are touched, so this needs two of 2^19. */
+	bench->map.frames = range_make(0, 2ull << MAX_ORDER);
+	bench->map.populated =
+		ktest_alloc(page_map_words(bench->map.frames) * 8);
+	bench->map.pages =
+		ktest_alloc((2ull << MAX_ORDER) * sizeof(struct page));
+	if (!bench->map.pages || !bench->map.populated)
+		return ktest_skip("no memory");
+	buddy_init(&bench->buddy, &bench->map, bench->map.frames);
+	for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
+		bench->buddy.pool.frame[bench->buddy.pool.n++] = i;
+	EXPECT_EQ(buddy_seed(&bench->buddy, bench->map.frames), 0);
+	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER));
+	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER));
+	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT_EQ(buddy_free(&bench->buddy, 0, MAX_ORDER), 0);
+	EXPECT_EQ(buddy_free(&bench->buddy, 1u << MAX_ORDER, MAX_ORDER), 0);
+	EXPECT_EQ(bench->buddy.blocks[MAX_ORDER], 2);
+	EXPECT(buddy_check(&bench->buddy));
+}
+
+/* The ranges of a machine with holes and ragged borders. */
+static const struct range ragged[] = {
+	{3, 700}, {701, 1024}, {1500, 1501}, {2047, 5003}, {5120, FRAMES - 1},
+};
+
+KTEST(buddy, property_equals_frame_model)
+{
+	struct rng rng = rng_seed(ktest_seed());
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	bench->buddy.pool.n = BUDDY_POOL_MIN;
+	for (size_t i = 0; i < ARRAY_SIZE(ragged); i++)
+		seed(ragged[i].start, ragged[i].end);
+	for (uint64_t step = 0; step < ktest_ops(); step++) {
+		/* Phases that fill memory alternate with such that drain it. */
+		uint64_t odds = step / 4096 % 2 ? 3 : 6;
+		uint64_t dice = rng_below(&rng, 10);
+
+		if (dice == 9) {
+			if (step % 64 == 0)
+				REQUIRE(wrong_free(&rng));
+		} else if (dice < odds && bench->nblocks < BLOCKS) {
+			/* Mostly small; at times larger than there is. */
+			unsigned order = (unsigned)rng_below(
+				&rng, 1 + rng_below(&rng, 15));
+
+			REQUIRE(alloc_one(order));
+		} else if (bench->nblocks) {
+			REQUIRE(free_one(
+				(unsigned)rng_below(&rng, bench->nblocks)));
+		}
+		if (step % 4096 == 0) {
+			REQUIRE(buddy_check(&bench->buddy));
+			REQUIRE(bench->buddy.free_frames == model_free());
+		}
+	}
+	while (bench->nblocks)
+		REQUIRE(free_one(bench->nblocks - 1));
+	EXPECT(buddy_check(&bench->buddy));
+	EXPECT_EQ(bench->buddy.free_frames, model_free());
+	EXPECT_EQ(bench->buddy.free_frames + bench->buddy.meta_frames,
+		  bench->buddy.total_frames);
+}
+
+/*
+ * All sequences of a few steps on a few frames: nothing left to chance. Steps
+ * are undone by copying the state back, links and all.
+ */
+#define FEW   16
+#define DEPTH 6
+
+struct snapshot {
+	struct buddy buddy;
+	struct page pages[FEW];
+	uint8_t frame[FEW];
+	struct block block[FEW];
+	unsigned nblocks;
+};
+
+static struct snapshot *snapshots;
+
+static void save(struct snapshot *s)
+{
+	s->buddy = bench->buddy;
+	memcpy(s->pages, bench->pages, sizeof(s->pages));
+	memcpy(s->frame, bench->frame, sizeof(s->frame));
+	memcpy(s->block, bench->block, sizeof(s->block));
+	s->nblocks = bench->nblocks;
+}
+
+static void restore(const struct snapshot *s)
+{
+	bench->buddy = s->buddy;
+	memcpy(bench->pages, s->pages, sizeof(s->pages));
+	memcpy(bench->frame, s->frame, sizeof(s->frame));
+	memcpy(bench->block, s->block, sizeof(s->block));
+	bench->nblocks = s->nblocks;
+}
+
+/* Returns the number of sequences tried, 0 as soon as one went wrong. */
+static uint64_t exhaust(unsigned depth)
+{
+	struct snapshot *s = &snapshots[depth];
+	uint64_t tried = 1;
+
+	if (!buddy_check(&bench->buddy))
+		return 0;
+	if (!depth)
+		return 1;
+	save(s);
+	for (unsigned step = 0; step <= 4 + s->nblocks; step++) {
+		bool right = step <= 4 ? alloc_one(step) : free_one(step - 5);
+		uint64_t below = right ? exhaust(depth - 1) : 0;
+
+		if (!below)
+			return 0;
+		tried += below;
+		restore(s);
+	}
+	return tried;
+}
+
+KTEST(buddy, exhaustive_on_sixteen_frames)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	snapshots = ktest_alloc((DEPTH + 1) * sizeof(*snapshots));
+	REQUIRE(snapshots);
+	seed(0, FEW);
+	/* The first step brings the only chunk; from then on the frames are
+	 * all there is to save. */
+	REQUIRE(alloc_one(0) && free_one(0));
+	EXPECT(exhaust(DEPTH) > 50000);
+}
