@@ -53,7 +53,12 @@ static bool set_up(void)
 	bench = ktest_alloc(sizeof(*bench));
 	if (!bench)
 		return false;
-	memset(bench->pages, 0x15, sizeof(bench->pages));
+	/* The worst rubbish: each frame looks like a free block. */
+	for (pfn_t i = 1; i < FRAMES; i++)
+		bench->pages[i] = (struct page){
+			.state = PAGE_FREE,
+			.order = (uint8_t)lowest_bit(i),
+		};
 	bench->map = (struct page_map){
 		.pages = bench->pages,
 		.frames = {0, FRAMES},
@@ -152,6 +157,19 @@ static bool wrong_free(struct rng *rng)
 		return true;
 	got = buddy_free(&bench->buddy, pfn, order);
 	return got == want;
+}
+
+/* I5: the pages that say "free" are those of the blocks on the lists. */
+static bool heads_only(void)
+{
+	uint64_t heads = 0, blocks = 0;
+
+	for (pfn_t i = 0; i < FRAMES; i++)
+		if (page_map_has(&bench->map, i))
+			heads += bench->pages[i].state == PAGE_FREE;
+	for (unsigned k = 0; k <= MAX_ORDER; k++)
+		blocks += bench->buddy.blocks[k];
+	return heads == blocks;
 }
 
 static uint64_t model_free(void)
@@ -300,6 +318,7 @@ KTEST(buddy, property_equals_frame_model)
 		if (step % 4096 == 0) {
 			REQUIRE(buddy_check(&bench->buddy));
 			REQUIRE(bench->buddy.free_frames == model_free());
+			REQUIRE(heads_only());
 		}
 	}
 	while (bench->nblocks)
