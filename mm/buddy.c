@@ -259,6 +259,20 @@ int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
 	return err;
 }
 
+const char *buddy_strerror(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return "no such block can exist";
+	case -ENOENT:
+		return "not handed out (freed twice?)";
+	case -ERANGE:
+		return "handed out with another order";
+	default:
+		return "no error";
+	}
+}
+
 /* I1 and I2 for one block. */
 static bool block_ok(const struct buddy *b, pfn_t pfn, unsigned order)
 {

@@ -58,5 +58,8 @@ struct page *buddy_alloc(struct buddy *b, unsigned order);
  */
 int buddy_free(struct buddy *b, pfn_t pfn, unsigned order);
 
+/* What an error of buddy_free means, in words. */
+const char *buddy_strerror(int err);
+
 /* Is all as it should be? Walks the lists: for tests and debugging. */
 bool buddy_check(struct buddy *b);

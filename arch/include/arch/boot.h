@@ -1,0 +1,23 @@
+/* What the architecture's first instructions hand to kernel_main(). */
+#pragma once
+
+#include <kernel/types.h>
+
+struct boot_info {
+	uint64_t hartid;      /* of the hart that boots */
+	paddr_t fdt;	      /* the device tree, as it was handed over */
+	const void *fdt_view; /* the same, readable through the boot tables */
+	size_t fdt_view_size; /* bytes that are readable there */
+	uint64_t instret;     /* instructions retired at entry; 0: can't tell */
+};
+
+/* Entered once, by the boot hart: MMU on with the boot tables, interrupts off,
+ * on the boot stack. */
+__attribute__((noreturn)) void kernel_main(const struct boot_info *boot);
+
+/* Leave the current stack for ever and call fn on the one that ends at `top`.
+ * `emergency` is where traps go when that one has overflowed. */
+struct range;
+__attribute__((noreturn)) void arch_switch_stack(struct range stack,
+						 struct range emergency,
+						 void (*fn)(void));

@@ -1,0 +1,27 @@
+/*
+ * The kernel image: a run of sections at a fixed virtual address, and in RAM
+ * wherever it was loaded. Its place in RAM is one variable, since it can move.
+ */
+#pragma once
+
+#include <kernel/types.h>
+#include <lib/range.h>
+
+struct image_section {
+	const char *name;
+	struct range va; /* whole pages */
+	vm_prot_t prot;
+	bool init; /* boot-only: freed when boot is over */
+};
+
+/* All sections in ascending order, without holes; ends with a NULL name. */
+extern const struct image_section arch_image_sections[];
+
+/* Physical address of the image's first byte, now. */
+extern paddr_t image_phys;
+
+/* All of the image, as it lies in RAM now. */
+struct range image_range(void);
+
+/* Where a byte of the image lies in RAM now: for use at once, not to be kept. */
+paddr_t image_to_phys(const void *p);

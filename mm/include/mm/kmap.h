@@ -1,0 +1,77 @@
+/*
+ * The kernel's own address space: builds it at boot and changes it afterwards.
+ * The layout is in <mm/layout.h>; nothing here is reachable from user mode.
+ *
+ * What is mapped, and how (W^X everywhere):
+ *	image		each section with its own rights, 4 KiB pages
+ *	direct map	all RAM but firmware, no-map memory and the image itself;
+ *			read, write; largest leaves
+ *	stacks		an unmapped page below and above each
+ *	windows		the device tree (read), device registers
+ *	page map	as it grows
+ */
+#pragma once
+
+#include <mm/bump.h>
+#include <mm/pgtable.h>
+
+extern struct pgtable kernel_pgtable;
+
+/*
+ * The number of levels to run with: the smallest in `modes` (bit n for n
+ * levels) that can map all of `ram`, or `wanted` if that is in `modes` and not
+ * 0. 0 when there is none. Sets direct_map_offset for it, and cuts RAM from
+ * `mb` that even so can't be mapped; `*lost` tells how many bytes.
+ */
+unsigned kmap_choose(struct memblock *mb, unsigned modes, unsigned wanted,
+		     uint64_t *lost);
+
+/* Free RAM from which the first tables can come: inside one 2 MiB block, 4 KiB
+ * aligned; empty if there is none. Prefers what follows `near`. */
+struct range kmap_early_frames(const struct memblock *mb, paddr_t near);
+
+/*
+ * Build the kernel's tables from `bump` and switch to them. `fdt` is where the
+ * device tree lies (bytes). Returns 0 or -ENOMEM. Until then only the early
+ * frames are in the direct map; from then on all RAM is.
+ */
+int kmap_init(struct bump *bump, unsigned levels, struct range fdt);
+
+/* The device tree's address in the kernel's tables. */
+const void *kmap_fdt(void);
+
+/*
+ * Map device registers [pa, pa + size) into the fixed windows, until the MMIO
+ * manager takes them over. Returns the address of the first byte, or NULL when
+ * there is no room, no memory, or the range overlaps RAM.
+ */
+volatile void *kmap_device(const struct memblock *mb, paddr_t pa,
+			   uint64_t size);
+
+/* A stack of `size` bytes (whole pages) with guards around it. Returns its
+ * range, empty when out of memory. Boot only. */
+struct range kmap_stack(struct bump *bump, uint64_t size);
+
+/* Tables come from the page allocator from now on. */
+void kmap_bump_retired(void);
+
+/*
+ * Move boot-only sections of the image to the direct map: the image must not
+ * use them any more. Calls `give` with the RAM that each of them took.
+ */
+void kmap_free_init(struct memblock *mb, void (*give)(struct range frames));
+
+/* Memory for a page of the page map; see struct page_map. */
+struct page_map;
+struct page;
+struct frame_pool;
+int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool);
+
+/*
+ * Check the live tables leaf by leaf: nothing both writable and executable,
+ * nothing for user mode, no firmware or no-map memory, the image with the
+ * rights of its sections and nowhere else, page 0 and the last page unmapped.
+ * Calls `report` with a sentence for each fault; returns how many there were.
+ */
+unsigned kmap_check(const struct memblock *mb,
+		    void (*report)(const char *what, const struct mapping *m));
