@@ -25,18 +25,21 @@ function(kernel_link target symbols)
     target_link_options(${target} PRIVATE ${KERNEL_MACHINE} -nostartfiles
         -DPICOLIBC_INTEGER_PRINTF_SCANF -T ${KERNEL_LD} -Wl,--gc-sections
         -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments -Wl,--build-id=none)
-    set_target_properties(${target} PROPERTIES LINK_DEPENDS ${KERNEL_LD})
+    set_target_properties(${target} PROPERTIES SUFFIX .elf
+        LINK_DEPENDS ${KERNEL_LD})
 endfunction()
 
-kernel_link(kernel_nosyms ${CMAKE_SOURCE_DIR}/arch/riscv/ksyms_empty.S.in)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/ksyms_empty.S.in
-    PROPERTIES LANGUAGE ASM)
-
+set(KSYMS ${CMAKE_SOURCE_DIR}/scripts/ksyms.py)
+set(KSYMS_RUN ${CMAKE_COMMAND} -E env NM=${CMAKE_NM} /usr/bin/python3 ${KSYMS})
+add_custom_command(OUTPUT ksyms_empty.S
+    COMMAND ${KSYMS_RUN} ksyms_empty.S DEPENDS ${KSYMS})
+kernel_link(kernel_nosyms ${CMAKE_CURRENT_BINARY_DIR}/ksyms_empty.S)
 add_custom_command(OUTPUT ksyms.S
-    COMMAND /usr/bin/python3 ${CMAKE_SOURCE_DIR}/scripts/ksyms.py
-        $<TARGET_FILE:kernel_nosyms> ksyms.S
-    DEPENDS kernel_nosyms ${CMAKE_SOURCE_DIR}/scripts/ksyms.py)
+    COMMAND ${KSYMS_RUN} $<TARGET_FILE:kernel_nosyms> ksyms.S
+    DEPENDS kernel_nosyms ${KSYMS})
 kernel_link(kernel ${CMAKE_CURRENT_BINARY_DIR}/ksyms.S)
+add_custom_command(TARGET kernel POST_BUILD COMMAND ${KSYMS_RUN} --check
+    $<TARGET_FILE:kernel_nosyms> $<TARGET_FILE:kernel>)
 
 add_custom_command(OUTPUT Image
     COMMAND ${CMAKE_OBJCOPY} -O binary $<TARGET_FILE:kernel> Image
