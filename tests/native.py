@@ -1,0 +1,99 @@
+"""Builds, and the tests that run on this computer itself."""
+import glob
+import os
+import re
+import tempfile
+
+from harness import BUILD, ROOT, Failure, Test, files, jobs
+
+SEED_LINE = re.compile(r"seed=(\S+) ops=(\d+)")
+
+
+def build(test, preset, target="all"):
+    test.run("cmake", "--preset", preset)
+    test.run("cmake", "--build", f"build/{preset}", "-j", jobs(),
+             "--target", target)
+
+
+def size_of(path):
+    return f"{os.path.getsize(path) / 1024:.0f} KiB"
+
+
+def kernel(test):
+    """scripts/build builds; called again it does nothing."""
+    test.run("scripts/build")
+    products = [f"{BUILD}/{p}" for p in ("Image", "kernel.elf", "kernel/Image")]
+    before = [os.stat(p).st_mtime_ns for p in products]
+    test.run("scripts/build")
+    if [os.stat(p).st_mtime_ns for p in products] != before:
+        raise Failure("the second scripts/build built something")
+    with open(products[0], "rb") as f:
+        head = f.read(64)
+    if head[48:60] != b"RISCV\0\0\0RSC\x05":
+        raise Failure("build/Image has no RISC-V Image header")
+    return f"Image {size_of(products[0])}"
+
+
+def kernel_debug(test):
+    build(test, "kernel-debug")
+    return f"Image {size_of(f'{BUILD}/kernel-debug/Image')}"
+
+
+def device_trees(test):
+    """All trees of dts/ and of QEMU's machines, as the unit tests want them."""
+    folder = f"{BUILD}/dtb"
+    if os.path.exists(f"{ROOT}/tests/host/make_dtbs.sh"):
+        test.run("tests/host/make_dtbs.sh", folder)
+    return folder
+
+
+def unit(test, preset, ops):
+    build(test, preset, "unit")
+    out = test.run(f"build/{preset}/unit", env={
+        "STRATA_DTB_DIR": device_trees(test), "OPS": str(ops),
+        "ASAN_OPTIONS": "detect_leaks=1"})
+    last = out.strip().splitlines()[-1]
+    m = re.fullmatch(r"(\d+) passed, 0 failed", last)
+    if not m or not int(m[1]):
+        raise Failure(f"last line: {last}")
+    seed = SEED_LINE.search(out)
+    return f"{m[1]} tests" + (f", {ops:,} steps, seed {seed[1]}" if seed else "")
+
+
+def fuzz(test, seconds, runs):
+    """Each target over its corpus, then over new inputs for a while."""
+    build(test, "host-fuzz")
+    done = []
+    for source in files(".c", under="tests/fuzz"):
+        name = os.path.splitext(os.path.basename(source))[0]
+        with tempfile.TemporaryDirectory() as new:
+            corpus = [d for d in (f"tests/fuzz/corpus/{name}",
+                                  f"tests/fuzz/{name}.corpus",
+                                  "tests/fuzz/corpus")
+                      if os.path.isdir(f"{ROOT}/{d}")][:1]
+            seeds = [d for d in (f"{BUILD}/dtb",) if glob.glob(f"{d}/*")]
+            out = test.run(f"build/host-fuzz/{name}", "-seed=1",
+                           f"-runs={runs}", f"-max_total_time={seconds}",
+                           "-max_len=65536", f"-artifact_prefix={BUILD}/",
+                           new, *corpus, *seeds)
+        m = re.search(r"Done (\d+) runs", out)
+        done.append(f"{name} {int(m[1]):,} runs" if m else name)
+    return ", ".join(done) or "no targets"
+
+
+TESTS = [
+    Test("kernel-build", "quick", 300, "scripts/build, twice", kernel),
+    Test("host-asan", "quick", 300, "unit tests under ASan and UBSan, short",
+         lambda t: unit(t, "host-asan", 100000)),
+    Test("kernel-debug", "all", 300, "the debug build", kernel_debug),
+    Test("host-asan-long", "all", 900, "unit and property tests, 10^6 steps",
+         lambda t: unit(t, "host-asan", 1000000), needs=("host-asan",)),
+    Test("host-gcc", "all", 900, "unit and property tests under gcc",
+         lambda t: unit(t, "host-gcc", 1000000), needs=("host-asan",)),
+    Test("fuzz", "all", 300, "each fuzz target, 20 s",
+         lambda t: fuzz(t, 20, 10000000), needs=("host-asan",)),
+    Test("host-long", "full", 7200, "property tests, 10^7 steps",
+         lambda t: unit(t, "host-asan", 10000000), needs=("host-asan-long",)),
+    Test("fuzz-long", "full", 7200, "each fuzz target, 10 minutes",
+         lambda t: fuzz(t, 600, 10 ** 9), needs=("fuzz",)),
+]

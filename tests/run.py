@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+"""The tests of the project, by name.
+
+    scripts/test [quick|all|full|NAME...]
+    scripts/test --list
+
+quick takes at most two minutes, all (the default) twenty, full as long as it
+takes. A NAME may be a pattern such as 'boot-*'. Each test's log is in
+build/test-logs/. The last line is "N passed, N failed"; exit status 0 when none
+failed.
+"""
+import fnmatch
+import os
+import sys
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
+
+import harness                      # noqa: E402
+import checks, native               # noqa: E401, E402
+import boot, console, trees         # noqa: E401, E402
+
+MODULES = (checks, native, boot, trees, console)
+LEVELS = ("quick", "all", "full")
+AT_ONCE = 2     # tests
+
+
+def select(tests, wanted):
+    """The tests that the words mean and those that they need, in order."""
+    chosen = set()
+    for word in wanted or ["all"]:
+        if word in LEVELS:
+            upto = LEVELS[:LEVELS.index(word) + 1]
+            names = [t.name for t in tests if t.level in upto]
+        else:
+            names = fnmatch.filter([t.name for t in tests], word)
+        if not names:
+            print(f"test: no test is called '{word}'; try --list",
+                  file=sys.stderr)
+            sys.exit(2)
+        chosen.update(names)
+    while True:
+        needed = {n for t in tests if t.name in chosen for n in t.needs}
+        if needed <= chosen:
+            return [t for t in tests if t.name in chosen]
+        chosen |= needed
+
+
+class Run:
+    """Runs tests, AT_ONCE at a time, each after those that it needs."""
+
+    def __init__(self, tests):
+        self.waiting = list(tests)
+        self.result = {}        # name: passed?
+        self.change = threading.Condition()
+
+    def next(self):
+        """Wait for a test that may start; None when there will be none."""
+        with self.change:
+            while self.waiting:
+                for t in self.waiting:
+                    if all(n in self.result for n in t.needs):
+                        self.waiting.remove(t)
+                        return t
+                self.change.wait()
+            return None
+
+    def one(self, test):
+        start = time.monotonic()
+        broken = [n for n in test.needs if not self.result[n]]
+        try:
+            if broken:
+                raise harness.Failure(f"needs {broken[0]}, which failed")
+            figure, failure = test.execute(), None
+        except harness.Failure as e:
+            figure, failure = None, str(e)
+        except Exception as e:      # pylint: disable=broad-except
+            figure, failure = None, f"{type(e).__name__}: {e}"
+            test.note_exception()
+        finally:
+            test.close()
+        seconds = f"{time.monotonic() - start:.1f} s"
+        with self.change:
+            if failure is None:
+                print(f"ok {test.name} "
+                      f"({figure + ', ' if figure else ''}{seconds})")
+            else:
+                print(f"not ok {test.name} ({seconds}): {failure}")
+                print("".join(f"    {line}\n" for line in test.tail()), end="")
+            sys.stdout.flush()
+            self.result[test.name] = failure is None
+            self.change.notify_all()
+
+    def work(self):
+        while True:
+            test = self.next()
+            if test is None:
+                return
+            self.one(test)
+
+    def all(self):
+        threads = [threading.Thread(target=self.work, daemon=True)
+                   for _ in range(AT_ONCE)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        passed = sum(self.result.values())
+        failed = len(self.result) - passed
+        print(f"{passed} passed, {failed} failed")
+        return failed
+
+
+def main(args):
+    tests = [t for module in MODULES for t in module.TESTS]
+    if any(a.startswith("-") and a != "--list" for a in args):
+        print(__doc__.strip())
+        return 0 if args[0] in ("-h", "--help") else 2
+    if "--list" in args:
+        for t in tests:
+            print(f"{t.name:24} {t.level:6} {t.what}")
+        return 0
+    os.chdir(ROOT)
+    try:
+        return 1 if Run(select(tests, args)).all() else 0
+    except KeyboardInterrupt:
+        print("interrupted")
+        return 130
+    finally:
+        harness.kill_all()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
