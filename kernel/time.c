@@ -1,0 +1,27 @@
+/* The counter of <arch/cpu.h> as microseconds. */
+#include <arch/cpu.h>
+#include <kernel/time.h>
+
+static uint64_t rate;
+static uint64_t start;
+
+void time_init(uint64_t hz)
+{
+	rate = hz;
+	start = arch_time();
+}
+
+bool time_known(void)
+{
+	return rate != 0;
+}
+
+uint64_t time_us(void)
+{
+	uint64_t ticks = arch_time() - start;
+
+	if (!rate)
+		return 0;
+	/* In two steps, so that the product can't overflow. */
+	return ticks / rate * 1000000u + ticks % rate * 1000000u / rate;
+}
