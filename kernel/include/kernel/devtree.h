@@ -59,11 +59,23 @@ struct devtree {
 	unsigned nwarnings;
 };
 
+/* The machine that we run on. Constant once boot has filled it. */
+extern struct devtree machine;
+
 /*
  * Check the blob and fill `dt`. `capacity` is the number of bytes that may be
  * read at `blob`. Returns 0, or a negative FDT_ERR_* (fdt_strerror tells) when
  * the blob is no valid tree; -ENOMEM when it has more reservations than
  * DT_MAX_RESERVED, since running without one of them would corrupt memory.
- * Strings and nodes in `dt` point into the blob.
+ * Strings and nodes in `dt` point into the blob. After an error, `dt` holds
+ * nothing of use. Time is linear in the blob's size.
+ *
+ * On success: memory ranges are not empty and don't wrap, but may overlap and
+ * need not be aligned; static reservations are not empty (a range that would
+ * wrap ends at the last address), those with an empty range are dynamic and
+ * have size > 0 and align 0 or a power of two; hart ids of usable harts are
+ * distinct. A hart without F and D counts as unusable only when others have
+ * them: the boot hart is one of those that can run the kernel, and all that
+ * run it must be alike.
  */
 int devtree_init(struct devtree *dt, const void *blob, size_t capacity);
