@@ -1,0 +1,35 @@
+/*
+ * How the tests touch the memory they test: 64 bits at a time, exactly as often
+ * and in the order that the test says.
+ *
+ * A build that defines MEMTEST_ACCESS as the name of a header gets its own
+ * three functions instead: that is how the tests' sources, unchanged, run over
+ * a model of faulty RAM (tests/host/memtest_model.c).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#ifdef MEMTEST_ACCESS
+#include MEMTEST_ACCESS
+#else
+
+#include <arch/cpu.h>
+
+static inline uint64_t memtest_load(const volatile uint64_t *p)
+{
+	return *p;
+}
+
+static inline void memtest_store(volatile uint64_t *p, uint64_t v)
+{
+	*p = v;
+}
+
+/* Between a phase and the next, which relies on what the first one wrote. */
+static inline void memtest_fence(void)
+{
+	arch_mb();
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* <memtest/access.h> for tests that run over the RAM model. */
+#pragma once
+
+#include "ram_model.h"
+
+static inline uint64_t memtest_load(const volatile uint64_t *p)
+{
+	return ram_model_load(p);
+}
+
+static inline void memtest_store(volatile uint64_t *p, uint64_t v)
+{
+	ram_model_store(p, v);
+}
+
+static inline void memtest_fence(void)
+{
+}
