@@ -41,7 +41,6 @@ struct pgtable kernel_pgtable;
 static struct bump *boot_bump; /* where tables come from until it retires */
 static vaddr_t next_device = DEVICES_BASE;
 static vaddr_t next_stack = ARENA_BASE;
-static vaddr_t fdt_view;
 
 /* Where the direct map begins and ends with so many levels. */
 static struct range direct_map(unsigned levels)
@@ -196,18 +195,17 @@ static int map_image(void)
 	return 0;
 }
 
-static int map_fdt(struct range fdt)
+/* At the address where the boot tables had it, so that pointers stay true. */
+static int map_fdt(struct range fdt, vaddr_t view)
 {
 	struct range pages = range_align_out(fdt, PAGE_SIZE);
-	struct range va = {FIXED_BASE, FIXED_BASE + range_size(pages)};
+	vaddr_t va = align_down(view, PAGE_SIZE);
 
-	if (range_size(pages) > FDT_WINDOW_SIZE)
-		return -ENOMEM;
-	fdt_view = va.start + (fdt.start - pages.start);
-	return map(va, pages.start, VM_READ, ATTR_NORMAL);
+	return map(range_make(va, va + range_size(pages)), pages.start, VM_READ,
+		   ATTR_NORMAL);
 }
 
-int kmap_init(struct bump *bump, unsigned levels, struct range fdt)
+int kmap_init(struct bump *bump, unsigned levels, struct range fdt, vaddr_t view)
 {
 	int err;
 
@@ -216,17 +214,12 @@ int kmap_init(struct bump *bump, unsigned levels, struct range fdt)
 	if (!err)
 		err = map_image();
 	if (!err)
-		err = map_fdt(fdt);
+		err = map_fdt(fdt, view);
 	if (!err)
 		err = map_direct(bump->mb);
 	if (!err)
 		arch_mmu_activate(kernel_pgtable.root, levels);
 	return err;
-}
-
-const void *kmap_fdt(void)
-{
-	return (const void *)(uintptr_t)fdt_view;
 }
 
 volatile void *kmap_device(const struct memblock *mb, paddr_t pa, uint64_t size)

@@ -10,3 +10,10 @@
  * held, once per hart: a panic inside a panic prints one line and halts.
  */
 __attribute__((noreturn, cold)) void panic(const char *fmt, ...) __printf(1, 2);
+
+/* The same for a trap that nobody can handle: registers and backtrace are those
+ * of the code that trapped. */
+struct trap_frame;
+__attribute__((noreturn, cold)) void panic_trap(const struct trap_frame *frame,
+						const char *fmt, ...)
+	__printf(2, 3);

@@ -32,13 +32,12 @@ struct range kmap_early_frames(const struct memblock *mb, paddr_t near);
 
 /*
  * Build the kernel's tables from `bump` and switch to them. `fdt` is where the
- * device tree lies (bytes). Returns 0 or -ENOMEM. Until then only the early
+ * device tree lies (bytes), `view` its address, which it keeps, in the first
+ * 4 MiB of the fixed windows. Returns 0 or -ENOMEM. Until then only the early
  * frames are in the direct map; from then on all RAM is.
  */
-int kmap_init(struct bump *bump, unsigned levels, struct range fdt);
-
-/* The device tree's address in the kernel's tables. */
-const void *kmap_fdt(void);
+int kmap_init(struct bump *bump, unsigned levels, struct range fdt,
+	      vaddr_t view);
 
 /*
  * Map device registers [pa, pa + size) into the fixed windows, until the MMIO

@@ -1,0 +1,65 @@
+/*
+ * The part of struct hart that assembly knows. `tp` points to it in the kernel,
+ * always; sscratch does too.
+ */
+#pragma once
+
+#define HART_SAVED_SP	    0
+#define HART_SAVED_T0	    8
+#define HART_STACK_START    16
+#define HART_STACK_SIZE	    24
+#define HART_EMERGENCY_TOP  32
+#define HART_EMERGENCY_SIZE 40
+
+/* struct trap_frame: x0 to x31, then four CSRs. */
+#define FRAME_CSRS (32 * 8)
+#define FRAME_SIZE (36 * 8)
+
+#ifndef __ASSEMBLER__
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arch_hart {
+	uint64_t saved_sp; /* scratch space of the trap entry */
+	uint64_t saved_t0;
+	uint64_t stack_start; /* lowest address of the kernel stack */
+	uint64_t stack_size;
+	uint64_t emergency_top; /* stack for traps when that has overflowed */
+	uint64_t emergency_size;
+};
+
+_Static_assert(offsetof(struct arch_hart, saved_t0) == HART_SAVED_T0, "asm");
+_Static_assert(offsetof(struct arch_hart, stack_start) == HART_STACK_START,
+	       "asm");
+_Static_assert(offsetof(struct arch_hart, stack_size) == HART_STACK_SIZE,
+	       "asm");
+_Static_assert(offsetof(struct arch_hart, emergency_top) == HART_EMERGENCY_TOP,
+	       "asm");
+
+/* The registers of interrupted code, as the trap entry leaves them. x[0] holds
+ * nothing; the frame lies on the stack of whoever handles the trap. */
+struct trap_frame {
+	uint64_t x[32];
+	uint64_t sepc;
+	uint64_t sstatus;
+	uint64_t scause;
+	uint64_t stval;
+};
+
+_Static_assert(offsetof(struct trap_frame, sepc) == FRAME_CSRS, "asm");
+_Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "asm");
+_Static_assert(FRAME_SIZE % 16 == 0, "the ABI wants stacks aligned to 16");
+
+/* The boot hart's. Others follow when they are started. */
+extern struct arch_hart boot_hart;
+
+static inline struct arch_hart *this_arch_hart(void)
+{
+	struct arch_hart *h;
+
+	__asm__("mv %0, tp" : "=r"(h));
+	return h;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Calls into the firmware: the RISC-V Supervisor Binary Interface 2.0. Legacy
+ * calls (chapter 5) return one value; the others an error and a value.
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+#define SBI_LEGACY_PUTCHAR 0x01
+#define SBI_LEGACY_GETCHAR 0x02
+#define SBI_EXT_BASE	   0x10
+#define SBI_EXT_HSM	   0x48534d   /* "HSM" */
+#define SBI_EXT_SRST	   0x53525354 /* "SRST" */
+#define SBI_EXT_DBCN	   0x4442434e /* "DBCN" */
+
+#define SBI_BASE_SPEC_VERSION 0
+#define SBI_BASE_IMPL_ID      1
+#define SBI_BASE_IMPL_VERSION 2
+#define SBI_BASE_PROBE	      3
+#define SBI_BASE_MVENDORID    4
+#define SBI_BASE_MARCHID      5
+#define SBI_BASE_MIMPID	      6
+
+#define SBI_HSM_HART_STATUS 2
+
+#define SBI_DBCN_WRITE	    0
+#define SBI_DBCN_READ	    1
+#define SBI_DBCN_WRITE_BYTE 2
+
+#define SBI_SRST_SHUTDOWN    0
+#define SBI_SRST_COLD_REBOOT 1
+
+struct sbi_ret {
+	int64_t error; /* 0, or a negative SBI error */
+	int64_t value;
+};
+
+struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t a0, uint64_t a1,
+			uint64_t a2);
+
+/* Does the firmware have this extension? Legacy ones can't be asked for: they
+ * are numbers below 0x10, and firmware tells of them too. */
+bool sbi_probe(uint64_t ext);

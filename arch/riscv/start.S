@@ -1,0 +1,136 @@
+/*
+ * The first instructions: from the boot loader's world (physical addresses, a0
+ * = hart id, a1 = device tree) to kernel C code at its virtual address.
+ *
+ * Up to the jump all code runs where it was loaded, any multiple of 2 MiB; it
+ * reaches data relative to pc only. Registers kept: s0 hart id, s1 device tree,
+ * s2 instructions retired at entry, s3 physical address of the image.
+ */
+#include <asm/csr.h>
+#include <asm/hart.h>
+
+	.section .head.text, "ax"
+	.globl _start
+_start:
+	/* The header of a RISC-V kernel image (the format that U-Boot's booti
+	 * and Linux define); 64 bytes. */
+	.option push
+	.option norvc
+	j	entry
+	nop
+	.option pop
+	.dword	0x200000		/* load offset from the start of RAM */
+	.dword	image_size		/* with bss: what must be free */
+	.dword	0			/* flags: little-endian */
+	.word	2			/* header version 0.2 */
+	.word	0
+	.dword	0
+	.ascii	"RISCV\0\0\0"		/* magic, deprecated */
+	.ascii	"RSC\x05"		/* magic 2 */
+	.word	0			/* no PE header */
+
+entry:
+	csrw	sie, zero
+	mv	s0, a0
+	mv	s1, a1
+	/* instret may be closed to S-mode: then the trap lands behind it. */
+	la	t0, 1f
+	csrw	stvec, t0
+	li	s2, 0
+	csrr	s2, instret
+	.balign	4
+1:	la	t0, early_trap
+	csrw	stvec, t0
+
+	la	t0, bss_start
+	la	t1, image_end		/* both multiples of 8 */
+	andi	t2, t1, -64
+2:	bgeu	t0, t2, 3f
+	sd	zero, 0(t0)
+	sd	zero, 8(t0)
+	sd	zero, 16(t0)
+	sd	zero, 24(t0)
+	sd	zero, 32(t0)
+	sd	zero, 40(t0)
+	sd	zero, 48(t0)
+	sd	zero, 56(t0)
+	addi	t0, t0, 64
+	j	2b
+3:	bgeu	t0, t1, 4f
+	sd	zero, 0(t0)
+	addi	t0, t0, 8
+	j	3b
+
+4:	la	sp, boot_stack_top
+	la	s3, image_start
+	mv	fp, zero
+	mv	a0, s3
+	mv	a1, s1
+	call	early_map		/* a0 = satp */
+
+	/* Instructions after the write are fetched from nowhere: the trap goes
+	 * to stvec, which is a virtual address. */
+	li	t0, 0xffffffff80000000	/* IMAGE_BASE */
+	sub	t1, t0, s3		/* physical to virtual */
+	la	t2, high
+	add	t2, t2, t1
+	csrw	stvec, t2
+	sfence.vma
+	csrw	satp, a0
+	.balign	4
+high:
+	sfence.vma
+	la	sp, boot_stack_top
+	la	tp, boot_hart
+	csrw	sscratch, tp
+	la	t0, trap_entry
+	csrw	stvec, t0
+	/* The emergency stack serves until there is a guarded one. */
+	la	t0, boot_stack
+	sd	t0, HART_STACK_START(tp)
+	li	t1, BOOT_STACK_SIZE
+	sd	t1, HART_STACK_SIZE(tp)
+	la	t0, early_emergency_top
+	sd	t0, HART_EMERGENCY_TOP(tp)
+	li	t1, EARLY_EMERGENCY_SIZE
+	sd	t1, HART_EMERGENCY_SIZE(tp)
+	mv	a0, s0
+	mv	a1, s1
+	mv	a2, s2
+	mv	a3, s3
+	call	riscv_boot		/* never returns */
+
+/* A trap while addresses are physical: say so and stop. */
+	.balign	4
+early_trap:
+	la	s4, 6f
+5:	lbu	a0, 0(s4)
+	beqz	a0, 7f
+	li	a7, 1			/* legacy SBI console_putchar */
+	ecall
+	addi	s4, s4, 1
+	j	5b
+6:	.asciz	"strata: trap before the MMU was on\r\n"
+	.balign	4
+7:	wfi
+	j	7b
+
+	.section .text.switch_stack, "ax"
+/* void arch_switch_stack_(uint64_t top, void (*fn)(void)) */
+	.globl arch_switch_stack_
+arch_switch_stack_:
+	mv	sp, a0
+	mv	fp, zero
+	mv	ra, zero
+	jr	a1
+
+	.equ	BOOT_STACK_SIZE, 8192
+	.equ	EARLY_EMERGENCY_SIZE, 4096
+
+	.section .init.bss, "aw", @nobits
+	.balign	16
+boot_stack:
+	.skip	BOOT_STACK_SIZE
+boot_stack_top:
+	.skip	EARLY_EMERGENCY_SIZE
+early_emergency_top:

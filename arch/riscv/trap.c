@@ -1,0 +1,104 @@
+/* Traps taken in the kernel, and what a panic tells of them. */
+#include <arch/debug.h>
+#include <asm/hart.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+
+void trap_handle(struct trap_frame *f);
+
+/* Privileged specification, table "Supervisor cause register values". */
+static const char *cause_name(uint64_t scause)
+{
+	static const char *const name[] = {
+		"instruction address misaligned",
+		"instruction access fault",
+		"illegal instruction",
+		"breakpoint",
+		"load address misaligned",
+		"load access fault",
+		"store address misaligned",
+		"store access fault",
+		"call from user mode",
+		"call from supervisor mode",
+		"cause 10",
+		"cause 11",
+		"instruction page fault",
+		"load page fault",
+		"cause 14",
+		"store page fault",
+	};
+
+	if (scause >> 63)
+		return "interrupt that was not asked for";
+	return scause < 16 ? name[scause] : "unknown cause";
+}
+
+static bool overflowed(const struct trap_frame *f)
+{
+	const struct arch_hart *h = this_arch_hart();
+
+	/* The guard page below the stack. */
+	return f->x[2] < h->stack_start + FRAME_SIZE &&
+	       f->x[2] + 4096 >= h->stack_start;
+}
+
+void trap_handle(struct trap_frame *f)
+{
+	panic_trap(f, "%s at pc %#llx, address %#llx%s", cause_name(f->scause),
+		   (unsigned long long)f->sepc, (unsigned long long)f->stval,
+		   overflowed(f) ? ": kernel stack overflow" : "");
+}
+
+void arch_print_frame(const struct trap_frame *f)
+{
+	static const char name[32][5] = {
+		"zero", "ra", "sp", "gp", "tp",	 "t0",	"t1", "t2",
+		"s0",	"s1", "a0", "a1", "a2",	 "a3",	"a4", "a5",
+		"a6",	"a7", "s2", "s3", "s4",	 "s5",	"s6", "s7",
+		"s8",	"s9", "s10", "s11", "t3", "t4", "t5", "t6",
+	};
+
+	for (unsigned i = 1; i < 32; i++)
+		kprintf("%4.4s %016llx%s", name[i],
+			(unsigned long long)f->x[i], i % 4 ? "  " : "\n");
+	kprintf("\n  pc %016llx  sstatus %llx  scause %llx  stval %llx\n",
+		(unsigned long long)f->sepc, (unsigned long long)f->sstatus,
+		(unsigned long long)f->scause, (unsigned long long)f->stval);
+}
+
+/* Where a frame record (return address, caller's frame pointer) may lie. */
+static bool on_a_stack(uint64_t fp)
+{
+	const struct arch_hart *h = this_arch_hart();
+
+	if (fp % 8)
+		return false;
+	return fp - h->stack_start - 16 <= h->stack_size - 16 ||
+	       h->emergency_top - fp <= h->emergency_size - 16;
+}
+
+void arch_backtrace(const struct trap_frame *f, unsigned max,
+		    void (*each)(vaddr_t pc))
+{
+	uint64_t fp = f ? f->x[8] : (uint64_t)__builtin_frame_address(0);
+
+	if (f && max) {
+		each(f->sepc);
+		max--;
+	}
+	/* The frame pointer points behind the record (RISC-V psABI, frame
+	 * pointer convention): ra at -8, the caller's at -16. */
+	while (max-- && on_a_stack(fp)) {
+		uint64_t ra = ((const uint64_t *)fp)[-1];
+		uint64_t caller = ((const uint64_t *)fp)[-2];
+
+		if (!ra)
+			return;
+		/* The call is the instruction before. */
+		each(ra - 1);
+		/* Stacks grow down: callers lie above, or we go in circles. */
+		if (caller <= fp)
+			return;
+		fp = caller;
+	}
+}

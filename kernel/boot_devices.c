@@ -1,0 +1,104 @@
+/* Console and test device from the device tree (<kernel/boot_devices.h>). */
+#include <string.h>
+
+#include <drivers/sifive_test.h>
+#include <drivers/uart.h>
+#include <kernel/boot_devices.h>
+#include <kernel/devtree.h>
+#include <kernel/machine.h>
+#include <kernel/printk.h>
+#include <kernel/ram.h>
+#include <lib/cmdline.h>
+#include <lib/fdt_reg.h>
+#include <mm/kmap.h>
+
+/* The first string of the node's "compatible" that `supports` takes. */
+static const char *supported(fdt_node node,
+			     bool (*supports)(const char *compatible))
+{
+	const char *name;
+	uint32_t size;
+	const void *list = fdt_get(&machine.fdt, node, "compatible", &size);
+
+	for (unsigned i = 0; list && (name = fdt_list_item(list, size, i)); i++)
+		if (supports(name))
+			return name;
+	return NULL;
+}
+
+static volatile void *map_registers(fdt_node node, struct range *reg)
+{
+	if (fdt_reg_phys(&machine.fdt, node, 0, reg) || range_empty(*reg))
+		return NULL;
+	return kmap_device(&ram, reg->start, range_size(*reg));
+}
+
+static void find_test_device(void)
+{
+	struct range reg;
+	fdt_node n;
+
+	n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test0");
+	if (n == FDT_NONE)
+		n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test1");
+	if (n == FDT_NONE || !supported(n, sifive_test_supports))
+		return;
+	machine_set_test_device(map_registers(n, &reg));
+}
+
+/* A cell of the node, 0 if it has none. */
+static uint32_t cell(fdt_node n, const char *name)
+{
+	uint32_t value;
+
+	return fdt_get_u32(&machine.fdt, n, name, &value) ? 0 : value;
+}
+
+static bool uart_console(void)
+{
+	static struct uart uart;
+	fdt_node n = machine.stdout_node;
+	const char *driver;
+	struct uart_layout layout;
+	volatile void *base;
+	struct range reg;
+
+	if (n == FDT_NONE || !(driver = supported(n, uart_supports)))
+		return false;
+	base = map_registers(n, &reg);
+	if (!base)
+		return false;
+	layout = (struct uart_layout){
+		.shift = cell(n, "reg-shift"),
+		.width = cell(n, "reg-io-width"),
+		.offset = cell(n, "reg-offset"),
+	};
+	if (!uart_setup(&uart, driver, base, (size_t)range_size(reg), &layout))
+		return false;
+	console_set(&uart.console);
+	pr_info("console: %s at %#llx\n", driver,
+		(unsigned long long)reg.start);
+	return true;
+}
+
+void boot_devices(void)
+{
+	char wish[8];
+	bool uart = !cmdline_get(machine.bootargs, "console", wish,
+				 sizeof(wish)) &&
+		    !strcmp(wish, "uart");
+
+	find_test_device();
+	if (console_current() && !uart) {
+		pr_info("console: %s\n", console_current()->name);
+		return;
+	}
+	if (uart_console()) {
+		/* Nobody saw what was said up to here. */
+		if (!uart)
+			printk_dump();
+	} else if (uart) {
+		pr_warn("console: no serial port that can be used; staying "
+			"with the firmware's\n");
+	}
+}

@@ -1,0 +1,140 @@
+/* Commands about the machine: harts, time, boot, and its end. */
+#include <string.h>
+
+#include <arch/debug.h>
+#include <kernel/devtree.h>
+#include <kernel/machine.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <kernel/time.h>
+
+#define LL(x) ((unsigned long long)(x))
+
+static int cmd_harts(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	for (unsigned i = 0; i < machine.ncpu; i++) {
+		const struct dt_cpu *c = &machine.cpu[i];
+		const char *isa = fdt_get_string(&machine.fdt, c->node,
+						 "riscv,isa");
+		const char *state = arch_hart_state(c->hartid);
+
+		kprintf("hart %llu: %s%s", LL(c->hartid),
+			state ? state : "unknown to firmware",
+			c->hartid == machine_boot_hart() ? ", here" : "");
+		if (c->unusable)
+			kprintf(", can't run this kernel: %s", c->unusable);
+		kprintf(isa ? ", %s\n" : "\n", isa);
+	}
+	return 0;
+}
+COMMAND(harts, cmd_harts, "", "list the harts and their states");
+
+static int cmd_uptime(int argc, char **argv)
+{
+	uint64_t us = time_us();
+
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	if (!time_known()) {
+		kprintf("uptime: the device tree gives no "
+			"timebase-frequency\n");
+		return 1;
+	}
+	kprintf("%llu.%06llu s\n", LL(us / 1000000), LL(us % 1000000));
+	return 0;
+}
+COMMAND(uptime, cmd_uptime, "", "time since boot");
+
+static int cmd_version(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	kprintf("Strata on %s\n",
+		machine.model[0] ? machine.model : "an unnamed machine");
+	arch_print_firmware();
+	return 0;
+}
+COMMAND(version, cmd_version, "", "kernel, machine and firmware");
+
+static int cmd_cmdline(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	kprintf("%s\n", machine.bootargs);
+	return 0;
+}
+COMMAND(cmdline, cmd_cmdline, "", "show the kernel command line");
+
+static int cmd_bootstat(int argc, char **argv)
+{
+	uint64_t n = machine_boot_instructions();
+
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	if (!n) {
+		kprintf("bootstat: instret can't be read here\n");
+		return 1;
+	}
+	kprintf("boot: %llu instructions from entry to prompt\n", LL(n));
+	return 0;
+}
+COMMAND(bootstat, cmd_bootstat, "", "instructions that booting took");
+
+static int cmd_poweroff(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	machine_end(0);
+}
+COMMAND(poweroff, cmd_poweroff, "", "end the machine");
+
+static int cmd_reboot(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return SHELL_USAGE;
+	machine_reboot();
+}
+COMMAND(reboot, cmd_reboot, "", "restart the machine");
+
+/* Deliberate faults, to see how they are reported. */
+static uint64_t overflow_stack(volatile uint64_t depth)
+{
+	volatile uint64_t room[64];
+
+	room[depth % 64] = depth;
+	return overflow_stack(depth + 1) + room[depth % 64];
+}
+
+static int cmd_panic(int argc, char **argv)
+{
+	uint64_t address;
+
+	if (argc == 1)
+		panic("asked for at the console");
+	if (argc == 2 && !strcmp(argv[1], "stack"))
+		return (int)overflow_stack(0);
+	if (argc == 3 && !strcmp(argv[1], "load") &&
+	    shell_number(argv[2], &address))
+		return *(volatile char *)(uintptr_t)address & 0;
+	if (argc == 3 && !strcmp(argv[1], "store") &&
+	    shell_number(argv[2], &address))
+		*(volatile char *)(uintptr_t)address = 0;
+	else if (argc == 3 && !strcmp(argv[1], "jump") &&
+		 shell_number(argv[2], &address))
+		((void (*)(void))(uintptr_t)address)();
+	else
+		return SHELL_USAGE;
+	return 0;
+}
+COMMAND(panic, cmd_panic, "[stack | load ADDR | store ADDR | jump ADDR]",
+	"stop with a report, by choice or by a fault");

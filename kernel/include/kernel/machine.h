@@ -1,0 +1,27 @@
+/* The machine as a whole: how it ends, and what boot measured. */
+#pragma once
+
+#include <kernel/types.h>
+
+/*
+ * End the machine with a status (0: all is well): through a test device if
+ * there is one, which hands the status to the emulator, else by the firmware.
+ * Where neither can, say so and halt.
+ */
+__attribute__((noreturn)) void machine_end(unsigned status);
+
+/* Start it afresh, as far as that can be had; else as machine_end(0). */
+__attribute__((noreturn)) void machine_reboot(void);
+
+/* Base of a mapped QEMU test device ("sifive,test0"). */
+void machine_set_test_device(volatile void *base);
+
+/* Is nobody watching, so that a panic must end the machine? */
+void machine_set_unattended(bool unattended);
+bool machine_unattended(void);
+
+/* Instructions from the kernel's entry to its first prompt; 0 if unknown. */
+uint64_t machine_boot_instructions(void);
+
+/* The hart that booted, and the number of page table levels. */
+uint64_t machine_boot_hart(void);

@@ -1,0 +1,31 @@
+/* From the device tree to the map of RAM. */
+#pragma once
+
+#include <kernel/devtree.h>
+#include <mm/memblock.h>
+
+/* The map of this machine's RAM. Boot writes it; read-only afterwards. */
+extern struct memblock ram;
+
+/* What boot itself occupies: all in bytes, empty where there is none. */
+struct ram_claims {
+	struct range image;	/* the kernel image, all of it */
+	const struct range *init; /* boot-only parts of it */
+	unsigned ninit;
+	struct range fdt;
+};
+
+/*
+ * Fill `mb`: the tree's memory, less what is claimed by firmware, the kernel,
+ * the tree itself, an initrd and reservations. Returns 0, or
+ *	-ENXIO	the tree has no memory, or the image does not lie in it
+ *	-ENOSPC	more pieces than the map holds
+ *
+ * Firmware: the 2 MiB below the image at most, from the start of its bank, are
+ * taken for firmware, since not every tree says so. Reservations are widened to
+ * whole frames. Reusable ones stay free: no driver here owns them yet. A
+ * dynamic one gets the highest place that fits; one that has no place is
+ * warned of.
+ */
+int ram_init(struct memblock *mb, const struct devtree *dt,
+	     const struct ram_claims *claims);

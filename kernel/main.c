@@ -1,0 +1,241 @@
+/*
+ * The boot order. kernel_main() runs on the boot stack with the boot tables and
+ * ends on a stack of its own, in the kernel's tables; boot_finish() goes on
+ * there, gives back what only boot needed, and becomes the shell.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <arch/boot.h>
+#include <arch/cpu.h>
+#include <arch/firmware.h>
+#include <arch/image.h>
+#include <arch/mmu.h>
+#include <kernel/boot_devices.h>
+#include <kernel/console.h>
+#include <kernel/devtree.h>
+#include <kernel/machine.h>
+#include <kernel/meminfo.h>
+#include <kernel/panic.h>
+#include <kernel/printk.h>
+#include <kernel/ram.h>
+#include <kernel/shell.h>
+#include <kernel/time.h>
+#include <lib/cmdline.h>
+#include <lib/errno.h>
+#include <mm/kmap.h>
+#include <mm/layout.h>
+#include <mm/zone.h>
+
+#define STACK_SIZE     KIB(16)
+#define EMERGENCY_SIZE KIB(8)
+#define MAX_INIT       4
+
+struct devtree machine;
+struct memblock ram;
+
+static struct bump bump;
+static uint64_t boot_hart;
+static uint64_t entry_instret;
+static uint64_t boot_instructions;
+
+uint64_t machine_boot_hart(void)
+{
+	return boot_hart;
+}
+
+uint64_t machine_boot_instructions(void)
+{
+	return boot_instructions;
+}
+
+/* The end of a boot that can't go on for reasons that are not ours. */
+#define refuse(...)                                                            \
+	do {                                                                   \
+		kprintf("strata: " __VA_ARGS__);                               \
+		kprintf("strata: can't boot; halted\n");                       \
+		arch_halt();                                                   \
+	} while (0)
+
+/* Returns the bytes that the tree takes. */
+__init static struct range open_tree(const struct boot_info *boot)
+{
+	int err = devtree_init(&machine, boot->fdt_view, boot->fdt_view_size);
+
+	if (err)
+		refuse("the device tree at %#llx is no good: %s\n",
+		       (unsigned long long)boot->fdt, fdt_strerror(err));
+	return range_make(boot->fdt, boot->fdt + machine.fdt.size);
+}
+
+__init static void read_options(void)
+{
+	if (cmdline_flag(machine.bootargs, "quiet"))
+		printk_set_console_level(LOG_WARN);
+	if (cmdline_flag(machine.bootargs, "debug"))
+		printk_set_console_level(LOG_DEBUG);
+}
+
+__init static void map_ram(struct range fdt)
+{
+	struct range init[MAX_INIT];
+	struct ram_claims claims = {
+		.image = image_range(),
+		.init = init,
+		.fdt = fdt,
+	};
+	int err;
+
+	for (const struct image_section *s = arch_image_sections; s->name;
+	     s++) {
+		uint64_t start = image_phys + (s->va.start - IMAGE_BASE);
+
+		if (s->init && claims.ninit < MAX_INIT)
+			init[claims.ninit++] = range_make(
+				start, start + range_size(s->va));
+	}
+	err = ram_init(&ram, &machine, &claims);
+	if (err)
+		refuse("the device tree's memory is no good: %s\n",
+		       range_empty(memblock_span(&ram)) ? "there is none"
+		       : memblock_total(&ram) && !memblock_at(&ram, image_phys)
+			       ? "the kernel does not lie in it"
+			       : "it does not hold the kernel, or is in too "
+				 "many pieces");
+}
+
+/* What mmu= asks for, in levels; 0: whatever fits. */
+__init static unsigned wanted_levels(void)
+{
+	static const char *const name[] = {"sv39", "sv48", "sv57"};
+	char value[8];
+	int err = cmdline_get(machine.bootargs, "mmu", value, sizeof(value));
+
+	if (err == -ENOENT || (!err && !strcmp(value, "auto")))
+		return 0;
+	for (unsigned i = 0; !err && i < ARRAY_SIZE(name); i++)
+		if (!strcmp(value, name[i]))
+			return i + MMU_MIN_LEVELS;
+	pr_warn("boot: mmu= takes sv39, sv48, sv57 or auto; using auto\n");
+	return 0;
+}
+
+__init static void map_kernel(struct range fdt, const void *fdt_view)
+{
+	unsigned modes = arch_mmu_modes(), wanted = wanted_levels();
+	uint64_t lost = 0;
+	struct range early;
+	unsigned levels;
+
+	if (wanted && !(modes >> wanted & 1)) {
+		pr_warn("boot: this hart has no such paging mode as mmu= asks "
+			"for; using auto\n");
+		wanted = 0;
+	}
+	levels = kmap_choose(&ram, modes, wanted, &lost);
+	if (lost)
+		pr_warn("boot: %llu MiB of RAM are out of reach in Sv%u\n",
+			(unsigned long long)(lost >> 20), 12 + 9 * levels);
+	early = kmap_early_frames(&ram, image_range().end);
+	if (range_empty(early))
+		refuse("no RAM is left for page tables\n");
+	arch_mmu_early_window(
+		levels, (vaddr_t)(uintptr_t)phys_to_virt(early.start), early);
+
+	bump_init(&bump, &ram);
+	bump.bounds = early;
+	if (kmap_init(&bump, levels, fdt, (vaddr_t)(uintptr_t)fdt_view))
+		refuse("no RAM is left for page tables\n");
+	bump.bounds = range_make(0, UINT64_MAX);
+	pr_info("mmu: Sv%u (this hart has%s%s%s)\n", 12 + 9 * levels,
+		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
+		modes & 1u << 5 ? " Sv57" : "");
+}
+
+/* Some boot loaders name an initrd where there is none: look. */
+__init static void check_initrd(void)
+{
+	static const uint8_t cpio[] = {'0', '7', '0', '7', '0'};
+	static const uint8_t gzip[] = {0x1f, 0x8b};
+	const struct region *r;
+	const void *p;
+
+	if (range_empty(machine.initrd))
+		return;
+	r = memblock_at(&ram, machine.initrd.start);
+	if (r && r->type == REGION_INITRD &&
+	    range_within(machine.initrd, r->range) &&
+	    range_size(machine.initrd) > sizeof(cpio)) {
+		p = phys_to_virt(machine.initrd.start);
+		if (!memcmp(p, cpio, sizeof(cpio)) ||
+		    !memcmp(p, gzip, sizeof(gzip)))
+			return;
+	}
+	pr_warn("boot: no initrd at %#llx, though the device tree says so\n",
+		(unsigned long long)machine.initrd.start);
+	memblock_retype(&ram, range_make(0, UINT64_MAX), REGION_INITRD,
+			REGION_FREE);
+	machine.initrd = range_make(0, 0);
+}
+
+__init static void give_to_pages(void *ctx, struct range free)
+{
+	(void)ctx;
+	page_alloc_give(free);
+}
+
+__attribute__((noreturn)) static void boot_finish(void)
+{
+	char autorun[512], account[320];
+	int err;
+
+	kmap_free_init(&ram, page_alloc_give);
+	boot_devices();
+	if (!meminfo_account(account, sizeof(account)))
+		pr_err("boot: the account of memory does not add up\n");
+	pr_info("%s\n", account);
+	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
+
+	err = cmdline_get(machine.bootargs, "autorun", autorun,
+			  sizeof(autorun));
+	if (!err) {
+		machine_set_unattended(true);
+		machine_end((unsigned)shell_autorun(autorun));
+	}
+	if (err == -ERANGE)
+		pr_err("boot: autorun= is over %zu bytes; ignored\n",
+		       sizeof(autorun) - 1);
+	shell_run();
+}
+
+__init void kernel_main(const struct boot_info *boot)
+{
+	struct range fdt, stack, emergency;
+
+	boot_hart = boot->hartid;
+	entry_instret = boot->instret;
+	console_set(arch_firmware_console());
+	fdt = open_tree(boot);
+	read_options();
+	time_init(machine.timebase);
+	pr_info("Strata, %s, boot hart %llu of %u, image at %#llx, device tree "
+		"at %#llx\n",
+		machine.model[0] ? machine.model : "unnamed machine",
+		(unsigned long long)boot_hart, machine.ncpu,
+		(unsigned long long)image_phys, (unsigned long long)boot->fdt);
+	for (unsigned i = 0; i < machine.nwarnings; i++)
+		pr_warn("device tree: %s\n", machine.warning[i]);
+
+	map_ram(fdt);
+	map_kernel(fdt, boot->fdt_view);
+	check_initrd();
+	stack = kmap_stack(&bump, STACK_SIZE);
+	emergency = kmap_stack(&bump, EMERGENCY_SIZE);
+	if (range_empty(stack) || range_empty(emergency) ||
+	    !page_alloc_init(&bump))
+		refuse("no RAM is left for stacks and the page map\n");
+	if (bump_retire(&bump, give_to_pages, NULL))
+		refuse("the device tree's memory is in too many pieces\n");
+	kmap_bump_retired();
+	arch_switch_stack(stack, emergency, boot_finish);
+}

@@ -1,0 +1,111 @@
+/* The map of RAM as the device tree and the boot situation have it. */
+#include <kernel/printk.h>
+#include <kernel/ram.h>
+#include <lib/errno.h>
+
+#define FIRMWARE_SIZE MIB(2)
+
+static int claim_firmware(struct memblock *mb, struct range image)
+{
+	const struct region *bank = memblock_at(mb, image.start);
+	uint64_t start = bank->range.start;
+
+	return memblock_claim(
+		mb,
+		range_make(start, min_u64(start + FIRMWARE_SIZE, image.start)),
+		REGION_FIRMWARE);
+}
+
+static enum region_type type_of(const struct dt_reserved *r)
+{
+	return r->no_map ? REGION_NOMAP : REGION_RESERVED;
+}
+
+static bool left_free(const struct dt_reserved *r)
+{
+	return r->reusable && !r->no_map;
+}
+
+static int claim_static(struct memblock *mb, const struct devtree *dt)
+{
+	for (unsigned i = 0; i < dt->nreserved; i++) {
+		const struct dt_reserved *r = &dt->reserved[i];
+
+		if (range_empty(r->range) || left_free(r))
+			continue;
+		if (memblock_claim(mb, range_align_out(r->range, PAGE_SIZE),
+				   type_of(r)))
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+/* Find room for a reservation that names none. Returns whether there is. */
+static bool place(const struct memblock *mb, const struct dt_reserved *r,
+		  uint64_t size, paddr_t *at)
+{
+	uint64_t align = max_u64(r->align, PAGE_SIZE);
+	static const struct range anywhere = {0, UINT64_MAX};
+
+	if (!r->nalloc)
+		return memblock_find(mb, size, align, anywhere, true, at);
+	for (unsigned i = 0; i < r->nalloc; i++)
+		if (memblock_find(mb, size, align, r->alloc[i], true, at))
+			return true;
+	return false;
+}
+
+static int claim_dynamic(struct memblock *mb, const struct devtree *dt)
+{
+	for (unsigned i = 0; i < dt->nreserved; i++) {
+		const struct dt_reserved *r = &dt->reserved[i];
+		uint64_t size = align_up(r->size, PAGE_SIZE);
+		paddr_t at;
+
+		if (!range_empty(r->range) || left_free(r))
+			continue;
+		if (size < r->size || !size || !place(mb, r, size, &at)) {
+			pr_warn("ram: no room for reserved-memory %s, %llu "
+				"bytes\n",
+				r->name, (unsigned long long)r->size);
+			continue;
+		}
+		if (memblock_claim(mb, range_make(at, at + size), type_of(r)))
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+int ram_init(struct memblock *mb, const struct devtree *dt,
+	     const struct ram_claims *claims)
+{
+	const struct region *bank;
+	int err = 0;
+
+	mb->n = 0;
+	for (unsigned i = 0; i < dt->nmemory && !err; i++)
+		err = memblock_add(mb, dt->memory[i]);
+	if (err)
+		return err;
+	bank = memblock_at(mb, claims->image.start);
+	if (!bank || !range_within(claims->image, bank->range))
+		return -ENXIO;
+	err = claim_firmware(mb, claims->image);
+	if (!err)
+		err = memblock_claim(mb, claims->image, REGION_KERNEL);
+	for (unsigned i = 0; i < claims->ninit && !err; i++)
+		err = memblock_retype(mb, claims->init[i], REGION_KERNEL,
+				      REGION_INIT);
+	if (!err)
+		err = memblock_claim(mb,
+				     range_align_out(claims->fdt, PAGE_SIZE),
+				     REGION_FDT);
+	if (!err)
+		err = memblock_claim(mb, range_align_out(dt->initrd, PAGE_SIZE),
+				     REGION_INITRD);
+	if (!err)
+		err = claim_static(mb, dt);
+	if (!err)
+		err = claim_dynamic(mb, dt);
+	return err;
+}
