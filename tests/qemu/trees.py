@@ -1,1 +1,73 @@
-TESTS = []
+"""Device trees that are broken: a message or a boot, never silence.
+
+Firmware keeps its own good tree; the kernel gets the broken one.
+"""
+import os
+import random
+import re
+import tempfile
+
+from harness import Failure, Test
+from loader import Placed, tree
+from machine import PROMPT, STATUS
+
+SEED = 20261122
+IMAGE, DTB = 0x80400000, 0x87000000
+
+# What the kernel may end in, each of them told.
+ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: "),
+        ("refused", r"^strata: .*device tree"))
+
+
+def flip(blob, rng):
+    """A copy with 1 to 64 bits flipped, anywhere or all in one small place."""
+    bad = bytearray(blob)
+    place, width = rng.choice([(0, len(bad)), (0, 40),
+                               (rng.randrange(len(bad) - 64), 64)])
+    for _ in range(rng.choice([1, 2, 8, 64])):
+        bad[place + rng.randrange(width)] ^= 1 << rng.randrange(8)
+    return bytes(bad)
+
+
+def corrupted(count):
+    def fn(test):
+        options = ("--mem", "128M")
+        rng = random.Random(SEED)
+        test.note(f"seed {SEED}")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tree.dtb")
+            tree(test, path, options, 'autorun="meminfo"')
+            with open(path, "rb") as f:
+                good = f.read()
+        tally = dict.fromkeys([name for name, _ in ENDS], 0)
+        for number in range(count):
+            bad = flip(good, rng)
+            differ = [i for i, (a, b) in enumerate(zip(good, bad)) if a != b]
+            test.note(f"--- tree {number}: bytes {differ} changed")
+            with Placed(test, options, IMAGE, DTB, bad) as m:
+                try:
+                    m.expect("|".join(f"(?:{p})" for _, p in ENDS))
+                except Failure as e:
+                    raise Failure(f"tree {number} of seed {SEED}: {e}") from e
+                tally[next(name for name, p in ENDS
+                           if re.search(p, m.output, re.M))] += 1
+        return ", ".join(f"{n} {name}" for name, n in tally.items() if n)
+    return fn
+
+
+def no_tree(test):
+    """What is at a1 is no tree at all, or lies in no RAM."""
+    for blob, where in ((b"\0" * 64, DTB), (b"\xff" * 4096, DTB),
+                        (b"\xd0\x0d\xfe\xed" + b"\xff" * 60, DTB)):
+        with Placed(test, ("--mem", "128M"), IMAGE, where, blob) as m:
+            m.expect(r"device tree")
+
+
+TESTS = [
+    Test("trees-corrupted", "all", 1200, "24 device trees with flipped bits",
+         corrupted(24), ("kernel-build",)),
+    Test("trees-none", "all", 300, "no device tree at all", no_tree,
+         ("kernel-build",)),
+    Test("trees-corrupted-long", "full", 7200, "300 of them",
+         corrupted(300), ("kernel-build", "trees-corrupted")),
+]
