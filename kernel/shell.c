@@ -66,13 +66,13 @@ static const char *parse_word(const char **line, struct words *w)
 			c = *++p;
 		if (!c)
 			return "nothing behind the last \\";
-		if (w->used >= SHELL_COMMAND_SIZE - 1)
+		if (w->used == SHELL_COMMAND_SIZE)
 			return "command too long";
 		w->text[w->used++] = c;
 	}
 	if (quote)
 		return "quote not closed";
-	if (w->used >= SHELL_COMMAND_SIZE)
+	if (w->used == SHELL_COMMAND_SIZE)
 		return "command too long";
 	w->text[w->used++] = '\0';
 	*line = p;
@@ -351,9 +351,9 @@ bool shell_range(const char *s, struct range *out_range)
 	s++;
 	if (!parse_number(&s, &r.end) || *s)
 		return false;
-	if (separator == '+' && __builtin_add_overflow(r.start, r.end, &r.end))
-		return false;
-	if (range_empty(r))
+	if (separator == '+')
+		r.end += r.start;
+	if (range_empty(r)) /* also when the sum wrapped */
 		return false;
 	*out_range = r;
 	return true;

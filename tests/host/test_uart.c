@@ -38,6 +38,7 @@ struct ns {
 	uint8_t ier, lcr, dll;
 	unsigned until_thre;
 	bool busy_detect;
+	unsigned lcr_writes;
 	char output[64];
 	size_t used;
 	unsigned faults;
@@ -146,6 +147,7 @@ static void ns_write(void *ctx, size_t offset, unsigned bits, uint64_t v)
 		n->ier = (uint8_t)v;
 		return;
 	case LCR:
+		n->lcr_writes++;
 		if (n->dw && n->busy) {
 			n->busy_detect = true;
 			n->faults++;
@@ -194,7 +196,7 @@ static void ns_exercise(struct ns *n, const char *compatible)
 	EXPECT_EQ(d->getc(d), 'o');
 	EXPECT_EQ(d->getc(d), 'k');
 	EXPECT_EQ(d->getc(d), -1);
-	EXPECT_EQ(n->lcr, 0x03);
+	EXPECT_EQ(n->lcr_writes, 0);
 	EXPECT_EQ(n->dll, 13);
 	EXPECT_EQ(n->faults, 0);
 	io_model_set(NULL, 0, NULL);

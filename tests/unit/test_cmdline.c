@@ -107,6 +107,7 @@ KTEST(cmdline, autorun_of_one_word)
 	EXPECT(value_is("autorun=help quiet", "autorun", "help"));
 	EXPECT(cmdline_flag("autorun=help quiet", "quiet"));
 	EXPECT(value_is("autorun=help init=/x ;", "autorun", "help"));
+	EXPECT(value_is("autorun=\"help\" x;y", "autorun", "help"));
 	EXPECT(value_is("autorun=help k=\"a;b\"", "autorun", "help"));
 }
 

@@ -140,6 +140,7 @@ KTEST(shell, words_and_quotes)
 	expect_words("_words \\ a\\;\\\"\\\\", " a;\"\\;");
 	expect_words("_words \"a\\\"b\\\\c\\d\"", "a\"b\\c\\d;");
 	expect_words("_words 'a\\'b", "a\\b;");
+	expect_words("_words 'a\\\"b\\\\'", "a\\\"b\\\\;");
 	expect_words("_words \"it's\" 'say \"x\"'", "it's|say \"x\";");
 }
 
@@ -414,11 +415,18 @@ KTEST(shell, numbers)
 
 KTEST(shell, ranges)
 {
-	static const char *const bad[] = {
-		"",	 "4K",	  "4K-",
-		"-4K",	 "4K-4K", "8K-4K",
-		"4K+0",	 "1+2+3", "0xffffffffffffffff+1",
-		"4K:8K", "4K -8K"};
+	static const char *const bad[] = {"",
+					  "4K",
+					  "4K-",
+					  "-4K",
+					  "4K-4K",
+					  "8K-4K",
+					  "4K+0",
+					  "1+2+3",
+					  "0xffffffffffffffff+1",
+					  "2G+0xffffffffffffffff",
+					  "4K:8K",
+					  "4K -8K"};
 	struct range r = {7, 8};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)

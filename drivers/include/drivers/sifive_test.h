@@ -12,8 +12,8 @@
 /* Is there a driver for this string of a "compatible" property? */
 bool sifive_test_supports(const char *compatible);
 
-/* End QEMU; its exit status is the low 8 bits of `status`. `base` is the
- * mapped register. Returns only when the device does nothing. */
+/* End QEMU with that exit status, 0 to 255. `base` is the mapped register.
+ * Returns only when the device does nothing. */
 void sifive_test_finish(volatile void *base, unsigned status);
 
 /* Restart the machine. Returns only when the device does nothing. */
