@@ -298,13 +298,12 @@ static bool isa_has_fd(const char *isa)
 
 	if (strncmp(isa, "rv32", 4) == 0 || strncmp(isa, "rv64", 4) == 0)
 		isa += 4;
-	while (*isa) {
-		char c = *isa++;
+	while (*isa && !(f && d)) {
+		char c = (char)(*isa++ | 0x20); /* lower case */
 
-		f |= c == 'f' || c == 'g' || c == 'F' || c == 'G';
-		d |= c == 'd' || c == 'g' || c == 'D' || c == 'G';
-		if (c == 's' || c == 'x' || c == 'z' || c == 'S' || c == 'X' ||
-		    c == 'Z')
+		f |= c == 'f' || c == 'g';
+		d |= c == 'd' || c == 'g';
+		if (c == 's' || c == 'x' || c == 'z')
 			while (*isa && *isa != '_')
 				isa++;
 	}
