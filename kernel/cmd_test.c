@@ -1,0 +1,82 @@
+/* The `test` command: the unit tests that are in the kernel. */
+#include <string.h>
+
+#include <kernel/ktest.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <mm/layout.h>
+#include <mm/page_alloc.h>
+
+static unsigned order_of(size_t size)
+{
+	return size <= PAGE_SIZE ? 0 : highest_bit(size - 1) + 1 - PAGE_SHIFT;
+}
+
+void *ktest_os_alloc(size_t size)
+{
+	struct page *p = page_alloc(order_of(size), 0);
+
+	return p ? phys_to_virt(page_to_phys(p)) : NULL;
+}
+
+void ktest_os_release(void *p, size_t size)
+{
+	page_free(pfn_to_page(virt_to_phys(p) >> PAGE_SHIFT), order_of(size));
+}
+
+static int run(struct ktest_options *o, const char *match)
+{
+	int failed;
+
+	o->match = match;
+	failed = ktest_run(o);
+	if (failed < 0)
+		kprintf("test: no test is called like '%s'\n",
+			match ? match : "all");
+	return failed != 0;
+}
+
+/* A number option at argv[*i]; steps over its value. */
+static bool parse_number(int argc, char **argv, int *i, uint64_t *out)
+{
+	const char *option = argv[*i];
+
+	if (++*i < argc && shell_number(argv[*i], out))
+		return true;
+	kprintf("test: %s needs a number\n", option);
+	return false;
+}
+
+static int cmd_test(int argc, char **argv)
+{
+	struct ktest_options o = {0};
+	const char *names[16];
+	unsigned n = 0;
+	int status = 0;
+
+	for (int i = 1; i < argc; i++) {
+		uint64_t *number = strcmp(argv[i], "--seed") == 0  ? &o.seed
+				   : strcmp(argv[i], "--ops") == 0 ? &o.ops
+								   : NULL;
+
+		if (number) {
+			if (!parse_number(argc, argv, &i, number))
+				return SHELL_USAGE;
+		} else if (argv[i][0] == '-' || n == ARRAY_SIZE(names)) {
+			return SHELL_USAGE;
+		} else {
+			names[n++] = argv[i];
+		}
+	}
+	if (n == 1 && strcmp(names[0], "list") == 0) {
+		ktest_list();
+		return 0;
+	}
+	if (n == 0 || (n == 1 && strcmp(names[0], "all") == 0))
+		return run(&o, NULL);
+	for (unsigned i = 0; i < n; i++)
+		status |= run(&o, names[i]);
+	return status;
+}
+COMMAND(test, cmd_test, "[all|list|NAME...] [--seed N] [--ops N]",
+	"run the kernel's unit tests, or those with NAME in their names");
