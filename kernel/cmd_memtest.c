@@ -50,14 +50,14 @@ static bool interrupted(struct session *s)
 
 /* ---- the engine's callbacks ---- */
 
-static void rewind(void *arg)
+static void rewind_regions(void *arg)
 {
 	struct session *s = arg;
 
 	memtest_pool_rewind(&s->pool);
 }
 
-static bool next(void *arg, struct memtest_region *r)
+static bool next_region(void *arg, struct memtest_region *r)
 {
 	struct session *s = arg;
 	struct range range;
@@ -143,8 +143,8 @@ static void error(void *arg, const struct memtest_error *e)
 }
 
 static const struct memtest_ops ops = {
-	.rewind = rewind,
-	.next = next,
+	.rewind = rewind_regions,
+	.next = next_region,
 	.test_start = test_start,
 	.test_end = test_end,
 	.progress = progress,

@@ -69,9 +69,9 @@ static void sort(struct list *blocks)
 		merge(blocks, &runs[i]);
 }
 
-static void take_all(struct list *blocks)
+/* Take all free frames but `reserve`. */
+static void take(struct list *blocks, uint64_t reserve)
 {
-	uint64_t reserve = reserve_frames();
 	unsigned order = MAX_ORDER + 1;
 
 	while (order-- > 0)
@@ -92,11 +92,28 @@ static void give_back(struct list *block)
 	page_free(p, p->order);
 }
 
+/* Frames that will go back, as nobody wants them. */
+static uint64_t count_unwanted(struct memtest_pool *pool)
+{
+	uint64_t n = 0;
+
+	list_for_each (block, &pool->blocks)
+		if (!range_overlaps(block_range(block), pool->wanted))
+			n += range_size(block_range(block)) >> PAGE_SHIFT;
+	return n;
+}
+
+/* When the unwanted frames can be the reserve, the wanted ones need not: for as
+ * long as this function runs, nothing is free then. */
 void memtest_pool_take(struct memtest_pool *pool, struct range wanted)
 {
+	uint64_t reserve = reserve_frames();
+
 	list_init(&pool->blocks);
 	pool->wanted = wanted;
-	take_all(&pool->blocks);
+	take(&pool->blocks, reserve);
+	if (count_unwanted(pool) >= reserve)
+		take(&pool->blocks, 0);
 	list_for_each_safe (block, &pool->blocks)
 		if (!range_overlaps(block_range(block), wanted))
 			give_back(block);
