@@ -13,6 +13,9 @@ endif()
 add_library(host_objects OBJECT ${PORTABLE} ${HOST_ONLY})
 target_link_libraries(host_objects PUBLIC strata_flags)
 target_compile_options(host_objects PUBLIC ${HOST_FLAGS})
+# For tests that build a source once more, with other surroundings:
+# #include <memtest/march.c>.
+target_include_directories(host_objects PRIVATE ${CMAKE_SOURCE_DIR})
 if(STRATA_FUZZ)
     target_compile_options(host_objects PUBLIC -fsanitize=fuzzer-no-link)
 endif()

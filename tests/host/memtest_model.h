@@ -22,6 +22,6 @@
 #define memtest_walk64	    model_memtest_walk64
 #define memtest_random	    model_memtest_random
 
-#define MEMTEST_ACCESS "../../../tests/host/ram_model_access.h"
+#define MEMTEST_ACCESS <tests/host/ram_model_access.h>
 
 #include <memtest/memtest.h>

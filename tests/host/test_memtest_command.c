@@ -22,8 +22,8 @@
 #define memtest_pool_rewind  faked_pool_rewind
 #define memtest_pool_next    faked_pool_next
 
-#include "../../kernel/memtest_pool.c"
-#include "../../kernel/cmd_memtest.c"
+#include <kernel/memtest_pool.c>
+#include <kernel/cmd_memtest.c>
 
 #include <kernel/console.h>
 #include <kernel/ktest.h>
