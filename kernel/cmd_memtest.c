@@ -16,7 +16,6 @@
 #define MAX_SHOWN	 64 /* errors of a test that are shown, a pass */
 #define ASSUMED_TIMEBASE 10000000u
 #define STATUS_FAIL	 1
-#define STATUS_INTERRUPT 130
 
 #define ull(x) ((unsigned long long)(x))
 
@@ -288,8 +287,8 @@ static void print_size(uint64_t bytes)
 		shift == 10 ? "KiB" : "MiB");
 }
 
-/* An error outweighs an interruption: a program that looks at the status must
- * not miss it. Nothing tested is no pass. */
+/* In the log, an error outweighs an interruption: a program that reads only the
+ * last event must not miss it. Nothing tested is no pass. */
 static int verdict(const struct session *s, const struct memtest_result *r)
 {
 	int status = 0;
@@ -297,7 +296,7 @@ static int verdict(const struct session *s, const struct memtest_result *r)
 	if (r->errors || (!s->interrupted && !r->tested))
 		status = STATUS_FAIL;
 	else if (s->interrupted)
-		status = STATUS_INTERRUPT;
+		status = SHELL_INTERRUPTED;
 	kprintf("MTLOG ev=done status=%s passes=%llu errors=%llu tested=%llu "
 		"skipped=%llu\n",
 		status == 0		? "pass"
