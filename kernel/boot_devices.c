@@ -84,9 +84,9 @@ static bool uart_console(void)
 void boot_devices(void)
 {
 	char wish[8];
-	bool uart = !cmdline_get(machine.bootargs, "console", wish,
-				 sizeof(wish)) &&
-		    !strcmp(wish, "uart");
+	bool uart =
+		!cmdline_get(machine.bootargs, "console", wish, sizeof(wish)) &&
+		!strcmp(wish, "uart");
 
 	find_test_device();
 	if (console_current() && !uart) {

@@ -195,8 +195,7 @@ static int dump_leaf(void *ctx, const struct mapping *m)
 	struct mapping *run = &d->run;
 
 	if (d->leaves && run->va.end == m->va.start && run->prot == m->prot &&
-	    run->level == m->level &&
-	    run->pa + range_size(run->va) == m->pa) {
+	    run->level == m->level && run->pa + range_size(run->va) == m->pa) {
 		run->va.end = m->va.end;
 		d->leaves++;
 		return 0;

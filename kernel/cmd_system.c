@@ -18,8 +18,8 @@ static int cmd_harts(int argc, char **argv)
 		return SHELL_USAGE;
 	for (unsigned i = 0; i < machine.ncpu; i++) {
 		const struct dt_cpu *c = &machine.cpu[i];
-		const char *isa = fdt_get_string(&machine.fdt, c->node,
-						 "riscv,isa");
+		const char *isa =
+			fdt_get_string(&machine.fdt, c->node, "riscv,isa");
 		const char *state = arch_hart_state(c->hartid);
 
 		kprintf("hart %llu: %s%s", LL(c->hartid),
@@ -106,12 +106,14 @@ static int cmd_reboot(int argc, char **argv)
 }
 COMMAND(reboot, cmd_reboot, "", "restart the machine");
 
-/* Deliberate faults, to see how they are reported. */
-static uint64_t overflow_stack(volatile uint64_t depth)
+/* Deliberate faults, to see how they are reported. Deeper than any stack. */
+__attribute__((noinline)) static uint64_t overflow_stack(uint64_t depth)
 {
 	volatile uint64_t room[64];
 
 	room[depth % 64] = depth;
+	if (depth == 1000000)
+		return 0;
 	return overflow_stack(depth + 1) + room[depth % 64];
 }
 

@@ -50,11 +50,11 @@ uint64_t machine_boot_instructions(void)
 }
 
 /* The end of a boot that can't go on for reasons that are not ours. */
-#define refuse(...)                                                            \
-	do {                                                                   \
-		kprintf("strata: " __VA_ARGS__);                               \
-		kprintf("strata: can't boot; halted\n");                       \
-		arch_halt();                                                   \
+#define refuse(...)                                      \
+	do {                                             \
+		kprintf("strata: " __VA_ARGS__);         \
+		kprintf("strata: can't boot; halted\n"); \
+		arch_halt();                             \
 	} while (0)
 
 /* Returns the bytes that the tree takes. */
@@ -91,8 +91,8 @@ __init static void map_ram(struct range fdt)
 		uint64_t start = image_phys + (s->va.start - IMAGE_BASE);
 
 		if (s->init && claims.ninit < MAX_INIT)
-			init[claims.ninit++] = range_make(
-				start, start + range_size(s->va));
+			init[claims.ninit++] =
+				range_make(start, start + range_size(s->va));
 	}
 	err = ram_init(&ram, &machine, &claims);
 	if (err)

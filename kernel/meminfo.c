@@ -22,8 +22,8 @@ bool meminfo_account(char *buf, size_t size)
 	bool agree = part[REGION_FREE] == given && given >= free + meta;
 
 	part[REGION_METADATA] += meta;
-	n = (size_t)snprintf(buf, size, "memory: %llu =",
-			     (unsigned long long)total);
+	n = (size_t)snprintf(buf, size,
+			     "memory: %llu =", (unsigned long long)total);
 	for (unsigned t = REGION_TYPES - 1; t > REGION_FREE; t--) {
 		sum += part[t];
 		if (part[t] && n < size)
@@ -32,10 +32,10 @@ bool meminfo_account(char *buf, size_t size)
 					      (unsigned long long)part[t]);
 	}
 	if (n < size)
-		n += (size_t)snprintf(
-			buf + n, size - n, " used %llu + free %llu",
-			(unsigned long long)(given - free - meta),
-			(unsigned long long)free);
+		n += (size_t)snprintf(buf + n, size - n,
+				      " used %llu + free %llu",
+				      (unsigned long long)(given - free - meta),
+				      (unsigned long long)free);
 	sum += given - meta;
 	return agree && n < size && sum == total;
 }

@@ -205,7 +205,8 @@ static int map_fdt(struct range fdt, vaddr_t view)
 		   ATTR_NORMAL);
 }
 
-int kmap_init(struct bump *bump, unsigned levels, struct range fdt, vaddr_t view)
+int kmap_init(struct bump *bump, unsigned levels, struct range fdt,
+	      vaddr_t view)
 {
 	int err;
 

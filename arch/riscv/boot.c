@@ -16,8 +16,8 @@ __init void riscv_boot(uint64_t hartid, paddr_t fdt, uint64_t instret,
 	struct boot_info boot = {
 		.hartid = hartid,
 		.fdt = fdt,
-		.fdt_view = (const void *)(uintptr_t)(FIXED_BASE +
-						      fdt % MIB(2)),
+		.fdt_view =
+			(const void *)(uintptr_t)(FIXED_BASE + fdt % MIB(2)),
 		.fdt_view_size = FDT_VIEW_SIZE,
 		.instret = instret,
 	};

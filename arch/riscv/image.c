@@ -8,9 +8,9 @@ extern char init_data_start[], data_start[], init_bss_start[], image_end[];
 
 paddr_t image_phys;
 
-#define SECTION(name, start, end, prot, init)                                  \
-	{                                                                      \
-		name, {(uint64_t)(start), (uint64_t)(end)}, prot, init         \
+#define SECTION(name, start, end, prot, init)                          \
+	{                                                              \
+		name, {(uint64_t)(start), (uint64_t)(end)}, prot, init \
 	}
 
 const struct image_section arch_image_sections[] = {

@@ -23,9 +23,9 @@
 
 typedef pte_t table_t[PT_ENTRIES] __attribute__((aligned(4096)));
 
-static table_t __initbss root[3];	/* levels 3, 4, 5 */
-static table_t __initbss image_table;	/* level 1, below root[0] */
-static table_t __initbss fixed_table;	/* level 1, below root[0] */
+static table_t __initbss root[3];     /* levels 3, 4, 5 */
+static table_t __initbss image_table; /* level 1, below root[0] */
+static table_t __initbss fixed_table; /* level 1, below root[0] */
 static table_t __initbss window[MMU_MAX_LEVELS - 1]; /* by level */
 
 /* satp's mode field: Sv39 is 8, Sv48 9, Sv57 10. */
@@ -51,9 +51,8 @@ uint64_t early_map(paddr_t image, paddr_t fdt)
 	root[0][pt_index(IMAGE_BASE, 2)] = pte_table((paddr_t)image_table);
 	root[0][pt_index(FIXED_BASE, 2)] = pte_table((paddr_t)fixed_table);
 	for (uint64_t at = 0; at < size; at += leaf)
-		image_table[pt_index(IMAGE_BASE + at, 1)] =
-			pte_leaf(image + at, VM_READ | VM_WRITE | VM_EXEC,
-				 ATTR_NORMAL);
+		image_table[pt_index(IMAGE_BASE + at, 1)] = pte_leaf(
+			image + at, VM_READ | VM_WRITE | VM_EXEC, ATTR_NORMAL);
 	for (uint64_t at = 0; at < FDT_VIEW_SIZE + leaf; at += leaf)
 		fixed_table[pt_index(FIXED_BASE + at, 1)] =
 			pte_leaf(fdt_base + at, VM_READ, ATTR_NORMAL);

@@ -118,8 +118,8 @@ const char *arch_hart_state(uint64_t hartid)
 {
 	/* SBI 2.0, table "HSM Hart States". */
 	static const char *const name[] = {
-		"started",	   "stopped",	      "start pending",
-		"stop pending",	   "suspended",	      "suspend pending",
+		"started",	  "stopped",   "start pending",
+		"stop pending",	  "suspended", "suspend pending",
 		"resume pending",
 	};
 	struct sbi_ret r =
@@ -139,8 +139,9 @@ static uint64_t base(uint64_t fid)
 void arch_print_firmware(void)
 {
 	/* SBI implementation ids, chapter "Base extension". */
-	static const char *const known[] = {"BBL", "OpenSBI", "Xvisor", "KVM",
-					    "RustSBI", "Diosix", "Coffer"};
+	static const char *const known[] = {"BBL",   "OpenSBI", "Xvisor",
+					    "KVM",   "RustSBI", "Diosix",
+					    "Coffer"};
 	uint64_t spec = base(SBI_BASE_SPEC_VERSION);
 	uint64_t id = base(SBI_BASE_IMPL_ID);
 	uint64_t version = base(SBI_BASE_IMPL_VERSION);

@@ -9,6 +9,9 @@
 #include <asm/csr.h>
 #include <asm/hart.h>
 
+#define BOOT_STACK_SIZE	     8192
+#define EARLY_EMERGENCY_SIZE 4096
+
 	.section .head.text, "ax"
 	.globl _start
 _start:
@@ -110,10 +113,9 @@ early_trap:
 	ecall
 	addi	s4, s4, 1
 	j	5b
-6:	.asciz	"strata: trap before the MMU was on\r\n"
-	.balign	4
 7:	wfi
 	j	7b
+6:	.asciz	"strata: trap before the MMU was on\r\n"
 
 	.section .text.switch_stack, "ax"
 /* void arch_switch_stack_(uint64_t top, void (*fn)(void)) */
@@ -123,9 +125,6 @@ arch_switch_stack_:
 	mv	fp, zero
 	mv	ra, zero
 	jr	a1
-
-	.equ	BOOT_STACK_SIZE, 8192
-	.equ	EARLY_EMERGENCY_SIZE, 4096
 
 	.section .init.bss, "aw", @nobits
 	.balign	16

@@ -52,15 +52,15 @@ void trap_handle(struct trap_frame *f)
 void arch_print_frame(const struct trap_frame *f)
 {
 	static const char name[32][5] = {
-		"zero", "ra", "sp", "gp", "tp",	 "t0",	"t1", "t2",
-		"s0",	"s1", "a0", "a1", "a2",	 "a3",	"a4", "a5",
-		"a6",	"a7", "s2", "s3", "s4",	 "s5",	"s6", "s7",
+		"zero", "ra", "sp",  "gp",  "tp", "t0", "t1", "t2",
+		"s0",	"s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+		"a6",	"a7", "s2",  "s3",  "s4", "s5", "s6", "s7",
 		"s8",	"s9", "s10", "s11", "t3", "t4", "t5", "t6",
 	};
 
 	for (unsigned i = 1; i < 32; i++)
-		kprintf("%4.4s %016llx%s", name[i],
-			(unsigned long long)f->x[i], i % 4 ? "  " : "\n");
+		kprintf("%4.4s %016llx%s", name[i], (unsigned long long)f->x[i],
+			i % 4 ? "  " : "\n");
 	kprintf("\n  pc %016llx  sstatus %llx  scause %llx  stval %llx\n",
 		(unsigned long long)f->sepc, (unsigned long long)f->sstatus,
 		(unsigned long long)f->scause, (unsigned long long)f->stval);

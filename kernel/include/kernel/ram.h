@@ -9,7 +9,7 @@ extern struct memblock ram;
 
 /* What boot itself occupies: all in bytes, empty where there is none. */
 struct ram_claims {
-	struct range image;	/* the kernel image, all of it */
+	struct range image;	  /* the kernel image, all of it */
 	const struct range *init; /* boot-only parts of it */
 	unsigned ninit;
 	struct range fdt;
