@@ -1,1 +1,147 @@
-TESTS = []
+"""The console as someone who types sees it."""
+import random
+import re
+
+from harness import Failure, Test
+from machine import PANIC, PROMPT, Machine
+
+UP, DOWN, LEFT = "\x1b[A", "\x1b[B", "\x1b[D"
+CTRL_C, CTRL_U = "\x03", "\x15"
+SEED = 20261122
+
+
+def has(output, pattern):
+    if not re.search(pattern, output, re.M):
+        raise Failure(f"no {pattern!r} in the answer")
+
+
+def session(test, *options):
+    m = Machine(test, *options)
+    try:
+        m.expect(PROMPT, unless=PANIC)
+    except Failure:
+        m.__exit__()
+        raise
+    return m
+
+
+def typing(test):
+    with session(test) as m:
+        out = m.command("help")
+        for name in ("help", "echo", "meminfo", "memtest", "poweroff"):
+            has(out, rf"^\s*{name}\b")
+        has(m.command("nonsense 1 2"), r"nonsense: no such command")
+        has(m.command("echo first"), r"^first$")
+        has(m.command('echo "two  words"; echo third'),
+            r"^two  words\nthird$")
+        # History: back two, change the line, run it.
+        has(m.command(UP + UP + "ly"), r"^firstly$")
+        has(m.command(UP + DOWN + "echo new"), r"^new$")
+        # Edit in the middle.
+        has(m.command("echo ac" + LEFT + "b"), r"^abc$")
+        # Completion.
+        has(m.command("memi\t"), r"^memory: |MiB|KiB|total")
+        # A line given up leaves nothing behind.
+        m.send("echo wrong" + CTRL_C)
+        m.expect(PROMPT)
+        has(m.command("echo right"), r"^right$")
+        if re.search(r"^wrong$", m.output, re.M):
+            raise Failure("a line given up was run")
+        # An empty one does nothing.
+        m.command("")
+
+
+def interrupt(test):
+    """^C ends a command that runs long."""
+    with session(test, "--mem", "1G") as m:
+        m.send("memtest\r")
+        m.expect(r"memtest")        # its echo
+        m.expect(r"\n.*\n")         # it says something
+        m.send(CTRL_C)
+        m.expect(PROMPT, unless=PANIC)
+        has(m.command("echo alive"), r"^alive$")
+
+
+def rubbish(test):
+    """Any bytes: the shell goes on."""
+    rng = random.Random(SEED)
+    test.note(f"seed {SEED}")
+    with session(test) as m:
+        total = 0
+        for round_ in range(40):
+            # Some bytes of everything, some that look like terminal keys, and
+            # lines longer than any line can be. Enter is left out: what it
+            # would run may be a command that ends the machine.
+            data = bytes(rng.choice(b"\x1b[0123456789;~ABCDOHF") if
+                         round_ % 3 == 1 else
+                         rng.choice(b"xyz \"';\\") if round_ % 3 == 2 else
+                         rng.randrange(256) for _ in range(200))
+            data = data.replace(b"\r", b"?").replace(b"\n", b"?")
+            total += len(data)
+            m.send(data)
+            # An unfinished escape sequence may swallow what comes next.
+            m.send(b"zz" + CTRL_C.encode() + CTRL_C.encode())
+            m.send(f"echo alive-{round_}\r")
+            m.expect(rf"^alive-{round_}$", unless=PANIC)
+            m.expect(PROMPT, unless=PANIC)
+    return f"{total} bytes"
+
+
+def panic(test):
+    """`panic` tells what there is to tell, and the machine stops."""
+    with session(test) as m:
+        m.send("panic\r")
+        m.expect(PANIC)
+        m.expect(r"\bsp\b.*[0-9a-f]{8,}")
+        # Function names, from the innermost out.
+        m.expect(r"\bcmd_panic\b|\bpanic_command\b|\bdo_panic\b")
+        m.expect(r"\bshell_\w+")
+
+
+def panic_autorun(test):
+    """In an unattended run it ends QEMU with status 255."""
+    with Machine(test, "--append", 'autorun="panic"') as m:
+        m.expect(PANIC)
+        m.expect(r"^autorun: status 255$")
+        if m.wait() != 255:
+            raise Failure("QEMU did not end with 255")
+
+
+def poweroff(test):
+    with session(test) as m:
+        m.send("poweroff\r")
+        if m.wait() != 0:
+            raise Failure("poweroff: QEMU did not end with 0")
+
+
+def reboot(test):
+    with session(test) as m:
+        m.send("reboot\r")
+        m.expect(PROMPT, unless=PANIC)
+        m.send("poweroff\r")
+        m.wait()
+    with session(test, "--qemu", "-no-reboot") as m:
+        m.send("reboot\r")
+        m.wait()
+
+
+def memflip(test):
+    """memtest finds each bit that is flipped behind its back."""
+    out = test.run("/usr/bin/python3", "-B", "tests/qemu/memflip.py")
+    m = re.findall(r"\d+ of \d+", out)
+    return f"{m[-1]} flips found" if m else None
+
+
+BUILT = ("kernel-build",)
+TESTS = [
+    Test("console", "quick", 300, "type at the prompt", typing, BUILT),
+    Test("console-interrupt", "all", 300, "^C", interrupt, BUILT),
+    Test("console-rubbish", "all", 600, "8000 random bytes", rubbish, BUILT),
+    Test("console-panic", "all", 300, "panic names functions", panic, BUILT),
+    Test("console-panic-autorun", "all", 300, "panic in an unattended run",
+         panic_autorun, BUILT),
+    Test("console-poweroff", "all", 300, "poweroff", poweroff, BUILT),
+    Test("console-reboot", "all", 300, "reboot", reboot, BUILT),
+    Test("memflip", "all", 1200, "20 of 20 planted bit flips in 1 GiB",
+         memflip, BUILT),
+]
