@@ -65,6 +65,8 @@ def check(path, text):
         yield 1, "header without #pragma once"
     for number, line in enumerate(text.splitlines(), 1):
         m = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if path.startswith("arch/host/"):
+            continue    # borrows files of the architecture it stands in for
         if m and ".." in m[2].split("/"):
             yield number, f"include of a parent folder: {m[2]}"
         elif m and m[1] == '"' and "/" in m[2]:

@@ -3,16 +3,18 @@ import glob
 import os
 import re
 import tempfile
+import threading
 
 from harness import BUILD, ROOT, Failure, Test, files, jobs
 
+_once, _made = threading.Lock(), set()
 SEED_LINE = re.compile(r"seed=(\S+) ops=(\d+)")
 
 
 def build(test, preset, target="all"):
     test.run("cmake", "--preset", preset)
     test.run("cmake", "--build", f"build/{preset}", "-j", jobs(),
-             "--target", target)
+             "--target", target, "--", "--quiet")
 
 
 def size_of(path):
@@ -42,8 +44,11 @@ def kernel_debug(test):
 def device_trees(test):
     """All trees of dts/ and of QEMU's machines, as the unit tests want them."""
     folder = f"{BUILD}/dtb"
-    if os.path.exists(f"{ROOT}/tests/host/make_dtbs.sh"):
-        test.run("tests/host/make_dtbs.sh", folder)
+    with _once:
+        if folder not in _made and os.path.exists(
+                f"{ROOT}/tests/host/make_dtbs.sh"):
+            test.run("tests/host/make_dtbs.sh", folder)
+            _made.add(folder)
     return folder
 
 

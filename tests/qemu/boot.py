@@ -16,14 +16,14 @@ GiB = 1 << 30
 def account(output):
     """The kernel's own account of RAM must add up to the byte:
 
-        memory: TOTAL = N firmware + N kernel + ... + N free
+        memory: TOTAL = firmware N + kernel N + ... + free N
 
     Returns the total."""
     m = re.search(r"^memory: (\d+) = (.*)$", output, re.M)
     if not m:
         raise Failure("no line 'memory: TOTAL = ...'")
-    parts = re.findall(r"(\d+) ([a-z-]+)", m[2])
-    if sum(int(n) for n, _ in parts) != int(m[1]):
+    parts = re.findall(r"([a-z][a-z -]*) (\d+)", m[2])
+    if sum(int(n) for _, n in parts) != int(m[1]):
         raise Failure(f"the account does not add up: {m[0]}")
     if not {"firmware", "kernel", "free"} <= {name for _, name in parts}:
         raise Failure(f"the account lacks a part: {m[0]}")
@@ -55,7 +55,7 @@ def tests_in_kernel(test, *options, kernel=RELEASE):
 def paging(mode):
     def fn(test):
         out = boot(test, "--mmu", mode, "--mem", "1G", total=GiB)
-        if not re.search(rf"\b{mode}\b", out, re.I):
+        if not re.search(rf"^mmu: {mode}\b", out, re.I | re.M):
             raise Failure(f"nothing says that {mode} is in use")
     return fn
 
@@ -65,9 +65,8 @@ NODE = ("-object memory-backend-ram,id=m{0},size=512M "
 
 
 def two_nodes(test):
-    out = boot(test, "--mem", "1G", "--harts", "2",
-               "--qemu", NODE.format(0), "--qemu", NODE.format(1), total=GiB)
-    del out
+    boot(test, "--mem", "1G", "--harts", "2", "--qemu", NODE.format(0),
+         "--qemu", NODE.format(1), total=GiB)
 
 
 def placed(image, mem, dtb):
@@ -83,7 +82,7 @@ def placed(image, mem, dtb):
             if finish(m):
                 raise Failure("a command failed")
             account(m.output)
-            if f"{image:x}" not in m.output:
+            if f"image at {image:#x}," not in m.output:
                 raise Failure(f"nothing says that the image is at {image:#x}")
     return fn
 

@@ -16,7 +16,7 @@ IMAGE, DTB = 0x80400000, 0x87000000
 
 # What the kernel may end in, each of them told.
 ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: "),
-        ("refused", r"^strata: .*device tree"))
+        ("refused", r"^strata: can't boot"))
 
 
 def flip(blob, rng):
