@@ -53,7 +53,8 @@ class Test:
     def tail(self, lines=25):
         if not self.log:
             return []
-        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+        with open(self.log_path, encoding="utf-8", errors="replace",
+                  newline="") as f:
             return f.read().replace("\r", "").splitlines()[-lines:]
 
     def run(self, *command, env=None, cwd=ROOT, check=True):

@@ -25,7 +25,7 @@ def account(output):
     parts = re.findall(r"([a-z][a-z -]*) (\d+)", m[2])
     if sum(int(n) for _, n in parts) != int(m[1]):
         raise Failure(f"the account does not add up: {m[0]}")
-    if not {"firmware", "kernel", "free"} <= {name for _, name in parts}:
+    if not {"firmware", "kernel", "free"} <= {name for name, _ in parts}:
         raise Failure(f"the account lacks a part: {m[0]}")
     return int(m[1])
 

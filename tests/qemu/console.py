@@ -92,19 +92,33 @@ def panic(test):
     with session(test) as m:
         m.send("panic\r")
         m.expect(PANIC)
-        m.expect(r"\bsp\b.*[0-9a-f]{8,}")
-        # Function names, from the innermost out.
-        m.expect(r"\bcmd_panic\b|\bpanic_command\b|\bdo_panic\b")
-        m.expect(r"\bshell_\w+")
+        m.expect(r"^  [0-9a-f]{16}  cmd_panic\+0x")
+        m.expect(r"^  [0-9a-f]{16}  shell_\w+\+0x")
+        m.expect(r"^hart 0: started")
+        m.expect(r"^panic: halted")
+
+
+# What each fault must be reported as, and who must stand in the backtrace.
+FAULTS = (
+    ("load 0x10", r"load page fault .*address 0x10$", "cmd_panic"),
+    ("store 0xffffffff80000000", r"store page fault", "cmd_panic"),  # text
+    ("jump 0", r"instruction page fault at pc 0", "shell_execute"),
+    ("stack", r"kernel stack overflow", "overflow_stack"),
+)
 
 
 def panic_autorun(test):
-    """In an unattended run it ends QEMU with status 255."""
-    with Machine(test, "--append", 'autorun="panic"') as m:
-        m.expect(PANIC)
-        m.expect(r"^autorun: status 255$")
-        if m.wait() != 255:
-            raise Failure("QEMU did not end with 255")
+    """Faults tell their registers and, unattended, end QEMU with 255."""
+    for fault, what, who in FAULTS:
+        with Machine(test, "--append", f'autorun="panic {fault}"') as m:
+            m.expect(PANIC + ".*" + what)
+            m.expect(r"^  ra [0-9a-f]{16} +sp [0-9a-f]{16} ")
+            m.expect(r"^  pc .* scause .* stval ")
+            m.expect(rf"^  [0-9a-f]{{16}}  {who}\+0x")
+            m.expect(r"^autorun: status 255\n")
+            if m.wait() != 255:
+                raise Failure(f"panic {fault}: QEMU did not end with 255")
+    return f"{len(FAULTS)} faults"
 
 
 def poweroff(test):

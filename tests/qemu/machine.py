@@ -16,7 +16,7 @@ DEBUG = f"{BUILD}/kernel-debug/Image"
 PATIENCE = 120      # seconds without the text that was waited for
 
 PROMPT = r"(?:^|\n)strata> ?$"
-STATUS = r"autorun: status (\d+)"
+STATUS = r"^autorun: status (\d+)\n"
 PANIC = r"panic: "
 
 

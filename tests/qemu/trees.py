@@ -20,10 +20,12 @@ ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: "),
 
 
 def flip(blob, rng):
-    """A copy with 1 to 64 bits flipped, anywhere or all in one small place."""
+    """A copy with 1 to 64 bits flipped: anywhere, in the header, or all in one
+    small place."""
     bad = bytearray(blob)
-    place, width = rng.choice([(0, len(bad)), (0, 40),
-                               (rng.randrange(len(bad) - 64), 64)])
+    near = (rng.randrange(len(bad) - 64), 64)
+    place, width = rng.choice([(0, len(bad)), (0, len(bad)), (0, 40),
+                               near, near, near])
     for _ in range(rng.choice([1, 2, 8, 64])):
         bad[place + rng.randrange(width)] ^= 1 << rng.randrange(8)
     return bytes(bad)
@@ -64,10 +66,10 @@ def no_tree(test):
 
 
 TESTS = [
-    Test("trees-corrupted", "all", 1200, "24 device trees with flipped bits",
-         corrupted(24), ("kernel-build",)),
+    Test("trees-corrupted", "all", 1200, "40 device trees with flipped bits",
+         corrupted(40), ("kernel-build",)),
     Test("trees-none", "all", 300, "no device tree at all", no_tree,
          ("kernel-build",)),
-    Test("trees-corrupted-long", "full", 7200, "300 of them",
-         corrupted(300), ("kernel-build", "trees-corrupted")),
+    Test("trees-corrupted-long", "full", 7200, "500 of them",
+         corrupted(500), ("kernel-build", "trees-corrupted")),
 ]
