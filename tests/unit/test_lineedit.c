@@ -255,7 +255,7 @@ KTEST(lineedit, hostile_bytes)
 	EXPECT(sees(b));
 	EXPECT(line_is(b, "ab", 2));
 	/* Unknown, broken off, answered by terminals, and without an end. */
-	type(b, "\033[24~\033[?1;2c\033x\033[200~\033[259~\033\033[D");
+	type(b, "\033[24~\033[?1;2c\033x\033[200~\033\033[D\033[259~");
 	EXPECT(line_is(b, "ab", 1));
 	type(b, "\033[1\x05"
 		"c");

@@ -105,6 +105,14 @@ static int cmd_nest(int argc, char **argv)
 }
 COMMAND(_nest, cmd_nest, "LINE", NULL);
 
+/* As the command does that runs these tests: a ^C in there is not its own. */
+static int cmd_contain(int argc, char **argv)
+{
+	cmd_nest(argc, argv);
+	return 0;
+}
+COMMAND(_contain, cmd_contain, "LINE", NULL);
+
 /* Run a line with `input` waiting; returns the console for its output. */
 static struct fake *play(const char *line, const char *input, int *status)
 {
@@ -178,7 +186,7 @@ KTEST(shell, longest_command)
 {
 	/* "_words", NUL, the word, NUL */
 	size_t fits = SHELL_COMMAND_SIZE - 8;
-	char line[SHELL_COMMAND_SIZE + 8] = "_words ";
+	char line[SHELL_COMMAND_SIZE + 64] = "_words ";
 	int status = 0;
 
 	memset(line + 7, 'x', fits);
@@ -187,6 +195,9 @@ KTEST(shell, longest_command)
 	EXPECT_EQ(status, 0);
 	EXPECT_EQ(seen_used, fits + 1);
 	strcpy(line + 7 + fits, "x");
+	REQUIRE(play(line, "", &status));
+	EXPECT_EQ(status, SHELL_USAGE);
+	strcpy(line + 7 + fits, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
 	REQUIRE(play(line, "", &status));
 	EXPECT_EQ(status, SHELL_USAGE);
 	/* The word fits, its NUL does not. */
@@ -237,6 +248,9 @@ KTEST(shell, interrupt_stops_the_line)
 	play("_nest '_poll; _words in'; _words out", "\x03", &status);
 	EXPECT_EQ(status, SHELL_INTERRUPTED);
 	EXPECT_EQ(seen_used, 0);
+	play("_contain '_poll'; _words out", "\x03", &status);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(strcmp(seen, "out;"), 0);
 }
 
 static int getc_forever(const struct console_device *d)
