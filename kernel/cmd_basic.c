@@ -12,12 +12,9 @@ static int help_all(void)
 {
 	const struct command *c = NULL;
 
-	while ((c = shell_next(c ? c->name : ""))) {
-		size_t n = strlen(c->name) + 1 + strlen(c->args);
-
-		kprintf("%s %s%*s  %s\n", c->name, c->args,
-			n < 34 ? (int)(34 - n) : 0, "", c->help);
-	}
+	while ((c = shell_next(c ? c->name : "")))
+		kprintf("%-12s %s\n", c->name, c->help);
+	kprintf("help COMMAND tells the arguments.\n");
 	return 0;
 }
 
@@ -34,7 +31,7 @@ static int cmd_help(int argc, char **argv)
 		kprintf("%s: no such command\n", argv[1]);
 		return 1;
 	}
-	kprintf("%s %s\n\t%s\n", c->name, c->args, c->help);
+	kprintf("usage: %s %s\n\t%s\n", c->name, c->args, c->help);
 	return 0;
 }
 COMMAND(help, cmd_help, "[COMMAND]", "tell about all commands, or one");

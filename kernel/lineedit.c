@@ -408,7 +408,7 @@ void lineedit_complete(struct lineedit *e, size_t start,
 			common--;
 	}
 	if (matches == 1 || common > n) {
-		e->tabs = 0;
+		e->tabs = matches > 1;
 		if (insert(e, first + n, common - n) && matches == 1 &&
 		    e->buf[e->cursor] != ' ')
 			insert(e, " ", 1);

@@ -408,11 +408,9 @@ KTEST(lineedit, completion)
 	type(b, "m");
 	tab(b, 5);
 	EXPECT(line_is(b, "help mem", 8));
-	EXPECT_EQ(b->term.bells, 0);
-	tab(b, 5);
-	EXPECT_EQ(b->term.bells, 1);
 	EXPECT_EQ(b->term.rows, 0);
 	tab(b, 5);
+	EXPECT_EQ(b->term.bells, 0);
 	EXPECT_EQ(b->term.rows, 2);
 	EXPECT_EQ(memcmp(b->term.last_row, "memmap  memtest  memory  ", 25), 0);
 	EXPECT(line_is(b, "help mem", 8));
@@ -428,8 +426,7 @@ KTEST(lineedit, completion)
 		"e x\x02\x02");
 	tab(b, 0);
 	EXPECT(line_is(b, "echo x", 4));
-	type(b, "\x15m");
-	tab(b, 0);
+	type(b, "\x15mem");
 	tab(b, 0);
 	type(b, "\x02\x06");
 	tab(b, 0);

@@ -49,7 +49,7 @@ struct lineedit {
 	uint8_t escape; /* state inside an escape sequence */
 	uint8_t param;	/* its first number */
 	bool after_cr;	/* an LF now belongs to the CR before it */
-	uint8_t tabs;	/* Tabs in a row that led nowhere */
+	uint8_t tabs;	/* 1: a Tab now lists what there is */
 
 	/* Where the echo goes; '\n' stands for a new line's column 0. */
 	void (*out)(void *ctx, const char *s, size_t n);
@@ -77,7 +77,7 @@ void lineedit_redraw(struct lineedit *e);
  * Complete the word that begins at buf[start] and ends at the cursor, from the
  * words that candidate(0), candidate(1)... give until NULL: printable text,
  * none twice. A single match goes in with a blank behind it, of several what
- * they have in common; when that is nothing new, a second Tab lists them.
+ * they have in common; a second Tab then lists them.
  */
 void lineedit_complete(struct lineedit *e, size_t start,
 		       const char *(*candidate)(unsigned i));
