@@ -19,7 +19,7 @@ static int cmd_harts(int argc, char **argv)
 	for (unsigned i = 0; i < machine.ncpu; i++) {
 		const struct dt_cpu *c = &machine.cpu[i];
 		const char *isa =
-			fdt_get_string(&machine.fdt, c->node, "riscv,isa");
+			fdt_get_str(&machine.fdt, c->node, "riscv,isa");
 		const char *state = arch_hart_state(c->hartid);
 
 		kprintf("hart %llu: %s%s", LL(c->hartid),

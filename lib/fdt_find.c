@@ -93,7 +93,7 @@ const void *fdt_get(const struct fdt *t, fdt_node n, const char *name,
 	return NULL;
 }
 
-const char *fdt_get_string(const struct fdt *t, fdt_node n, const char *name)
+const char *fdt_get_str(const struct fdt *t, fdt_node n, const char *name)
 {
 	uint32_t size;
 	const void *data = fdt_get(t, n, name, &size);

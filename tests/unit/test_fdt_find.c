@@ -83,9 +83,9 @@ KTEST(fdt_find, strings_and_lists)
 	REQUIRE(board(&b, &t));
 	n = fdt_find(&t, "/soc/serial@1000");
 	REQUIRE(n != FDT_NONE);
-	EXPECT(!fdt_get_string(&t, n, "open"));
-	EXPECT(!fdt_get_string(&t, n, "none"));
-	EXPECT(strcmp(fdt_get_string(&t, n, "compatible"), "maker,uart") == 0);
+	EXPECT(!fdt_get_str(&t, n, "open"));
+	EXPECT(!fdt_get_str(&t, n, "none"));
+	EXPECT(strcmp(fdt_get_str(&t, n, "compatible"), "maker,uart") == 0);
 	names = fdt_get(&t, n, "names", &size);
 	REQUIRE(names != NULL);
 	EXPECT(strcmp(fdt_list_item(names, size, 0), "first") == 0);

@@ -126,7 +126,7 @@ const void *fdt_get(const struct fdt *t, fdt_node n, const char *name,
 
 /* The same as one string; NULL too when it is not terminated. A string list
  * gives its first string. */
-const char *fdt_get_string(const struct fdt *t, fdt_node n, const char *name);
+const char *fdt_get_str(const struct fdt *t, fdt_node n, const char *name);
 
 /* The same as a number of one cell, or of one or two. Returns 0, -ENOENT when
  * there is no such property, -EINVAL when it has another size. */
