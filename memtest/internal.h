@@ -6,10 +6,6 @@
 #include <memtest/access.h>
 #include <memtest/memtest.h>
 
-/* Words between two calls of `progress`. The loops below it know nothing of
- * progress, so this is also what bounds the answer to ^C: 1 MiB. */
-#define MEMTEST_SLICE ((uint64_t)1 << 17)
-
 /* Words that the loops do without a branch: a cache line. */
 #define MEMTEST_UNROLL 8
 

@@ -12,6 +12,7 @@ static struct {
 	uint64_t words[RAM_MODEL_WORDS];
 	uint64_t bus; /* last value that was driven */
 	uint64_t accesses;
+	bool soft; /* the next read of the cell is wrong */
 } ram;
 
 static bool cell_get(unsigned cell)
@@ -70,6 +71,10 @@ static uint64_t read_word(unsigned w)
 
 	settle();
 	before = ram.words[w];
+	if (ram.soft && f->cell / 64 == w) {
+		ram.soft = false;
+		return before ^ (uint64_t)1 << (f->cell % 64);
+	}
 	if (f->cell / 64 != w || cell_get(f->cell) != f->value)
 		return before;
 	if (f->kind == RAM_READ_DISTURB || f->kind == RAM_DECEPTIVE_READ)
@@ -136,6 +141,7 @@ void ram_model_wait(void)
 
 	if (f->kind == RAM_RETENTION && cell_get(f->cell) == f->value)
 		cell_set(f->cell, !f->value);
+	ram.soft = f->kind == RAM_SOFT_READ;
 }
 
 uint64_t ram_model_accesses(void)
@@ -149,6 +155,7 @@ void ram_model_init(const struct ram_fault *f, uint64_t junk_seed)
 
 	ram.f = *f;
 	ram.accesses = 0;
+	ram.soft = false;
 	ram.bus = 0;
 	for (unsigned i = 0; i < RAM_MODEL_WORDS; i++)
 		ram.words[i] = rng_next(&rng);

@@ -19,6 +19,7 @@ enum ram_fault_kind {
 	RAM_READ_DISTURB,   /* reading `value` flips it, returns the new one */
 	RAM_DECEPTIVE_READ, /* reading `value` flips it, returns the old one */
 	RAM_RETENTION,	    /* `value` leaks away in time */
+	RAM_SOFT_READ,	    /* one read after a wait flips cell, no more */
 	RAM_COUPLE_INV,	    /* aggressor's change to `edge` flips cell */
 	RAM_COUPLE_IDEM,   /* aggressor's change to `edge` makes cell `value` */
 	RAM_COUPLE_STATE,  /* while aggressor is `edge`, cell is `value` */

@@ -3,8 +3,8 @@
  * and in the order that the test says.
  *
  * A build that defines MEMTEST_ACCESS as the name of a header gets its own
- * three functions instead: that is how the tests' sources, unchanged, run over
- * a model of faulty RAM (tests/host/memtest_model.c).
+ * definitions instead: that is how the tests' sources, unchanged, run over a
+ * model of faulty RAM (tests/host/memtest_model.h).
  */
 #pragma once
 
@@ -15,6 +15,10 @@
 #else
 
 #include <arch/cpu.h>
+
+/* Words between two calls of `progress`, and so what bounds the answer to a
+ * stop: the loops below it know nothing of either. 1 MiB. */
+#define MEMTEST_SLICE ((uint64_t)1 << 17)
 
 static inline uint64_t memtest_load(const volatile uint64_t *p)
 {
