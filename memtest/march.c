@@ -123,10 +123,9 @@ static inline __attribute__((always_inline)) void sweep(
 	if (down) {
 		for (p = end; p != blocks_end;)
 			do_word(m, --p, a, b, ops);
-		while (p != words) {
-			p -= MEMTEST_UNROLL;
-			do_block(m, p, a, b, ops, MEMTEST_UNROLL - 1);
-		}
+		for (; p != words; p -= MEMTEST_UNROLL)
+			do_block(m, p - MEMTEST_UNROLL, a, b, ops,
+				 MEMTEST_UNROLL - 1);
 	} else {
 		for (p = words; p != blocks_end; p += MEMTEST_UNROLL)
 			do_block(m, p, a, b, ops, 0);
