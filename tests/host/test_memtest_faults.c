@@ -378,6 +378,15 @@ KTEST(memtest_faults, error_is_exact)
 	}
 }
 
+KTEST(memtest_faults, own_address_is_the_physical_one)
+{
+	struct memory mem = {.nwords = RAM_MODEL_WORDS, .nregions = 2};
+	struct ram_fault f = {.kind = RAM_STUCK, .cell = 20 * 64 + 42};
+
+	REQUIRE(finds("address", &f, &mem, 1));
+	EXPECT_EQ(mem.first.expected, ~(uint64_t)(BASE + 8 * 20));
+}
+
 /* What is reported is the test's own read: that a cell reads well the second
  * time must not hide that it did not the first time. */
 KTEST(memtest_faults, failing_word_is_read_once)
