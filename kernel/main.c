@@ -190,7 +190,6 @@ __attribute__((noreturn)) static void boot_finish(void)
 	int err;
 
 	kmap_free_init(&ram, page_alloc_give);
-	boot_devices();
 	if (!meminfo_account(account, sizeof(account)))
 		pr_err("boot: the account of memory does not add up\n");
 	pr_info("%s\n", account);
@@ -229,6 +228,7 @@ __init void kernel_main(const struct boot_info *boot)
 	map_ram(fdt);
 	map_kernel(fdt, boot->fdt_view);
 	check_initrd();
+	boot_devices();
 	stack = kmap_stack(&bump, STACK_SIZE);
 	emergency = kmap_stack(&bump, EMERGENCY_SIZE);
 	if (range_empty(stack) || range_empty(emergency) ||

@@ -67,24 +67,33 @@ static unsigned cut(struct memblock *mb, uint64_t at)
 	return i + 1;
 }
 
-/* Restore I1 and I3: drop empty regions, melt equal neighbours. */
-static void melt(struct memblock *mb)
+/*
+ * Restore I1 and I3 after a change of the regions [first, end): drop empty ones,
+ * melt equal neighbours, those at the borders included.
+ */
+static void melt(struct memblock *mb, unsigned first, unsigned end)
 {
-	unsigned out = 0;
+	unsigned out = first ? first - 1 : 0, i = out;
 
-	for (unsigned i = 0; i < mb->n; i++) {
-		struct region r = mb->region[i];
+	if (end < mb->n)
+		end++;
+	for (; i < end; i++) {
+		struct region *r = &mb->region[i];
 		struct region *last = out ? &mb->region[out - 1] : NULL;
 
-		if (range_empty(r.range))
+		if (range_empty(r->range))
 			continue;
-		if (last && last->type == r.type &&
-		    last->range.end == r.range.start)
-			last->range.end = r.range.end;
-		else
-			mb->region[out++] = r;
+		if (last && last->type == r->type &&
+		    last->range.end == r->range.start)
+			last->range.end = r->range.end;
+		else if (out++ != i)
+			mb->region[out - 1] = *r;
 	}
-	mb->n = out;
+	if (out == end)
+		return;
+	memmove(&mb->region[out], &mb->region[end],
+		(mb->n - end) * sizeof(mb->region[0]));
+	mb->n -= end - out;
 }
 
 int memblock_add(struct memblock *mb, struct range range)
@@ -116,7 +125,7 @@ int memblock_add(struct memblock *mb, struct range range)
 			insert(mb, i++, gap);
 		at = i < mb->n ? mb->region[i].range.end : range.end;
 	}
-	melt(mb);
+	melt(mb, 0, mb->n);
 	return 0;
 }
 
@@ -141,7 +150,7 @@ static int change(struct memblock *mb, struct range range, enum change how,
 		else if (how == CLAIM ? r->type < to : r->type == from)
 			r->type = to;
 	}
-	melt(mb);
+	melt(mb, first, end);
 	return 0;
 }
 

@@ -33,14 +33,13 @@ static enum zone zone_of(pfn_t pfn)
 /* The first frames of a zone's pool. */
 static bool fill_pool(struct buddy *b, struct bump *bump, uint32_t n)
 {
-	while (b->pool.n < n) {
-		paddr_t pa =
-			bump_alloc(bump, PAGE_SIZE, PAGE_SIZE, REGION_METADATA);
+	paddr_t pa =
+		bump_alloc(bump, n * PAGE_SIZE, PAGE_SIZE, REGION_METADATA);
 
-		if (pa == BUMP_NONE)
-			return false;
+	if (pa == BUMP_NONE)
+		return false;
+	for (; b->pool.n < n; pa += PAGE_SIZE)
 		b->pool.frame[b->pool.n++] = pa >> PAGE_SHIFT;
-	}
 	return true;
 }
 

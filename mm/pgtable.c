@@ -67,25 +67,39 @@ struct map_job {
 	struct table_source *source;
 };
 
+/* Fill empty entries from table[i] up with leaves, as many as fit. */
+static unsigned map_leaves(struct map_job *job, pte_t *table, unsigned i,
+			   uint64_t span)
+{
+	uint64_t n = min_u64(range_size(job->va) / span, PT_ENTRIES - i);
+	pte_t leaf = pte_leaf(job->pa, job->prot, job->attr);
+	pte_t *p = table + i, *end = p + n;
+
+	for (; p < end && !pte_present(*p); p++) {
+		*p = leaf;
+		leaf = pte_advance(leaf, span);
+	}
+	n = (uint64_t)(p - table) - i;
+	job->va.start += n * span;
+	job->pa += n * span;
+	return i + (unsigned)n;
+}
+
 static int map_level(struct map_job *job, pte_t *table, unsigned level)
 {
 	uint64_t span = pt_span(level);
+	unsigned i = pt_index(job->va.start, level);
 
-	for (unsigned i = pt_index(job->va.start, level);
-	     i < PT_ENTRIES && !range_empty(job->va); i++) {
-		bool fits = is_aligned(job->va.start | job->pa, span) &&
-			    range_size(job->va) >= span;
+	while (i < PT_ENTRIES && !range_empty(job->va)) {
 		int err;
 
-		if (pte_is_leaf(table[i]) ||
-		    (level == 0 && pte_present(table[i])))
-			return -EEXIST;
-		if (fits && !pte_present(table[i])) {
-			table[i] = pte_leaf(job->pa, job->prot, job->attr);
-			job->va.start += span;
-			job->pa += span;
+		if (is_aligned(job->va.start | job->pa, span) &&
+		    range_size(job->va) >= span && !pte_present(table[i])) {
+			i = map_leaves(job, table, i, span);
 			continue;
 		}
+		if (pte_is_leaf(table[i]) || level == 0)
+			return -EEXIST;
 		if (!pte_present(table[i])) {
 			paddr_t pa = new_table(job->source);
 
@@ -96,6 +110,7 @@ static int map_level(struct map_job *job, pte_t *table, unsigned level)
 		err = map_level(job, table_at(pte_paddr(table[i])), level - 1);
 		if (err)
 			return err;
+		i++;
 	}
 	return 0;
 }

@@ -14,6 +14,7 @@
  *	pte_t pte_leaf(pa, prot, attr)	maps memory at pa, for use right away: no
  *					"accessed" or "dirty" fault follows.
  *					Global unless VM_USER.
+ *	pte_t pte_advance(leaf, bytes)	the same for memory so much further on
  *	pte_t pte_table(pa)		points to the next lower table
  *	paddr_t pte_paddr(pte_t)	of either kind
  *	vm_prot_t pte_prot(pte_t)	of a leaf

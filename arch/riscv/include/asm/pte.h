@@ -66,6 +66,11 @@ static inline pte_t pte_leaf(paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 	return (pte_t){v};
 }
 
+static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
+{
+	return (pte_t){leaf.v + (bytes >> PAGE_SHIFT << PTE_PPN_SHIFT)};
+}
+
 static inline pte_t pte_table(paddr_t pa)
 {
 	return (pte_t){pte_ppn_bits_(pa) | PTE_V};
