@@ -5,6 +5,7 @@ Firmware keeps its own good tree; the kernel gets the broken one.
 import os
 import random
 import re
+import struct
 import tempfile
 
 from harness import Failure, Test
@@ -15,18 +16,40 @@ SEED = 20261122
 IMAGE, DTB = 0x80400000, 0x87000000
 
 # What the kernel may end in, each of them told.
-ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: "),
+ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: .*\n"),
         ("refused", r"^strata: can't boot"))
 
 
+def values(blob):
+    """Offset and length of each property's value in the tree."""
+    at, = struct.unpack_from(">I", blob, 8)
+    while True:
+        token, = struct.unpack_from(">I", blob, at)
+        at += 4
+        if token == 1:      # a node begins: its name
+            at = (blob.index(b"\0", at) + 4) & ~3
+        elif token == 3:    # a property
+            length, = struct.unpack_from(">I", blob, at)
+            at += 8
+            if length:
+                yield at, length
+            at = (at + length + 3) & ~3
+        elif token == 9:    # the end
+            return
+
+
 def flip(blob, rng):
-    """A copy with 1 to 64 bits flipped: anywhere, in the header, or all in one
-    small place."""
+    """A copy with 1 to 64 bits flipped. Half of the copies keep their form and
+    only say other things: the values of properties differ. The others are hit
+    anywhere, in the header, or in one small place."""
     bad = bytearray(blob)
-    near = (rng.randrange(len(bad) - 64), 64)
-    place, width = rng.choice([(0, len(bad)), (0, len(bad)), (0, 40),
-                               near, near, near])
-    for _ in range(rng.choice([1, 2, 8, 64])):
+    count = rng.choice([1, 2, 8, 64])
+    if rng.randrange(2):
+        places = rng.choices(list(values(blob)), k=count)
+    else:
+        places = [rng.choice([(0, len(bad)), (0, 40),
+                              (rng.randrange(len(bad) - 64), 64)])] * count
+    for place, width in places:
         bad[place + rng.randrange(width)] ^= 1 << rng.randrange(8)
     return bytes(bad)
 
