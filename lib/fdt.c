@@ -38,7 +38,7 @@
 #include "fdt_internal.h"
 
 #define MAGIC	     0xd00dfeedu
-#define HEADER_SIZE  40u /* version 17 */
+#define HEADER_SIZE  40u /* version 17; 16 lacks the last field */
 #define VERSION_MIN  16u
 #define VERSION_LAST 17u
 
@@ -79,11 +79,18 @@ static int check_header(struct fdt *t, const uint8_t *blob, size_t capacity)
 	return 0;
 }
 
+/* Where blocks may begin: behind the header. */
+static uint32_t first_block(const struct fdt *t)
+{
+	return fdt_be32(t->blob + H_VERSION) > VERSION_MIN ? HEADER_SIZE
+							   : HEADER_SIZE - 4;
+}
+
 static int check_reserve(struct fdt *t)
 {
 	uint32_t pos = fdt_be32(t->blob + H_RESERVE);
 
-	if (pos & 7 || pos < HEADER_SIZE - 4 || pos > t->size)
+	if (pos & 7 || pos < first_block(t) || pos > t->size)
 		return -FDT_ERR_RESERVE_BLOCK;
 	t->reserve = pos;
 	for (t->nreserve = 0; t->size - pos >= 16; t->nreserve++, pos += 16)
@@ -101,7 +108,7 @@ static int check_blocks(struct fdt *t, uint32_t *names)
 	uint32_t strings = fdt_be32(t->blob + H_STRINGS);
 	uint32_t size = fdt_be32(t->blob + H_STRINGS_SIZE);
 
-	if (tree & 3 || tree < HEADER_SIZE - 4 || tree > t->size)
+	if (tree & 3 || tree < first_block(t) || tree > t->size)
 		return -FDT_ERR_STRUCT_BLOCK;
 	t->tree = t->blob + tree;
 	t->tree_end = t->size - tree;
@@ -112,7 +119,7 @@ static int check_blocks(struct fdt *t, uint32_t *names)
 	}
 	t->tree_end &= ~3u;
 
-	if (strings < HEADER_SIZE - 4 || strings > t->size ||
+	if (strings < first_block(t) || strings > t->size ||
 	    size > t->size - strings)
 		return -FDT_ERR_STRINGS_BLOCK;
 	t->strings = (const char *)t->blob + strings;
