@@ -1,0 +1,188 @@
+/*
+ * From a device tree's word to the map of RAM: who gets what, byte by byte. The
+ * trees are made by hand as struct devtree; reading real ones is tested with
+ * kernel/devtree.c.
+ */
+#include <kernel/ktest.h>
+#include <kernel/ram.h>
+#include <lib/errno.h>
+
+static struct memblock *mb;
+static struct devtree *dt;
+static struct ram_claims claims;
+
+/* A bank from 0x8000_0000, the image 2 MiB above its start, a tree near the
+ * end, like QEMU's virt machine. */
+static bool set_up(uint64_t size)
+{
+	static const struct range init[] = {
+		{0x80240000, 0x80248000},
+		{0x80278000, 0x80280000},
+	};
+
+	mb = ktest_alloc(sizeof(*mb));
+	dt = ktest_alloc(sizeof(*dt));
+	if (!mb || !dt)
+		return false;
+	dt->memory[dt->nmemory++] = range_make(0x80000000, 0x80000000 + size);
+	claims = (struct ram_claims){
+		.image = {0x80200000, 0x80280000},
+		.init = init,
+		.ninit = ARRAY_SIZE(init),
+		.fdt = {0x80000000 + size - 0x10000 + 8,
+			0x80000000 + size - 0x10000 + 0x1234},
+	};
+	return true;
+}
+
+static void reserve(struct range r, bool no_map, bool reusable)
+{
+	dt->reserved[dt->nreserved++] = (struct dt_reserved){
+		.name = "test",
+		.range = r,
+		.no_map = no_map,
+		.reusable = reusable,
+	};
+}
+
+static enum region_type at(paddr_t pa)
+{
+	const struct region *r = memblock_at(mb, pa);
+
+	return r ? r->type : REGION_TYPES;
+}
+
+KTEST(ram, a_plain_machine)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_total(mb), MIB(16));
+	EXPECT_EQ(memblock_bytes(mb, REGION_FIRMWARE), MIB(2));
+	EXPECT_EQ(memblock_bytes(mb, REGION_KERNEL), 0x70000);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INIT), 0x10000);
+	EXPECT_EQ(memblock_bytes(mb, REGION_FDT), 0x2000);
+	EXPECT_EQ(at(0x80280000), REGION_FREE);
+	EXPECT_EQ(at(0x80ff1fff), REGION_FDT);
+	EXPECT_EQ(at(0x80ff2000), REGION_FREE);
+	EXPECT_EQ(at(0x81000000), REGION_TYPES);
+}
+
+KTEST(ram, firmware_is_two_mib_at_the_start_of_the_images_bank)
+{
+	if (!set_up(GIB(1)))
+		return ktest_skip("no memory");
+	/* A lower bank, which is not firmware's, and an image far up. */
+	dt->memory[dt->nmemory++] = range_make(0x40000000, 0x50000000);
+	claims.image = range_make(0x90000000, 0x90080000);
+	claims.ninit = 0;
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x40000000), REGION_FREE);
+	EXPECT_EQ(at(0x80000000), REGION_FIRMWARE);
+	EXPECT_EQ(at(0x801fffff), REGION_FIRMWARE);
+	EXPECT_EQ(at(0x80200000), REGION_FREE);
+	EXPECT_EQ(at(0x90000000), REGION_KERNEL);
+
+	/* Nothing below the image: no firmware. */
+	claims.image = range_make(0x80000000, 0x80080000);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_FIRMWARE), 0);
+}
+
+KTEST(ram, reservations_are_widened_to_frames)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	reserve(range_make(0x80500001, 0x80500002), false, false);
+	reserve(range_make(0x80600fff, 0x80601001), true, false);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), 0x1000);
+	EXPECT_EQ(at(0x80500fff), REGION_RESERVED);
+	EXPECT_EQ(memblock_bytes(mb, REGION_NOMAP), 0x2000);
+	EXPECT_EQ(at(0x80601fff), REGION_NOMAP);
+}
+
+KTEST(ram, a_reservation_outside_ram_or_over_the_kernel_does_no_harm)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	reserve(range_make(0xf0000000, 0xf1ffffff), false, false);
+	reserve(range_make(0, UINT64_MAX), true, false);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x80200000), REGION_KERNEL);
+	EXPECT_EQ(at(0x80240000), REGION_INIT);
+	EXPECT_EQ(memblock_bytes(mb, REGION_FREE), 0);
+	EXPECT_EQ(memblock_total(mb), MIB(16));
+}
+
+KTEST(ram, reusable_memory_stays_free_unless_it_must_not_be_mapped)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	reserve(range_make(0x80500000, 0x80600000), false, true);
+	reserve(range_make(0x80700000, 0x80800000), true, true);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x80500000), REGION_FREE);
+	EXPECT_EQ(at(0x80700000), REGION_NOMAP);
+}
+
+static struct dt_reserved *dynamic(uint64_t size, uint64_t align)
+{
+	struct dt_reserved *r = &dt->reserved[dt->nreserved++];
+
+	*r = (struct dt_reserved){.name = "pool", .size = size, .align = align};
+	return r;
+}
+
+KTEST(ram, dynamic_reservations_find_a_place_after_static_ones)
+{
+	struct dt_reserved *r;
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	r = dynamic(MIB(1), MIB(1));
+	r->alloc[r->nalloc++] = range_make(0x10000000, 0x20000000);
+	r->alloc[r->nalloc++] = range_make(0x80400000, 0x80800000);
+	/* Comes later in the tree, but is where it is. */
+	reserve(range_make(0x80780000, 0x80790000), false, false);
+	dynamic(0x1801, 0);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x80600000), REGION_RESERVED);
+	EXPECT_EQ(at(0x806fffff), REGION_RESERVED);
+	EXPECT_EQ(at(0x80700000), REGION_FREE);
+	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED),
+		  MIB(1) + 0x10000 + 0x2000);
+}
+
+KTEST(ram, dynamic_reservations_that_cannot_be_are_passed_over)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	dynamic(GIB(4), 0);
+	dynamic(UINT64_MAX, 0);
+	dynamic(PAGE_SIZE, (uint64_t)1 << 63);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), 0);
+}
+
+KTEST(ram, refuses_memory_without_the_kernel_in_it)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	claims.image = range_make(0x70000000, 0x70080000);
+	EXPECT_EQ(ram_init(mb, dt, &claims), -ENXIO);
+	claims.image = range_make(0x80f80000, 0x81080000);
+	EXPECT_EQ(ram_init(mb, dt, &claims), -ENXIO);
+	dt->nmemory = 0;
+	EXPECT_EQ(ram_init(mb, dt, &claims), -ENXIO);
+}
+
+KTEST(ram, overlapping_banks_count_once)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	dt->memory[dt->nmemory++] = range_make(0x80000000, 0x80800000);
+	dt->memory[dt->nmemory++] = range_make(0x80800000, 0x82000000);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_total(mb), MIB(32));
+}
