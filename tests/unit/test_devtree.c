@@ -169,6 +169,7 @@ KTEST(devtree, static_reservations)
 	fb_node(b, "fw@80000000");
 	FB_CELLS(b, "reg", 0, 0x80000000, 0, 0x80000);
 	fb_flag(b, "no-map");
+	fb_flag(b, "reusable"); /* one excludes the other */
 	fb_end(b);
 	fb_node(b, "xrp");
 	FB_CELLS(b, "reg", 0, 0xf0000000, 0, 0x01ffffff, 0, 0xf2000000, 0,

@@ -307,6 +307,24 @@ KTEST(fdt, wrong_structure_is_refused)
 	}
 }
 
+/* A block that isn't whole words: what is behind the last one is not read. */
+KTEST(fdt, structure_of_half_a_word_more)
+{
+	struct fdt t;
+	struct fb b;
+
+	if (!fb_start(&b))
+		return ktest_skip("no memory");
+	fb_node(&b, "");
+	fb_prop(&b, "", "x", 1);
+	fb_finish_raw(&b);
+	fb_put32(b.blob + 12, 40); /* the name: a NUL of the reservations */
+	fb_put32(b.blob + 32, 1);
+	fb_put32(b.blob + 36, b.tree - 3 - FB_TREE);
+	fb_put32(b.blob + 4, b.tree - 3);
+	EXPECT(fdt_open(&t, b.blob, b.tree - 3) == -FDT_ERR_PROP_SIZE);
+}
+
 static int nested(struct fb *b, struct fdt *t, unsigned levels)
 {
 	for (unsigned i = 0; i < levels; i++)

@@ -35,6 +35,8 @@ static bool board(struct fb *b, struct fdt *t)
 	fb_node(b, "serial");
 	fb_string(b, "status", "ok");
 	fb_end(b);
+	fb_node(b, "odd@1@2");
+	fb_end(b);
 	fb_node(b, "seri");
 	fb_prop(b, "status", "okay", 4);
 	fb_end(b);
@@ -116,6 +118,8 @@ KTEST(fdt_find, paths)
 	EXPECT(is(&t, fdt_find(&t, "/soc/serial@2000"), "serial@2000"));
 	EXPECT(is(&t, fdt_find(&t, "/soc/serial"), "serial@1000"));
 	EXPECT(is(&t, fdt_find(&t, "/soc/seri"), "seri"));
+	EXPECT(is(&t, fdt_find(&t, "/soc/odd"), "odd@1@2"));
+	EXPECT(fdt_find(&t, "/soc/odd@1") == FDT_NONE);
 	EXPECT(fdt_find(&t, "/soc/ser") == FDT_NONE);
 	EXPECT(fdt_find(&t, "/soc/serial@") == FDT_NONE);
 	EXPECT(fdt_find(&t, "/soc/serial@10000") == FDT_NONE);
