@@ -30,8 +30,6 @@
  * characters in names, repeated names, nonzero padding, version 16 (no size of
  * the structure block: the blob's end bounds it).
  */
-#include <string.h>
-
 #include <lib/errno.h>
 #include <lib/fdt.h>
 
