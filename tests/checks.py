@@ -85,11 +85,11 @@ def scripts(test, root=ROOT):
         if not first.startswith(b"#!") and not path.endswith(".py"):
             continue
         count += 1
-        if first.startswith(b"#!/bin/bash"):
-            test.run("bash", "-n", full)
+        if first.startswith((b"#!/bin/bash", b"#!/bin/sh")):
+            test.run(first[2:].decode().strip(), "-n", full)
             with open(full, encoding="utf-8") as f:
-                if "set -euo pipefail" not in f.read():
-                    raise Failure(f"{path}: no set -euo pipefail")
+                if not re.search("^set -eu", f.read(), re.M):
+                    raise Failure(f"{path}: does not stop at errors: set -eu")
         elif path.endswith(".py") or first.startswith(b"#!/usr/bin/python3"):
             with open(full, encoding="utf-8") as f:
                 try:

@@ -1,7 +1,7 @@
 """Builds, and the tests that run on this computer itself."""
-import glob
 import os
 import re
+import shutil
 import tempfile
 import threading
 
@@ -65,25 +65,52 @@ def unit(test, preset, ops):
     return f"{m[1]} tests" + (f", {ops:,} steps, seed {seed[1]}" if seed else "")
 
 
-def fuzz(test, seconds, runs):
-    """Each target over its corpus, then over new inputs for a while."""
+def fuzzers():
+    return [os.path.splitext(os.path.basename(s))[0]
+            for s in files(".c", under="tests/fuzz")]
+
+
+def run_fuzzer(test, name, *options, env=None, check=True):
+    """fuzz_x with its corpus, tests/fuzz/corpus/x; new finds are not kept."""
+    with tempfile.TemporaryDirectory() as new:
+        corpus = f"tests/fuzz/corpus/{name.removeprefix('fuzz_')}"
+        return test.run(f"build/host-fuzz/{name}", "-seed=1", "-verbosity=1",
+                        f"-artifact_prefix={test.log_path}.", *options, new,
+                        *([corpus] if os.path.isdir(f"{ROOT}/{corpus}") else []),
+                        env=env, check=check)
+
+
+def fuzz(test, seconds):
+    """Each target over all device trees, then over new inputs for a while."""
     build(test, "host-fuzz")
     done = []
-    for source in files(".c", under="tests/fuzz"):
-        name = os.path.splitext(os.path.basename(source))[0]
-        with tempfile.TemporaryDirectory() as new:
-            corpus = [d for d in (f"tests/fuzz/corpus/{name}",
-                                  f"tests/fuzz/{name}.corpus",
-                                  "tests/fuzz/corpus")
-                      if os.path.isdir(f"{ROOT}/{d}")][:1]
-            seeds = [d for d in (f"{BUILD}/dtb",) if glob.glob(f"{d}/*")]
-            out = test.run(f"build/host-fuzz/{name}", "-seed=1",
-                           f"-runs={runs}", f"-max_total_time={seconds}",
-                           "-max_len=65536", f"-artifact_prefix={BUILD}/",
-                           new, *corpus, *seeds)
+    for name in fuzzers():
+        run_fuzzer(test, name, "-runs=0", device_trees(test))
+        out = run_fuzzer(test, name, "-max_len=4096", "-runs=1000000000",
+                         f"-max_total_time={seconds}")
         m = re.search(r"Done (\d+) runs", out)
         done.append(f"{name} {int(m[1]):,} runs" if m else name)
     return ", ".join(done) or "no targets"
+
+
+def fuzz_planted(test):
+    """Each target sees the bug that it plants on request, as it says in its
+    head comment."""
+    for name in fuzzers():
+        out = run_fuzzer(test, name, "-max_len=4096", "-max_total_time=60",
+                         env={f"{name.upper()}_PLANT": "1"}, check=False)
+        if "ERROR: AddressSanitizer" not in out:
+            raise Failure(f"{name} did not see its planted bug")
+
+
+def fresh(test):
+    """A newcomer's first minutes: see scripts/test-fresh."""
+    if os.geteuid() or not shutil.which("mmdebstrap"):
+        return "skipped: needs root and mmdebstrap"
+    out = test.run("scripts/test-fresh")
+    if "autorun: status 0" not in out:
+        raise Failure("the kernel did not run")
+    return out.strip().splitlines()[-1]
 
 
 TESTS = [
@@ -96,9 +123,13 @@ TESTS = [
     Test("host-gcc", "all", 900, "unit and property tests under gcc",
          lambda t: unit(t, "host-gcc", 1000000), needs=("host-asan",)),
     Test("fuzz", "all", 300, "each fuzz target, 20 s",
-         lambda t: fuzz(t, 20, 10000000), needs=("host-asan",)),
+         lambda t: fuzz(t, 20), needs=("host-asan",)),
+    Test("fuzz-planted", "all", 300, "fuzz targets see a planted bug",
+         fuzz_planted, needs=("fuzz",)),
     Test("host-long", "full", 7200, "property tests, 10^7 steps",
          lambda t: unit(t, "host-asan", 10000000), needs=("host-asan-long",)),
     Test("fuzz-long", "full", 7200, "each fuzz target, 10 minutes",
-         lambda t: fuzz(t, 600, 10 ** 9), needs=("fuzz",)),
+         lambda t: fuzz(t, 600), needs=("fuzz",)),
+    Test("fresh", "full", 3600, "all of this on a bare Debian 12 (the commit)",
+         fresh),
 ]
