@@ -18,6 +18,9 @@ target_compile_options(kernel_objects PUBLIC ${KERNEL_MACHINE} -O2
     -ffunction-sections -fdata-sections
     $<$<COMPILE_LANGUAGE:C>:-Wframe-larger-than=1536>)
 
+set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/string.c PROPERTIES
+    COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
+
 function(kernel_link target symbols)
     add_executable(${target} $<TARGET_OBJECTS:kernel_objects> ${symbols})
     target_link_libraries(${target} PRIVATE strata_flags)

@@ -24,18 +24,6 @@ void ktest_os_release(void *p, size_t size)
 	page_free(pfn_to_page(virt_to_phys(p) >> PAGE_SHIFT), order_of(size));
 }
 
-static int run(struct ktest_options *o, const char *match)
-{
-	int failed;
-
-	o->match = match;
-	failed = ktest_run(o);
-	if (failed < 0)
-		kprintf("test: no test is called like '%s'\n",
-			match ? match : "all");
-	return failed != 0;
-}
-
 /* A number option at argv[*i]; steps over its value. */
 static bool parse_number(int argc, char **argv, int *i, uint64_t *out)
 {
@@ -49,10 +37,9 @@ static bool parse_number(int argc, char **argv, int *i, uint64_t *out)
 
 static int cmd_test(int argc, char **argv)
 {
-	struct ktest_options o = {0};
-	const char *names[16];
-	unsigned n = 0;
-	int status = 0;
+	const char *names[16], *bad;
+	struct ktest_options o = {.names = names};
+	int failed;
 
 	for (int i = 1; i < argc; i++) {
 		uint64_t *number = strcmp(argv[i], "--seed") == 0  ? &o.seed
@@ -62,21 +49,22 @@ static int cmd_test(int argc, char **argv)
 		if (number) {
 			if (!parse_number(argc, argv, &i, number))
 				return SHELL_USAGE;
-		} else if (argv[i][0] == '-' || n == ARRAY_SIZE(names)) {
+		} else if (argv[i][0] == '-' || o.nnames == ARRAY_SIZE(names)) {
 			return SHELL_USAGE;
 		} else {
-			names[n++] = argv[i];
+			names[o.nnames++] = argv[i];
 		}
 	}
-	if (n == 1 && strcmp(names[0], "list") == 0) {
+	if (o.nnames == 1 && strcmp(names[0], "list") == 0) {
 		ktest_list();
 		return 0;
 	}
-	if (n == 0 || (n == 1 && strcmp(names[0], "all") == 0))
-		return run(&o, NULL);
-	for (unsigned i = 0; i < n; i++)
-		status |= run(&o, names[i]);
-	return status;
+	if (o.nnames == 1 && strcmp(names[0], "all") == 0)
+		o.nnames = 0;
+	failed = ktest_run(&o, &bad);
+	if (failed < 0)
+		kprintf("test: no test is called like '%s'\n", bad);
+	return failed != 0;
 }
 COMMAND(test, cmd_test, "[all|list|NAME...] [--seed N] [--ops N]",
 	"run the kernel's unit tests, or those with NAME in their names");

@@ -3,6 +3,7 @@
  * runs them one by one and prints TAP (testanything.org, version 13).
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <kernel/ktest.h>
@@ -70,19 +71,34 @@ uint64_t ktest_ops(void)
 	return run.ops;
 }
 
-static bool matches(const struct ktest *t, const char *match)
+static bool matches(const struct ktest *t, const char *name)
 {
 	char full[128];
-	size_t suite = strlen(t->suite), name = strlen(t->name);
 
-	if (!match)
-		return true;
-	if (suite + name + 2 > sizeof(full))
-		return false;
-	memcpy(full, t->suite, suite);
-	full[suite] = '.';
-	memcpy(full + suite + 1, t->name, name + 1);
-	return strstr(full, match) != NULL;
+	snprintf(full, sizeof(full), "%s.%s", t->suite, t->name);
+	return strstr(full, name) != NULL;
+}
+
+static bool wanted(const struct ktest *t, const struct ktest_options *o)
+{
+	for (unsigned i = 0; i < o->nnames; i++)
+		if (matches(t, o->names[i]))
+			return true;
+	return !o->nnames;
+}
+
+/* A name that means no test, or NULL. */
+static const char *bad_name(const struct ktest_options *o)
+{
+	for (unsigned i = 0; i < o->nnames; i++) {
+		const struct ktest *t = __start_ktests;
+
+		while (t < __stop_ktests && !matches(t, o->names[i]))
+			t++;
+		if (t == __stop_ktests)
+			return o->names[i];
+	}
+	return NULL;
 }
 
 /* Returns whether the test passed. */
@@ -105,20 +121,24 @@ static bool run_one(const struct ktest *t, unsigned number)
 	return !run.failures;
 }
 
-int ktest_run(const struct ktest_options *o)
+int ktest_run(const struct ktest_options *o, const char **bad)
 {
 	unsigned total = 0, number = 0, failed = 0;
+	const char *name = bad_name(o);
 
+	if (name) {
+		if (bad)
+			*bad = name;
+		return -1;
+	}
 	run.seed = o->seed ? o->seed : DEFAULT_SEED;
 	run.ops = o->ops ? o->ops : DEFAULT_OPS;
 	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++)
-		total += matches(t, o->match);
-	if (!total)
-		return -1;
+		total += wanted(t, o);
 	kprintf("TAP version 13\n1..%u\n# seed=%#llx ops=%llu\n", total,
 		(unsigned long long)run.seed, (unsigned long long)run.ops);
 	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++)
-		if (matches(t, o->match) && !run_one(t, ++number))
+		if (wanted(t, o) && !run_one(t, ++number))
 			failed++;
 	kprintf("%u passed, %u failed\n", total - failed, failed);
 	return (int)failed;

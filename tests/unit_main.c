@@ -1,5 +1,5 @@
 /*
- * The native test program: `unit [MATCH]`, with SEED= and OPS= from the
+ * The native test program: `unit [NAME...]`, with SEED= and OPS= from the
  * environment. Exit status 0 when all tests passed.
  */
 #include <stdlib.h>
@@ -29,11 +29,12 @@ static uint64_t number_from_env(const char *name)
 int main(int argc, char **argv)
 {
 	struct ktest_options o = {
-		.match = argc > 1 ? argv[1] : NULL,
+		.names = (const char *const *)argv + 1,
+		.nnames = (unsigned)argc - 1,
 		.seed = number_from_env("SEED"),
 		.ops = number_from_env("OPS"),
 	};
 
 	console_set(arch_firmware_console());
-	return ktest_run(&o) != 0;
+	return ktest_run(&o, NULL) != 0;
 }

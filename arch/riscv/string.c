@@ -2,7 +2,8 @@
  * memset, memcpy and memmove by words. The C library's go by bytes, to be
  * small; clearing a page that way costs 12,000 instructions, here it is 580.
  * Misaligned accesses trap on some harts, so words are used only where both
- * sides are aligned alike.
+ * sides are aligned alike. The build keeps the compiler from turning these loops
+ * into calls of themselves (cmake/kernel.cmake).
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,10 +11,7 @@
 
 #define WORD sizeof(uint64_t)
 
-/* Keeps the compiler from turning these loops into calls of themselves. */
-#define KEEP_LOOPS __attribute__((optimize("no-tree-loop-distribute-patterns")))
-
-KEEP_LOOPS void *memset(void *to, int c, size_t n)
+void *memset(void *to, int c, size_t n)
 {
 	uint64_t v = (uint8_t)c * 0x0101010101010101u;
 	uint8_t *p = to, *end = p + n;
@@ -48,7 +46,7 @@ KEEP_LOOPS void *memset(void *to, int c, size_t n)
 }
 
 /* Upwards; right for overlapping regions when `to` is below `from`. */
-KEEP_LOOPS static void copy_up(uint8_t *to, const uint8_t *from, size_t n)
+static void copy_up(uint8_t *to, const uint8_t *from, size_t n)
 {
 	const uint8_t *end = from + n;
 
@@ -76,7 +74,7 @@ KEEP_LOOPS static void copy_up(uint8_t *to, const uint8_t *from, size_t n)
 }
 
 /* Downwards, from the ends; right when `to` is above `from`. */
-KEEP_LOOPS static void copy_down(uint8_t *to, const uint8_t *from, size_t n)
+static void copy_down(uint8_t *to, const uint8_t *from, size_t n)
 {
 	const uint8_t *start = from;
 

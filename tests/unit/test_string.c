@@ -20,6 +20,8 @@ static uint8_t got[SIZE], want[SIZE];
 
 KTEST(string, memset_all_alignments)
 {
+	volatile int c = 0x13c; /* its low byte counts */
+
 	for (size_t at = 8; at < 24; at++)
 		for (size_t k = 0; k < LENGTHS; k++) {
 			size_t n = lengths[k];
@@ -28,7 +30,7 @@ KTEST(string, memset_all_alignments)
 				got[i] = want[i] = GUARD;
 			for (size_t i = at; i < at + n; i++)
 				want[i] = 0x3c;
-			REQUIRE(memset(got + at, 0x13c, n) == got + at);
+			REQUIRE(memset(got + at, c, n) == got + at);
 			for (size_t i = 0; i < SIZE; i++)
 				REQUIRE(got[i] == want[i]);
 		}

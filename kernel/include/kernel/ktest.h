@@ -71,15 +71,18 @@ uint64_t ktest_seed(void);
 uint64_t ktest_ops(void);
 
 struct ktest_options {
-	const char
-		*match; /* run tests whose "suite.name" contains it; or NULL */
-	uint64_t seed;	/* 0: the default */
-	uint64_t ops;	/* 0: the default, 1,000,000 */
+	/* Run the tests whose "suite.name" contains one of these; all, if there
+	 * are none. */
+	const char *const *names;
+	unsigned nnames;
+	uint64_t seed; /* 0: the default */
+	uint64_t ops;  /* 0: the default, 1,000,000 */
 };
 
-/* Run the tests that match, in TAP. Returns the number that failed, or -1 when
- * nothing matched. */
-int ktest_run(const struct ktest_options *o);
+/* Run the tests that are wanted, in TAP. Returns how many failed, or -1, with
+ * nothing run, when one of the names means no test; `*bad`, if not NULL, becomes
+ * that name. */
+int ktest_run(const struct ktest_options *o, const char **bad);
 
 /* List the names of all tests. */
 void ktest_list(void);
