@@ -63,9 +63,8 @@ COMMAND(false, cmd_false, "", "fail with status 1");
 
 static int cmd_dmesg(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	printk_dump();
 	return 0;
 }
@@ -95,9 +94,8 @@ static int cmd_history(int argc, char **argv)
 	const struct lineedit *e = shell_editor();
 	const char *line = NULL;
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	for (unsigned i = 1; (line = lineedit_history_next(e, line)); i++)
 		kprintf("%4u  %s\n", i, line);
 	return 0;

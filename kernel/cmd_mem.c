@@ -36,9 +36,8 @@ static void print_range(struct range r, const char *what)
 
 static int cmd_regions(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	for (unsigned i = 0; i < ram.n; i++)
 		print_range(ram.region[i].range,
 			    region_type_name(ram.region[i].type));
@@ -59,9 +58,8 @@ static int cmd_memmap(int argc, char **argv)
 	};
 	struct range span = memblock_span(&ram);
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	kprintf("virtual (Sv%u, %llu KiB of tables)\n",
 		12 + 9 * kernel_pgtable.levels,
 		LL(pgtable_tables(&kernel_pgtable) * (PAGE_SIZE / 1024)));
@@ -89,9 +87,8 @@ static int cmd_meminfo(int argc, char **argv)
 	char line[320];
 	bool right = meminfo_account(line, sizeof(line));
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	kprintf("%s\n", line);
 	for (unsigned z = 0; z < ZONES; z++) {
 		struct buddy *b = zone_buddy(z);
@@ -113,9 +110,8 @@ static int cmd_buddyinfo(int argc, char **argv)
 {
 	bool right = true;
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	for (unsigned z = 0; z < ZONES; z++) {
 		struct buddy *b = zone_buddy(z);
 		uint64_t untouched = 0;

@@ -13,9 +13,8 @@
 
 static int cmd_harts(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	for (unsigned i = 0; i < machine.ncpu; i++) {
 		const struct dt_cpu *c = &machine.cpu[i];
 		const char *isa =
@@ -37,9 +36,8 @@ static int cmd_uptime(int argc, char **argv)
 {
 	uint64_t us = time_us();
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	if (!time_known()) {
 		kprintf("uptime: the device tree gives no "
 			"timebase-frequency\n");
@@ -52,9 +50,8 @@ COMMAND(uptime, cmd_uptime, "", "time since boot");
 
 static int cmd_version(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	kprintf("Strata on %s\n",
 		machine.model[0] ? machine.model : "an unnamed machine");
 	arch_print_firmware();
@@ -64,9 +61,8 @@ COMMAND(version, cmd_version, "", "kernel, machine and firmware");
 
 static int cmd_cmdline(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	kprintf("%s\n", machine.bootargs);
 	return 0;
 }
@@ -76,9 +72,8 @@ static int cmd_bootstat(int argc, char **argv)
 {
 	uint64_t n = machine_boot_instructions();
 
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	if (!n) {
 		kprintf("bootstat: instret can't be read here\n");
 		return 1;
@@ -90,18 +85,16 @@ COMMAND(bootstat, cmd_bootstat, "", "instructions that booting took");
 
 static int cmd_poweroff(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	machine_end(0);
 }
 COMMAND(poweroff, cmd_poweroff, "", "end the machine");
 
 static int cmd_reboot(int argc, char **argv)
 {
+	(void)argc;
 	(void)argv;
-	if (argc != 1)
-		return SHELL_USAGE;
 	machine_reboot();
 }
 COMMAND(reboot, cmd_reboot, "", "restart the machine");

@@ -140,7 +140,8 @@ static int run(struct words *w)
 		return SHELL_NOT_FOUND;
 	}
 	interrupted = false;
-	status = c->run(w->argc, w->argv);
+	status = !*c->args && w->argc > 1 ? SHELL_USAGE
+					  : c->run(w->argc, w->argv);
 	assert(status >= 0 && status <= 255);
 	if (interrupted) {
 		kprintf("%s: interrupted\n", c->name);

@@ -79,7 +79,7 @@ static int cmd_words(int argc, char **argv)
 	seen[seen_used] = '\0';
 	return argv[argc] ? 1 : 0;
 }
-COMMAND(_words, cmd_words, "", NULL);
+COMMAND(_words, cmd_words, "[WORD...]", NULL);
 
 static int cmd_status(int argc, char **argv)
 {
@@ -226,6 +226,16 @@ KTEST(shell, status_of_the_last_failure)
 	REQUIRE(f);
 	EXPECT_EQ(status, SHELL_USAGE);
 	EXPECT_EQ(strcmp(f->output, "usage: _status STATUS\r\n"), 0);
+}
+
+KTEST(shell, refuses_arguments_where_there_are_none)
+{
+	int status = 0;
+
+	REQUIRE(play("_poll more", "", &status));
+	EXPECT_EQ(status, SHELL_USAGE);
+	REQUIRE(play("_poll", "", &status));
+	EXPECT_EQ(status, 7);
 }
 
 KTEST(shell, interrupt_stops_the_line)

@@ -6,8 +6,9 @@
  *	COMMAND(echo, cmd_echo, "[WORD...]", "print the words");
  *
  * A command returns 0 for success, else a status from 1 to 255; a usage error
- * is SHELL_USAGE, for which the shell prints the usage line. One whose help is
- * NULL can be run but is not told about.
+ * is SHELL_USAGE, for which the shell prints the usage line; the shell itself
+ * refuses arguments to one whose `args` is "". One whose help is NULL can be run
+ * but is not told about.
  *
  * A line is commands separated by ';' or newlines. Words are separated by
  * blanks; "..." and '...' keep blanks, ';' and '#' in a word; \ takes the next
