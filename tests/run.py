@@ -11,6 +11,7 @@ failed.
 """
 import fnmatch
 import os
+import signal
 import sys
 import threading
 import time
@@ -123,6 +124,8 @@ def main(args):
             print(f"{t.name:24} {t.level:6} {t.what}")
         return 0
     os.chdir(ROOT)
+    # So that what was started is ended, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return 1 if Run(select(tests, args)).all() else 0
     except KeyboardInterrupt:

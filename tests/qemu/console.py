@@ -3,7 +3,7 @@ import random
 import re
 
 from harness import Failure, Test
-from machine import PANIC, PROMPT, RELEASE, Machine
+from machine import PANIC, PROMPT, RELEASE, Machine, autorun
 
 UP, DOWN, LEFT = "\x1b[A", "\x1b[B", "\x1b[D"
 CTRL_C, CTRL_U = "\x03", "\x15"
@@ -139,6 +139,15 @@ def reboot(test):
         m.wait()
 
 
+def memtest(test):
+    """Good RAM passes, all of it that is free."""
+    out = autorun(test, "memtest", append="quiet")
+    m = re.search(r"^memtest: PASS, (.* tested), 0 errors$", out, re.M)
+    if not m:
+        raise Failure("no verdict PASS")
+    return m[1]
+
+
 def memflip(test):
     """memtest finds each bit that is flipped behind its back."""
     memflip = ("/usr/bin/python3", "-B", "tests/qemu/memflip.py")
@@ -159,6 +168,7 @@ TESTS = [
          panic_autorun, BUILT),
     Test("console-poweroff", "all", 300, "poweroff", poweroff, BUILT),
     Test("console-reboot", "all", 300, "reboot", reboot, BUILT),
+    Test("memtest", "all", 600, "memtest of 128M of good RAM", memtest, BUILT),
     Test("memflip", "all", 1200, "20 of 20 planted bit flips in 1 GiB",
          memflip, BUILT),
 ]
