@@ -30,9 +30,19 @@ def account(output):
     return int(m[1])
 
 
+def same_hart(output):
+    """The kernel must know which hart firmware chose, by chance, to boot."""
+    firmware = re.search(r"^Boot HART ID +: (\d+)$", output, re.M)
+    kernel = re.search(r"boot hart (\d+) of", output)
+    if not firmware or not kernel or firmware[1] != kernel[1]:
+        raise Failure(f"firmware says '{firmware and firmware[0]}', the kernel "
+                      f"'{kernel and kernel[0]}'")
+
+
 def boot(test, *options, append="", commands=LOOK, total=None, kernel=RELEASE):
     out = autorun(test, commands, *options, append=append, kernel=kernel)
     ram = account(out)
+    same_hart(out)
     if total and ram != total:
         raise Failure(f"RAM of {ram} bytes, should be {total}")
     return out
@@ -85,6 +95,23 @@ def placed(image, mem, dtb):
             if f"image at {image:#x}," not in m.output:
                 raise Failure(f"nothing says that the image is at {image:#x}")
     return fn
+
+
+def other_hart(test):
+    """Each of four harts can be the one that boots."""
+    options = ("--mem", "128M", "--harts", "4")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tree.dtb")
+        tree(test, path, options, f'autorun="harts; {LOOK}"')
+        with open(path, "rb") as f:
+            blob = f.read()
+    for hart in range(4):
+        with Placed(test, options, 0x80400000, 0x87000000, blob,
+                    hart=hart) as m:
+            if finish(m):
+                raise Failure("a command failed")
+            if not re.search(rf"^hart {hart}: started, here\b", m.output, re.M):
+                raise Failure(f"hart {hart} booted and does not know it")
 
 
 def text_offset(offset):
@@ -185,6 +212,7 @@ TESTS = [
     Test("boot-status", "quick", 300, "QEMU ends with autorun's status",
          status, BUILT),
     Test("boot-4-harts", "all", 300, "4 harts", of("--harts", "4"), BUILT),
+    Test("boot-each-hart", "all", 300, "harts 0 to 3 boot", other_hart, BUILT),
     # Firmware has the first 2 MiB: this leaves 8.
     *[Test(f"boot-{size}", "all", 600, f"{size} of RAM",
            of("--mem", size, total=total), BUILT)
