@@ -123,31 +123,34 @@ __init static unsigned wanted_levels(void)
 __init static void map_kernel(struct range fdt, const void *fdt_view)
 {
 	unsigned modes = arch_mmu_modes(), wanted = wanted_levels();
-	uint64_t lost = 0;
+	struct kmap_plan plan;
 	struct range early;
-	unsigned levels;
+	uint64_t total;
 
 	if (wanted && !(modes >> wanted & 1)) {
 		pr_warn("boot: this hart has no such paging mode as mmu= asks "
 			"for; using auto\n");
 		wanted = 0;
 	}
-	levels = kmap_choose(&ram, modes, wanted, &lost);
-	if (lost)
+	plan = kmap_plan(memblock_span(&ram), modes, wanted);
+	total = memblock_total(&ram);
+	memblock_remove(&ram, range_make(plan.reach.end, UINT64_MAX));
+	total -= memblock_total(&ram);
+	if (total)
 		pr_warn("boot: %llu MiB of RAM are out of reach in Sv%u\n",
-			(unsigned long long)(lost >> 20), 12 + 9 * levels);
+			(unsigned long long)(total >> 20),
+			12 + 9 * plan.levels);
 	early = kmap_early_frames(&ram, image_range().end);
 	if (range_empty(early))
 		refuse("no RAM is left for page tables\n");
-	arch_mmu_early_window(
-		levels, (vaddr_t)(uintptr_t)phys_to_virt(early.start), early);
+	arch_mmu_early_window(plan.levels, early.start + plan.offset, early);
 
 	bump_init(&bump, &ram);
 	bump.bounds = early;
-	if (kmap_init(&bump, levels, fdt, (vaddr_t)(uintptr_t)fdt_view))
+	if (kmap_init(&bump, &plan, fdt, (vaddr_t)(uintptr_t)fdt_view))
 		refuse("no RAM is left for page tables\n");
 	bump.bounds = range_make(0, UINT64_MAX);
-	pr_info("mmu: Sv%u (this hart has%s%s%s)\n", 12 + 9 * levels,
+	pr_info("mmu: Sv%u (this hart has%s%s%s)\n", 12 + 9 * plan.levels,
 		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
 		modes & 1u << 5 ? " Sv57" : "");
 }

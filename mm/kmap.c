@@ -53,29 +53,25 @@ static struct range direct_map(unsigned levels)
 						   : DIRECT_MAP_SV39);
 }
 
-unsigned kmap_choose(struct memblock *mb, unsigned modes, unsigned wanted,
-		     uint64_t *lost)
+struct kmap_plan kmap_plan(struct range span, unsigned modes, unsigned wanted)
 {
-	struct range span = memblock_span(mb);
 	uint64_t base = align_down(span.start, DIRECT_MAP_ALIGN);
-	uint64_t limit = min_u64(span.end, PAGE_MAP_REACH);
-	unsigned levels = 0;
-	uint64_t before = memblock_total(mb);
+	uint64_t end = min_u64(span.end, PAGE_MAP_REACH);
+	struct kmap_plan plan = {.levels = 0};
 
 	for (unsigned n = MMU_MIN_LEVELS; n <= MMU_MAX_LEVELS; n++) {
+		struct range map = direct_map(n);
+
 		if (!(modes >> n & 1) || (wanted && n != wanted))
 			continue;
-		levels = n;
-		if (limit - base <= range_size(direct_map(n)))
+		plan.levels = n;
+		plan.offset = map.start - base;
+		plan.reach.start = span.start;
+		plan.reach.end = min_u64(end, base + range_size(map));
+		if (plan.reach.end == end)
 			break;
 	}
-	if (!levels)
-		return 0;
-	limit = min_u64(limit, base + range_size(direct_map(levels)));
-	memblock_remove(mb, range_make(limit, UINT64_MAX));
-	*lost = before - memblock_total(mb);
-	direct_map_offset = direct_map(levels).start - base;
-	return levels;
+	return plan;
 }
 
 struct range kmap_early_frames(const struct memblock *mb, paddr_t near)
@@ -205,13 +201,14 @@ static int map_fdt(struct range fdt, vaddr_t view)
 		   ATTR_NORMAL);
 }
 
-int kmap_init(struct bump *bump, unsigned levels, struct range fdt,
+int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
 	      vaddr_t view)
 {
 	int err;
 
 	boot_bump = bump;
-	err = pgtable_init(&kernel_pgtable, levels, tables());
+	direct_map_offset = plan->offset;
+	err = pgtable_init(&kernel_pgtable, plan->levels, tables());
 	if (!err)
 		err = map_image();
 	if (!err)
@@ -219,7 +216,7 @@ int kmap_init(struct bump *bump, unsigned levels, struct range fdt,
 	if (!err)
 		err = map_direct(bump->mb);
 	if (!err)
-		arch_mmu_activate(kernel_pgtable.root, levels);
+		arch_mmu_activate(kernel_pgtable.root, plan->levels);
 	return err;
 }
 
@@ -264,12 +261,17 @@ void kmap_free_init(struct memblock *mb, void (*give)(struct range frames))
 {
 	for (const struct image_section *s = arch_image_sections; s->name;
 	     s++) {
+		const struct region *r;
 		struct range frames;
 
 		if (!s->init || range_empty(s->va))
 			continue;
 		frames.start = image_phys + (s->va.start - IMAGE_BASE);
 		frames.end = frames.start + range_size(s->va);
+		/* An image out of the direct map's reach stays as it is. */
+		r = memblock_at(mb, frames.start);
+		if (!r || r->type != REGION_INIT)
+			continue;
 		pgtable_unmap(&kernel_pgtable, s->va);
 		/* Unhooked; flushed before anybody can use the frames. */
 		arch_tlb_flush_all();

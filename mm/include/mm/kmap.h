@@ -17,14 +17,19 @@
 
 extern struct pgtable kernel_pgtable;
 
+/* How the kernel will map RAM. */
+struct kmap_plan {
+	unsigned levels;    /* of page tables; 0: there is no way */
+	uint64_t offset;    /* from physical addresses to the direct map */
+	struct range reach; /* RAM outside of it can't be mapped */
+};
+
 /*
- * The number of levels to run with: the smallest in `modes` (bit n for n
- * levels) that can map all of `ram`, or `wanted` if that is in `modes` and not
- * 0. 0 when there is none. Sets direct_map_offset for it, and cuts RAM from
- * `mb` that even so can't be mapped; `*lost` tells how many bytes.
+ * Plan for RAM in `span` on a hart with paging modes `modes` (bit n for n
+ * levels): the smallest mode that maps all of it, else the largest there is; or
+ * `wanted` levels, if they are in `modes` and not 0. Pure.
  */
-unsigned kmap_choose(struct memblock *mb, unsigned modes, unsigned wanted,
-		     uint64_t *lost);
+struct kmap_plan kmap_plan(struct range span, unsigned modes, unsigned wanted);
 
 /* Free RAM from which the first tables can come: inside one 2 MiB block, 4 KiB
  * aligned; empty if there is none. Prefers what follows `near`. */
@@ -36,7 +41,7 @@ struct range kmap_early_frames(const struct memblock *mb, paddr_t near);
  * 4 MiB of the fixed windows. Returns 0 or -ENOMEM. Until then only the early
  * frames are in the direct map; from then on all RAM is.
  */
-int kmap_init(struct bump *bump, unsigned levels, struct range fdt,
+int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
 	      vaddr_t view);
 
 /*
