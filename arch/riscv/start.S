@@ -3,8 +3,9 @@
  * = hart id, a1 = device tree) to kernel C code at its virtual address.
  *
  * Up to the jump all code runs where it was loaded, any multiple of 2 MiB; it
- * reaches data relative to pc only. Registers kept: s0 hart id, s1 device tree,
- * s2 instructions retired at entry, s3 physical address of the image.
+ * reaches data relative to pc only. Registers kept: s1 device tree, s2 instructions
+ * retired at entry, s3 physical address of the image, s4 hart id; s0 is the frame
+ * pointer.
  */
 #include <asm/csr.h>
 #include <asm/hart.h>
@@ -34,7 +35,7 @@ _start:
 
 entry:
 	csrw	sie, zero
-	mv	s0, a0
+	mv	s4, a0
 	mv	s1, a1
 	/* instret may be closed to S-mode: then the trap lands behind it. */
 	la	t0, 1f
@@ -97,7 +98,7 @@ high:
 	sd	t0, HART_EMERGENCY_TOP(tp)
 	li	t1, EARLY_EMERGENCY_SIZE
 	sd	t1, HART_EMERGENCY_SIZE(tp)
-	mv	a0, s0
+	mv	a0, s4
 	mv	a1, s1
 	mv	a2, s2
 	mv	a3, s3
