@@ -2,9 +2,9 @@
  * SBI: the calls, the console, reset, and who the firmware is.
  *
  * Console. DBCN where the firmware has it (asked by probe: some firmware has it
- * though its version says otherwise), else the legacy calls. DBCN wants a
- * physical address; bytes go through a buffer in the image, whose address is
- * computed for each call, since the image can move.
+ * though its version says otherwise) and it takes text, else the legacy calls.
+ * DBCN wants a physical address; bytes go through a buffer in the image, whose
+ * address is computed for each call, since the image can move.
  */
 #include <string.h>
 
@@ -42,22 +42,40 @@ bool sbi_probe(uint64_t ext)
 /* Within one page, so that it is contiguous in RAM. */
 static char bounce[64] __attribute__((aligned(64)));
 
-static void dbcn_write(const struct console_device *d, const char *s, size_t n)
+/* Calls in a row that take nothing, until text is given up: a fraction of a
+ * second at least, while a full transmitter has room again after milliseconds. */
+#define DBCN_MAX_POLLS 1000000u
+
+/* Write what may be part of it or nothing, as the transmitter has room (SBI
+ * 2.0, 12.1), until all is written. Returns whether that came to pass; after
+ * it did not, patience is short until it does. */
+static bool dbcn_put(const char *s, size_t n)
 {
-	(void)d;
-	while (n) {
+	static bool stuck;
+	unsigned polls = stuck ? 1 : DBCN_MAX_POLLS;
+
+	while (n && polls--) {
 		size_t part = n < sizeof(bounce) ? n : sizeof(bounce);
 		struct sbi_ret r;
 
 		memcpy(bounce, s, part);
 		r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_WRITE, part,
 			     image_to_phys(bounce), 0);
-		/* It may take less than all, but something each time. */
-		if (r.error || r.value <= 0 || (size_t)r.value > part)
-			return;
+		if (r.error || r.value < 0 || (size_t)r.value > part)
+			return false;
 		s += r.value;
 		n -= (size_t)r.value;
+		if (r.value)
+			polls = DBCN_MAX_POLLS;
 	}
+	stuck = n != 0;
+	return !stuck;
+}
+
+static void dbcn_write(const struct console_device *d, const char *s, size_t n)
+{
+	(void)d;
+	dbcn_put(s, n);
 }
 
 static int dbcn_getc(const struct console_device *d)
@@ -90,7 +108,8 @@ const struct console_device *arch_firmware_console(void)
 	static const struct console_device legacy = {"sbi-legacy", legacy_write,
 						     legacy_getc};
 
-	if (sbi_probe(SBI_EXT_DBCN))
+	/* There are those that have the extension and no port for it. */
+	if (sbi_probe(SBI_EXT_DBCN) && dbcn_put("\r\n", 2))
 		return &dbcn;
 	if (sbi_probe(SBI_LEGACY_PUTCHAR))
 		return &legacy;
