@@ -9,6 +9,7 @@
  */
 #include <asm/csr.h>
 #include <asm/hart.h>
+#include <asm/sbi.h>
 
 #define BOOT_STACK_SIZE	     8192
 #define EARLY_EMERGENCY_SIZE 4096
@@ -107,12 +108,17 @@ high:
 /* A trap while addresses are physical: say so and stop. */
 	.balign	4
 early_trap:
-	la	s4, 6f
-5:	lbu	a0, 0(s4)
+	la	s5, 6f
+5:	lbu	a0, 0(s5)
 	beqz	a0, 7f
-	li	a7, 1			/* legacy SBI console_putchar */
+	li	a7, SBI_EXT_DBCN
+	li	a6, SBI_DBCN_WRITE_BYTE
 	ecall
-	addi	s4, s4, 1
+	beqz	a0, 8f
+	lbu	a0, 0(s5)
+	li	a7, SBI_LEGACY_PUTCHAR
+	ecall
+8:	addi	s5, s5, 1
 	j	5b
 7:	wfi
 	j	7b

@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <kernel/types.h>
-
 #define SBI_LEGACY_PUTCHAR 0x01
 #define SBI_LEGACY_GETCHAR 0x02
 #define SBI_EXT_BASE	   0x10
@@ -30,6 +28,10 @@
 #define SBI_SRST_SHUTDOWN    0
 #define SBI_SRST_COLD_REBOOT 1
 
+#ifndef __ASSEMBLER__
+
+#include <kernel/types.h>
+
 struct sbi_ret {
 	int64_t error; /* 0, or a negative SBI error */
 	int64_t value;
@@ -41,3 +43,5 @@ struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t a0, uint64_t a1,
 /* Does the firmware have this extension? Legacy ones can't be asked for: they
  * are numbers below 0x10, and firmware tells of them too. */
 bool sbi_probe(uint64_t ext);
+
+#endif
