@@ -30,6 +30,7 @@
 #define STACK_SIZE     KIB(16)
 #define EMERGENCY_SIZE KIB(8)
 #define MAX_INIT       4
+#define FDT_HEADER     40 /* bytes */
 
 struct devtree machine;
 struct memblock ram;
@@ -57,11 +58,37 @@ uint64_t machine_boot_instructions(void)
 		arch_halt();                             \
 	} while (0)
 
+/* How much of the tree can be read; 0 when it lies where there is no memory.
+ * Nothing behind its end is touched: who knows what is there. */
+__init static size_t readable(const struct boot_info *boot)
+{
+	const uint8_t *p = boot->fdt_view;
+	uint64_t size;
+
+	if (boot->fdt_view_size < FDT_HEADER || !arch_can_read(p) ||
+	    !arch_can_read(p + FDT_HEADER - 1))
+		return 0;
+	size = (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+	       (uint64_t)p[6] << 8 | p[7];
+	size = max_u64(min_u64(size, boot->fdt_view_size), FDT_HEADER);
+	/* Memory ends at page boundaries. */
+	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
+		if (!arch_can_read(p + at))
+			return at;
+	return arch_can_read(p + size - 1) ? size : size - 1;
+}
+
 /* Returns the bytes that the tree takes. */
 __init static struct range open_tree(const struct boot_info *boot)
 {
-	int err = devtree_init(&machine, boot->fdt_view, boot->fdt_view_size);
+	size_t size = readable(boot);
+	int err;
 
+	if (!size)
+		refuse("no device tree can be read at %#llx, where firmware "
+		       "says that it is\n",
+		       (unsigned long long)boot->fdt);
+	err = devtree_init(&machine, boot->fdt_view, size);
 	if (err)
 		refuse("the device tree at %#llx is no good: %s\n",
 		       (unsigned long long)boot->fdt, fdt_strerror(err));

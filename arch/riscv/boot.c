@@ -18,7 +18,8 @@ __init void riscv_boot(uint64_t hartid, paddr_t fdt, uint64_t instret,
 		.fdt = fdt,
 		.fdt_view =
 			(const void *)(uintptr_t)(FIXED_BASE + fdt % MIB(2)),
-		.fdt_view_size = FDT_VIEW_SIZE,
+		/* Physical addresses have 56 bits (pte.h). */
+		.fdt_view_size = fdt >> 56 ? 0 : FDT_VIEW_SIZE,
 		.instret = instret,
 	};
 

@@ -6,6 +6,9 @@
 
 void trap_handle(struct trap_frame *f);
 
+/* The one instruction that may trap, and where it then goes on (trap.S). */
+extern const char probe_load[], probe_trapped[];
+
 /* Privileged specification, table "Supervisor cause register values". */
 static const char *cause_name(uint64_t scause)
 {
@@ -44,6 +47,10 @@ static bool overflowed(const struct trap_frame *f)
 
 void trap_handle(struct trap_frame *f)
 {
+	if (f->sepc == (uint64_t)(uintptr_t)probe_load) {
+		f->sepc = (uint64_t)(uintptr_t)probe_trapped;
+		return;
+	}
 	panic_trap(f, "%s at pc %#llx, address %#llx%s", cause_name(f->scause),
 		   (unsigned long long)f->sepc, (unsigned long long)f->stval,
 		   overflowed(f) ? ": kernel stack overflow" : "");

@@ -15,6 +15,10 @@ struct boot_info {
  * on the boot stack. */
 __attribute__((noreturn)) void kernel_main(const struct boot_info *boot);
 
+/* Can a byte be read there, or does the load trap? For addresses that others
+ * gave. Not while the stack is in doubt. */
+bool arch_can_read(const void *p);
+
 /* Leave the current stack for ever and call fn on the one that ends at `top`.
  * `emergency` is where traps go when that one has overflowed. */
 struct range;
