@@ -1,6 +1,8 @@
 /* Console and test device from the device tree (<kernel/boot_devices.h>). */
+#include <stdio.h>
 #include <string.h>
 
+#include <arch/mmu.h>
 #include <drivers/sifive_test.h>
 #include <drivers/uart.h>
 #include <kernel/boot_devices.h>
@@ -46,6 +48,8 @@ static void find_test_device(void)
 	machine_set_test_device(map_registers(n, &reg));
 }
 
+static __initdata bool early; /* the console goes through the boot tables */
+
 /* A cell of the node, 0 if it has none. */
 static uint32_t cell(fdt_node n, const char *name)
 {
@@ -54,8 +58,20 @@ static uint32_t cell(fdt_node n, const char *name)
 	return fdt_get_u32(&machine.fdt, n, name, &value) ? 0 : value;
 }
 
-static bool uart_console(void)
+/* The node's registers through the boot tables: no map of RAM yet. */
+static volatile void *map_early(fdt_node node, struct range *reg)
 {
+	if (fdt_reg_phys(&machine.fdt, node, 0, reg) || range_empty(*reg))
+		return NULL;
+	for (unsigned i = 0; i < machine.nmemory; i++)
+		if (range_overlaps(machine.memory[i], *reg))
+			return NULL;
+	return arch_mmu_early_device(*reg);
+}
+
+static bool uart_console(volatile void *(*map)(fdt_node, struct range *))
+{
+	static char name[48];
 	static struct uart uart;
 	fdt_node n = machine.stdout_node;
 	const char *driver;
@@ -65,7 +81,7 @@ static bool uart_console(void)
 
 	if (n == FDT_NONE || !(driver = supported(n, uart_supports)))
 		return false;
-	base = map_registers(n, &reg);
+	base = map(n, &reg);
 	if (!base)
 		return false;
 	layout = (struct uart_layout){
@@ -75,10 +91,17 @@ static bool uart_console(void)
 	};
 	if (!uart_setup(&uart, driver, base, (size_t)range_size(reg), &layout))
 		return false;
+	snprintf(name, sizeof(name), "%s at %#llx", driver,
+		 (unsigned long long)reg.start);
+	uart.console.name = name;
 	console_set(&uart.console);
-	pr_info("console: %s at %#llx\n", driver,
-		(unsigned long long)reg.start);
 	return true;
+}
+
+void boot_devices_early(void)
+{
+	if (!console_current())
+		early = uart_console(map_early);
 }
 
 void boot_devices(void)
@@ -88,17 +111,20 @@ void boot_devices(void)
 		!cmdline_get(machine.bootargs, "console", wish, sizeof(wish)) &&
 		!strcmp(wish, "uart");
 
+	/* Its registers are elsewhere now. */
+	if (early)
+		console_set(NULL);
 	find_test_device();
-	if (console_current() && !uart) {
-		pr_info("console: %s\n", console_current()->name);
-		return;
-	}
-	if (uart_console()) {
+	if (uart || !console_current()) {
+		bool silent = !console_current() && !early;
+
+		if (!uart_console(map_registers) && console_current())
+			pr_warn("console: no serial port that can be used; "
+				"staying with the firmware's\n");
 		/* Nobody saw what was said up to here. */
-		if (!uart)
+		if (silent)
 			printk_dump();
-	} else if (uart) {
-		pr_warn("console: no serial port that can be used; staying "
-			"with the firmware's\n");
 	}
+	if (console_current())
+		pr_info("console: %s\n", console_current()->name);
 }

@@ -172,14 +172,15 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		refuse("no RAM is left for page tables\n");
 	arch_mmu_early_window(plan.levels, early.start + plan.offset, early);
 
+	pr_info("mmu: Sv%u (this hart has%s%s%s)\n", 12 + 9 * plan.levels,
+		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
+		modes & 1u << 5 ? " Sv57" : "");
+
 	bump_init(&bump, &ram);
 	bump.bounds = early;
 	if (kmap_init(&bump, &plan, fdt, (vaddr_t)(uintptr_t)fdt_view))
 		refuse("no RAM is left for page tables\n");
 	bump.bounds = range_make(0, UINT64_MAX);
-	pr_info("mmu: Sv%u (this hart has%s%s%s)\n", 12 + 9 * plan.levels,
-		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
-		modes & 1u << 5 ? " Sv57" : "");
 }
 
 /* Some boot loaders name an initrd where there is none: look. */
@@ -246,6 +247,7 @@ __init void kernel_main(const struct boot_info *boot)
 	console_set(arch_firmware_console());
 	fdt = open_tree(boot);
 	read_options();
+	boot_devices_early();
 	time_init(machine.timebase);
 	pr_info("Strata, %s, boot hart %llu of %u, image at %#llx, device tree "
 		"at %#llx\n",
@@ -257,8 +259,8 @@ __init void kernel_main(const struct boot_info *boot)
 
 	map_ram(fdt);
 	map_kernel(fdt, boot->fdt_view);
-	check_initrd();
 	boot_devices();
+	check_initrd();
 	stack = kmap_stack(&bump, STACK_SIZE);
 	emergency = kmap_stack(&bump, EMERGENCY_SIZE);
 	if (range_empty(stack) || range_empty(emergency) ||

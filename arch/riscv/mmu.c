@@ -95,6 +95,21 @@ __init void arch_mmu_early_window(unsigned levels, vaddr_t va,
 	early_activate(levels);
 }
 
+__init volatile void *arch_mmu_early_device(struct range registers)
+{
+	const uint64_t leaf = pt_span(1);
+	/* Behind the device tree's two leaves. */
+	vaddr_t va = FIXED_BASE + FDT_VIEW_SIZE + leaf;
+	paddr_t base = align_down(registers.start, leaf);
+
+	if (base != align_down(registers.end - 1, leaf))
+		return NULL;
+	fixed_table[pt_index(va, 1)] =
+		pte_leaf(base, VM_READ | VM_WRITE, ATTR_IO);
+	arch_tlb_flush_all();
+	return (volatile void *)(uintptr_t)(va + (registers.start - base));
+}
+
 void arch_mmu_activate(paddr_t table, unsigned levels)
 {
 	/* The stores to the tables come before the walks that use them, and

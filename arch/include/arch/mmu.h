@@ -24,6 +24,12 @@ unsigned arch_mmu_modes(void);
  */
 void arch_mmu_early_window(unsigned levels, vaddr_t va, struct range frames);
 
+/*
+ * Make device registers readable and writable in the boot tables, until others
+ * are activated. Once. NULL if they span two aligned 2 MiB blocks.
+ */
+volatile void *arch_mmu_early_device(struct range registers);
+
 /* From now on this hart walks the tables at `root`. They must map the image and
  * the stack in use where they are now. Nothing of the earlier tables is
  * remembered. */

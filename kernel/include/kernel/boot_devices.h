@@ -2,6 +2,13 @@
 #pragma once
 
 /*
+ * Where the firmware has no console: make the serial port the console by way of
+ * the boot tables, so that what goes wrong from here on is seen. Its end comes
+ * with kmap_init(), after which boot_devices() is next.
+ */
+void boot_devices_early(void);
+
+/*
  * Find the test device, and the serial port of /chosen/stdout-path: that one
  * becomes the console if the firmware has none, or if the command line says
  * console=uart.
