@@ -97,10 +97,15 @@ __init static struct range open_tree(const struct boot_info *boot)
 
 __init static void read_options(void)
 {
+	char first;
+
 	if (cmdline_flag(machine.bootargs, "quiet"))
 		printk_set_console_level(LOG_WARN);
 	if (cmdline_flag(machine.bootargs, "debug"))
 		printk_set_console_level(LOG_DEBUG);
+	/* From here on a panic ends the machine, too. */
+	machine_set_unattended(cmdline_get(machine.bootargs, "autorun", &first,
+					   sizeof(first)) != -ENOENT);
 }
 
 __init static void map_ram(struct range fdt)
@@ -228,10 +233,9 @@ __attribute__((noreturn)) static void boot_finish(void)
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,
 			  sizeof(autorun));
-	if (!err) {
-		machine_set_unattended(true);
+	if (!err)
 		machine_end((unsigned)shell_autorun(autorun));
-	}
+	machine_set_unattended(false);
 	if (err == -ERANGE)
 		pr_err("boot: autorun= is over %zu bytes; ignored\n",
 		       sizeof(autorun) - 1);
