@@ -99,7 +99,9 @@ bool uart_setup(struct uart *u, const char *compatible, volatile void *base,
 	if (!layout_fits(m, base, size, &l))
 		return false;
 	*u = (struct uart){
-		.console = {m->compatible, uart_write, uart_getc},
+		.console = {.name = m->compatible,
+			    .write = uart_write,
+			    .getc = uart_getc},
 		.registers = (volatile uint8_t *)base + l.offset,
 		.shift = (uint8_t)l.shift,
 		.width = (uint8_t)l.width,

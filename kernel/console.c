@@ -21,6 +21,10 @@ void console_write(const char *s, size_t n)
 
 	if (!current)
 		return;
+	if (current->adds_cr) {
+		current->write(current, s, n);
+		return;
+	}
 	while (s < end) {
 		const char *nl = memchr(s, '\n', (size_t)(end - s));
 		const char *stop = nl ? nl : end;

@@ -11,12 +11,12 @@
 #include <arch/firmware.h>
 #include <arch/image.h>
 #include <arch/mmu.h>
+#include <kernel/assert.h>
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
-#include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/shell.h>
@@ -68,9 +68,8 @@ __init static size_t readable(const struct boot_info *boot)
 	if (boot->fdt_view_size < FDT_HEADER || !arch_can_read(p) ||
 	    !arch_can_read(p + FDT_HEADER - 1))
 		return 0;
-	size = (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
-	       (uint64_t)p[6] << 8 | p[7];
-	size = max_u64(min_u64(size, boot->fdt_view_size), FDT_HEADER);
+	size = min_u64(load_be32(p + 4), boot->fdt_view_size);
+	size = max_u64(size, FDT_HEADER);
 	/* Memory ends at page boundaries. */
 	for (uint64_t at = 0; at < size; at += PAGE_SIZE)
 		if (!arch_can_read(p + at))
@@ -220,12 +219,31 @@ __init static void give_to_pages(void *ctx, struct range free)
 	page_alloc_give(free);
 }
 
+static void report_mapping(const char *what, const struct mapping *m)
+{
+	pr_err("boot: %#llx is mapped to %#llx: %s\n",
+	       (unsigned long long)m->va.start, (unsigned long long)m->pa,
+	       what);
+}
+
+/* What a debug build proves at each boot. */
+static void check_memory(void)
+{
+	if (kmap_check(&ram, report_mapping))
+		panic("the kernel's page tables are wrong");
+	for (unsigned z = 0; z < ZONES; z++)
+		if (!buddy_check(zone_buddy(z)))
+			panic("the free lists are damaged");
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[320];
 	int err;
 
 	kmap_free_init(&ram, page_alloc_give);
+	if (DEBUG_CHECKS)
+		check_memory();
 	if (!meminfo_account(account, sizeof(account)))
 		pr_err("boot: the account of memory does not add up\n");
 	pr_info("%s\n", account);

@@ -26,7 +26,8 @@ static int in(const struct console_device *d)
 
 const struct console_device *arch_firmware_console(void)
 {
-	static const struct console_device stdio = {"stdio", out, in};
+	static const struct console_device stdio = {
+		.name = "stdio", .write = out, .getc = in};
 
 	return &stdio;
 }

@@ -101,13 +101,22 @@ static int legacy_getc(const struct console_device *d)
 	return (int)sbi_call(SBI_LEGACY_GETCHAR, 0, 0, 0, 0).error;
 }
 
+static uint64_t base(uint64_t fid)
+{
+	return (uint64_t)sbi_call(SBI_EXT_BASE, fid, 0, 0, 0).value;
+}
+
 const struct console_device *arch_firmware_console(void)
 {
-	static const struct console_device dbcn = {"sbi-dbcn", dbcn_write,
-						   dbcn_getc};
-	static const struct console_device legacy = {"sbi-legacy", legacy_write,
-						     legacy_getc};
+	static struct console_device dbcn = {
+		.name = "sbi-dbcn", .write = dbcn_write, .getc = dbcn_getc};
+	static struct console_device legacy = {.name = "sbi-legacy",
+					       .write = legacy_write,
+					       .getc = legacy_getc};
 
+	/* OpenSBI's consoles translate; nothing asks for it, and not all do. */
+	dbcn.adds_cr = legacy.adds_cr =
+		base(SBI_BASE_IMPL_ID) == SBI_IMPL_OPENSBI;
 	/* There are those that have the extension and no port for it. */
 	if (sbi_probe(SBI_EXT_DBCN) && dbcn_put("\r\n", 2))
 		return &dbcn;
@@ -150,11 +159,6 @@ const char *arch_hart_state(uint64_t hartid)
 	return name[r.value];
 }
 
-static uint64_t base(uint64_t fid)
-{
-	return (uint64_t)sbi_call(SBI_EXT_BASE, fid, 0, 0, 0).value;
-}
-
 void arch_print_firmware(void)
 {
 	/* SBI implementation ids, chapter "Base extension". */
@@ -171,7 +175,7 @@ void arch_print_firmware(void)
 		kprintf("%s", known[id]);
 	else
 		kprintf("implementation %#llx", (unsigned long long)id);
-	if (id == 1)
+	if (id == SBI_IMPL_OPENSBI)
 		kprintf(" %u.%u", (unsigned)(version >> 16),
 			(unsigned)(version & 0xffff));
 	else

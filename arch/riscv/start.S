@@ -84,6 +84,9 @@ entry:
 	csrw	satp, a0
 	.balign	4
 high:
+	/* A hart without this mode ignores the write, and goes on down here. */
+	csrr	t0, satp
+	bne	t0, a0, no_mode
 	sfence.vma
 	la	sp, boot_stack_top
 	la	tp, boot_hart
@@ -105,24 +108,31 @@ high:
 	mv	a3, s3
 	call	riscv_boot		/* never returns */
 
-/* A trap while addresses are physical: say so and stop. */
+/* What can go wrong while addresses are physical: say so and stop. */
 	.balign	4
 early_trap:
-	la	s5, 6f
-5:	lbu	a0, 0(s5)
-	beqz	a0, 7f
+	la	s5, trap_text
+	j	say
+no_mode:
+	la	s5, mode_text
+say:	lbu	a0, 0(s5)
+	beqz	a0, 2f
 	li	a7, SBI_EXT_DBCN
 	li	a6, SBI_DBCN_WRITE_BYTE
 	ecall
-	beqz	a0, 8f
+	beqz	a0, 1f
 	lbu	a0, 0(s5)
 	li	a7, SBI_LEGACY_PUTCHAR
 	ecall
-8:	addi	s5, s5, 1
-	j	5b
-7:	wfi
-	j	7b
-6:	.asciz	"strata: trap before the MMU was on\r\n"
+1:	addi	s5, s5, 1
+	j	say
+2:	wfi
+	j	2b
+
+trap_text:
+	.asciz	"strata: trap before the MMU was on; halted\r\n"
+mode_text:
+	.asciz	"strata: this hart has no Sv39; halted\r\n"
 
 	.section .text.switch_stack, "ax"
 /* void arch_switch_stack_(uint64_t top, void (*fn)(void)) */

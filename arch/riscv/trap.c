@@ -93,6 +93,11 @@ void arch_backtrace(const struct trap_frame *f, unsigned max,
 		each(f->sepc);
 		max--;
 	}
+	/* After a jump to where nothing is, only ra tells whence it came. */
+	if (f && max && f->sepc == f->stval) {
+		each(f->x[1] - 1);
+		max--;
+	}
 	/* The frame pointer points behind the record (RISC-V psABI, frame
 	 * pointer convention): ra at -8, the caller's at -16. */
 	while (max-- && on_a_stack(fp)) {

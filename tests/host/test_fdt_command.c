@@ -35,7 +35,8 @@ static int no_input(const struct console_device *d)
 /* Run the command; returns its status, its output is in `output`. */
 static int run(const char *a, const char *b, const char *c)
 {
-	static const struct console_device device = {"test", capture, no_input};
+	static const struct console_device device = {
+		.name = "test", .write = capture, .getc = no_input};
 	const struct console_device *before = console_current();
 	char word[3][64], *argv[5] = {(char[]){"fdt"}};
 	const char *args[] = {a, b, c};

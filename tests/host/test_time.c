@@ -21,8 +21,8 @@ static int interrupt(const struct console_device *d)
 
 KTEST(time, sleep_waits_and_ends_on_interrupt)
 {
-	static const struct console_device impatient = {"impatient", quiet,
-							interrupt};
+	static const struct console_device impatient = {
+		.name = "impatient", .write = quiet, .getc = interrupt};
 	uint64_t start;
 	int status;
 

@@ -114,6 +114,13 @@ def other_hart(test):
                 raise Failure(f"hart {hart} booted and does not know it")
 
 
+def no_mmu(test):
+    """A hart that can't run this kernel: it says why."""
+    from machine import Machine
+    with Machine(test, "--qemu", "-cpu rv64,mmu=off") as m:
+        m.expect(r"^strata: this hart has no Sv39; halted$")
+
+
 def text_offset(offset):
     """U-Boot moves the image to where its header asks to be."""
     def fn(test):
@@ -236,6 +243,7 @@ TESTS = [
          text_offset(0x400000), BUILT),
     Test("boot-offset-2000000", "all", 300, "U-Boot, text offset 32 MiB",
          text_offset(0x2000000), BUILT),
+    Test("boot-no-mmu", "all", 300, "a hart without paging", no_mmu, BUILT),
     Test("boot-initrd", "all", 300, "a directory as initrd", initrd, BUILT),
     Test("boot-instructions", "all", 300, "<= 1.0 M to the prompt, any RAM",
          instructions, BUILT),

@@ -47,7 +47,8 @@ static struct fake *fake_begin(const char *input)
 
 	if (!f)
 		return NULL;
-	f->device = (struct console_device){"fake", fake_write, fake_getc};
+	f->device = (struct console_device){
+		.name = "fake", .write = fake_write, .getc = fake_getc};
 	f->before = console_current();
 	f->input = input;
 	console_set(&f->device);

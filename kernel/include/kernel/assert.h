@@ -15,7 +15,13 @@
 	} while (0)
 
 #ifdef STRATA_DEBUG
-#define debug_assert(cond) assert(cond)
+#define DEBUG_CHECKS true
 #else
-#define debug_assert(cond) ((void)sizeof(!(cond)))
+#define DEBUG_CHECKS false
 #endif
+
+#define debug_assert(cond)            \
+	do {                          \
+		if (DEBUG_CHECKS)     \
+			assert(cond); \
+	} while (0)

@@ -9,10 +9,11 @@
 struct console_device {
 	const char *name;
 	/* Write n bytes, waiting for room for as long as the device takes but
-	 * not for ever. '\n' was already made "\r\n". */
+	 * not for ever. '\n' was already made "\r\n", but if adds_cr. */
 	void (*write)(const struct console_device *d, const char *s, size_t n);
 	/* The next input byte, or -1 when there is none now. Never waits. */
 	int (*getc)(const struct console_device *d);
+	bool adds_cr; /* the device itself puts '\r' before '\n' */
 };
 
 /* Make `d` the console from now on; NULL makes output vanish (the log ring

@@ -19,6 +19,8 @@
 #define SBI_BASE_MARCHID      5
 #define SBI_BASE_MIMPID	      6
 
+#define SBI_IMPL_OPENSBI 1 /* of the ids that SBI_BASE_IMPL_ID gives */
+
 #define SBI_HSM_HART_STATUS 2
 
 #define SBI_DBCN_WRITE	    0
