@@ -22,16 +22,23 @@
  *  I6  before each operation the pool holds at least POOL_LOW frames, or as
  *      many as the last refill could find
  *
- * Why the pool suffices: an allocation puts at most MAX_ORDER halves on lists;
- * those of order 7 and above may need a chunk of the page map each (below, they
- * share one): 12, with the head's. A chunk may need tables, and all chunks of
- * one split lie within one block's part of the array, 8 MiB: at most 4 last-
- * level tables and one of each level above. So POOL_LOW = 20 covers one
- * allocation; the refill takes single frames, each by that same path, and the
- * frames next to the first one it gets need nothing more.
+ * Why the pool suffices: a chunk of the page map takes a frame, and may need a
+ * table of the last level (each maps the array for 2^16 frames) and one above
+ * (2^25 frames); higher tables are there since the image needs them. To split a
+ * block of order 18 down to a frame takes at most 16: the chunks of its head
+ * and of 11 halves (those below order 7 share the head's), 3 tables of the last
+ * level and one above. The refill that follows finds what the split put on the
+ * lists; only when a whole untouched block was handed out (3) must it split one
+ * itself: 19, and POOL_LOW is 20. A request that goes through many seeds fills
+ * the pool again after each.
  *
- * Cost: alloc and free take O(MAX_ORDER) steps, no list is searched. Locking:
- * the instance's lock, interrupts off; a leaf but for what `populate` takes.
+ * Largest seeds are used first, so that a request does not go through the small
+ * ones in vain; it does so, once, when no large one is left.
+ *
+ * Cost: alloc and free take O(MAX_ORDER) steps, no list is searched; when the
+ * lists can't serve, a look at all seeds for each block that is taken off one.
+ * Locking: the instance's lock, interrupts off; a leaf but for what `populate`
+ * takes.
  */
 #include <kernel/assert.h>
 #include <lib/errno.h>
@@ -105,11 +112,30 @@ void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 		list_init(&b->free[k]);
 }
 
-/* Move the first block of the first seed to the lists. Returns whether there
- * was one and its page could be had. */
-static bool sprout(struct buddy *b)
+static struct range *smallest_seed(struct buddy *b)
 {
-	struct range *s = &b->seed[0];
+	struct range *s = b->seed;
+
+	for (uint32_t i = 1; i < b->nseeds; i++)
+		if (range_size(b->seed[i]) < range_size(*s))
+			s = &b->seed[i];
+	return s;
+}
+
+static struct range *largest_seed(struct buddy *b)
+{
+	struct range *s = b->seed;
+
+	for (uint32_t i = 1; i < b->nseeds; i++)
+		if (range_size(b->seed[i]) > range_size(*s))
+			s = &b->seed[i];
+	return s;
+}
+
+/* Move the first block of a seed to the lists. Returns whether there was one
+ * and its page could be had. */
+static bool sprout(struct buddy *b, struct range *s)
+{
 	unsigned order;
 	pfn_t pfn;
 
@@ -130,53 +156,19 @@ static bool sprout(struct buddy *b)
 	return true;
 }
 
-int buddy_seed(struct buddy *b, struct range frames)
-{
-	uint64_t flags;
-	int err = 0;
-
-	assert(range_within(frames, b->frames));
-	if (range_empty(frames))
-		return 0;
-	flags = spin_lock_irqsave(&b->lock);
-	/* Use up the first seed when there is no room for another. */
-	while (b->nseeds == BUDDY_SEEDS && sprout(b))
-		;
-	if (b->nseeds == BUDDY_SEEDS) {
-		err = -ENOSPC;
-	} else {
-		b->seed[b->nseeds++] = frames;
-		b->free_frames += range_size(frames);
-		b->total_frames += range_size(frames);
-	}
-	spin_unlock_irqrestore(&b->lock, flags);
-	return err;
-}
-
-/* A free block of at least this order, off its list; `*order` becomes its own.
- * NULL when there is none. */
-static struct page *find(struct buddy *b, unsigned *order)
-{
-	struct page *p;
-
-	while (!(b->nonempty >> *order))
-		if (!sprout(b))
-			return NULL;
-	*order += lowest_bit(b->nonempty >> *order);
-	p = list_entry(b->free[*order].next, struct page, link);
-	take(b, p, *order);
-	return p;
-}
-
+/* A block from the lists. */
 static struct page *alloc_locked(struct buddy *b, unsigned order)
 {
-	unsigned k = order;
-	struct page *p = find(b, &k);
+	struct page *p;
+	unsigned k;
 	pfn_t pfn;
 
-	if (!p)
+	if (!(b->nonempty >> order))
 		return NULL;
+	k = order + lowest_bit(b->nonempty >> order);
+	p = list_entry(b->free[k].next, struct page, link);
 	pfn = pfn_of(b, p);
+	take(b, p, k);
 	while (k > order) {
 		pfn_t upper = pfn + ((pfn_t)1 << (k - 1));
 
@@ -213,13 +205,48 @@ static void refill(struct buddy *b)
 	if (b->pool.n >= min_u64(target, POOL_LOW))
 		return;
 	while (b->pool.n < target) {
-		struct page *p = alloc_locked(b, 0);
+		struct page *p;
 
+		if (!b->nonempty && !sprout(b, largest_seed(b)))
+			return;
+		p = alloc_locked(b, 0);
 		if (!p)
 			return;
 		b->pool.frame[b->pool.n++] = pfn_of(b, p);
 		b->meta_frames++;
 	}
+}
+
+int buddy_seed(struct buddy *b, struct range frames)
+{
+	uint64_t flags;
+	int err = 0;
+
+	assert(range_within(frames, b->frames));
+	if (range_empty(frames))
+		return 0;
+	flags = spin_lock_irqsave(&b->lock);
+	/* Use up the smallest seed when there is no room for another. */
+	while (b->nseeds == BUDDY_SEEDS && sprout(b, smallest_seed(b)))
+		refill(b);
+	if (b->nseeds == BUDDY_SEEDS) {
+		err = -ENOSPC;
+	} else {
+		b->seed[b->nseeds++] = frames;
+		b->free_frames += range_size(frames);
+		b->total_frames += range_size(frames);
+	}
+	spin_unlock_irqrestore(&b->lock, flags);
+	return err;
+}
+
+/* Have a block of this order on the lists, if there is one in the seeds. The
+ * large ones first: one that can serve comes before those that can't. */
+static void prepare(struct buddy *b, unsigned order)
+{
+	while (!(b->nonempty >> order) && sprout(b, largest_seed(b)))
+		if (!(b->nonempty >> order))
+			refill(b);
 }
 
 struct page *buddy_alloc(struct buddy *b, unsigned order)
@@ -230,6 +257,7 @@ struct page *buddy_alloc(struct buddy *b, unsigned order)
 	if (order > MAX_ORDER)
 		return NULL;
 	flags = spin_lock_irqsave(&b->lock);
+	prepare(b, order);
 	p = alloc_locked(b, order);
 	refill(b);
 	spin_unlock_irqrestore(&b->lock, flags);

@@ -39,9 +39,15 @@ static int populate(struct page_map *m, struct page *at,
 		    struct frame_pool *pool)
 {
 	(void)m;
-	if (!pool->n || bench->starve)
+	if (pool->n < 2 || bench->starve)
 		return -ENOMEM;
-	pool->n--;
+	/* The worst case: each chunk needs a table of its own. */
+	for (unsigned i = 0; i < 2; i++) {
+		pfn_t pfn = pool->frame[--pool->n];
+
+		if (pfn < FRAMES)
+			bench->frame[pfn] = M_POOL;
+	}
 	memset(at, 0, PAGES_PER_CHUNK * sizeof(*at));
 	bench->populated++;
 	return 0;
@@ -258,6 +264,53 @@ KTEST(buddy, a_starved_page_map_fails_the_allocation_only)
 	EXPECT(buddy_check(&bench->buddy));
 }
 
+/* Small ranges in front of the one that can serve: each of them takes chunks of
+ * the page map, all of them together more than the pool holds. */
+KTEST(buddy, a_block_behind_many_ragged_seeds_is_found)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	bench->buddy.pool.n = BUDDY_POOL_MIN;
+	seed(1, 256);
+	seed(4096, 8192);
+	for (pfn_t i = 257; i < 4096; i += 256)
+		seed(i, i + 255);
+	EXPECT(alloc_one(12));
+	EXPECT(alloc_one(0));
+	EXPECT(buddy_check(&bench->buddy));
+}
+
+/* A request that nothing can serve must not use up the pool: the smaller blocks
+ * could not be split any more, ever. */
+KTEST(buddy, a_hopeless_request_leaves_the_rest_usable)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	bench->buddy.pool.n = BUDDY_POOL_MIN;
+	for (pfn_t i = 0; i < FRAMES; i += 512)
+		seed(i, i + 256);
+	EXPECT(!buddy_alloc(&bench->buddy, 9));
+	mark_pool();
+	EXPECT(alloc_one(0));
+	EXPECT(alloc_one(8));
+	EXPECT(buddy_check(&bench->buddy));
+	EXPECT_EQ(bench->buddy.free_frames, model_free());
+}
+
+KTEST(buddy, takes_more_seeds_than_it_has_room_for)
+{
+	if (!set_up())
+		return ktest_skip("no memory");
+	bench->buddy.pool.n = BUDDY_POOL_MIN;
+	for (pfn_t i = 0; i < FRAMES; i += 64)
+		seed(i, i + 63);
+	mark_pool();
+	EXPECT(buddy_check(&bench->buddy));
+	EXPECT_EQ(bench->buddy.free_frames, model_free());
+	EXPECT_EQ(bench->buddy.total_frames, FRAMES / 64 * 63);
+	EXPECT(alloc_one(5));
+}
+
 KTEST(buddy, largest_order)
 {
 	if (!set_up())
@@ -281,6 +334,68 @@ KTEST(buddy, largest_order)
 	EXPECT_EQ(buddy_free(&bench->buddy, 1u << MAX_ORDER, MAX_ORDER), 0);
 	EXPECT_EQ(bench->buddy.blocks[MAX_ORDER], 2);
 	EXPECT(buddy_check(&bench->buddy));
+}
+
+/* The page tables that a page map takes for two of the largest blocks: all of
+ * the last level, and for each of the blocks, as if they were far apart, one
+ * above. */
+static struct {
+	bool last[8]; /* by 512 chunks */
+	bool above[2];
+	uint32_t lowest; /* that the pool ever came to */
+} tables;
+
+static int populate_radix(struct page_map *m, struct page *at,
+			  struct frame_pool *pool)
+{
+	uint64_t chunk = (uint64_t)(at - m->pages) >> PAGES_PER_CHUNK_SHIFT;
+	bool *last = &tables.last[chunk / 512];
+	bool *above = &tables.above[chunk / 2048];
+	uint32_t need = 1u + !*last + !*above;
+
+	if (pool->n < need)
+		return -ENOMEM;
+	pool->n -= need;
+	tables.lowest = (uint32_t)min_u64(tables.lowest, pool->n);
+	*last = *above = true;
+	memset(at, 0, PAGES_PER_CHUNK * sizeof(*at));
+	return 0;
+}
+
+/* The bound that mm/buddy.c derives, and that it is reached: for each order, an
+ * even and a ragged seed, then frames one by one. */
+KTEST(buddy, one_allocation_never_empties_the_pool)
+{
+	struct range frames = {0, 2ull << MAX_ORDER};
+	struct page *pages = ktest_alloc(frames.end * sizeof(struct page));
+	uint64_t *bits = ktest_alloc(page_map_words(frames) * 8);
+	uint32_t lowest = BUDDY_POOL_MIN;
+
+	if (!set_up() || !pages || !bits)
+		return ktest_skip("no memory");
+	for (unsigned i = 0; i <= 2 * MAX_ORDER + 1; i++) {
+		struct buddy *b = &bench->buddy;
+		pfn_t start = i > MAX_ORDER ? 1 : 0;
+
+		memset(bits, 0, page_map_words(frames) * 8);
+		memset(&tables, 0, sizeof(tables));
+		tables.lowest = BUDDY_POOL_MIN;
+		bench->map = (struct page_map){
+			.pages = pages,
+			.frames = frames,
+			.populated = bits,
+			.populate = populate_radix,
+		};
+		buddy_init(b, &bench->map, frames);
+		b->pool.n = BUDDY_POOL_MIN;
+		EXPECT_EQ(buddy_seed(b, range_make(start, frames.end)), 0);
+		EXPECT(buddy_alloc(b, i % (MAX_ORDER + 1)));
+		for (unsigned k = 0; k < 256; k++)
+			EXPECT(buddy_alloc(b, 0));
+		EXPECT(buddy_check(b));
+		lowest = (uint32_t)min_u64(lowest, tables.lowest);
+	}
+	EXPECT_EQ(lowest, 1);
 }
 
 /* The ranges of a machine with holes and ragged borders. */
