@@ -5,6 +5,26 @@
 
 #define FIRMWARE_SIZE MIB(2)
 
+/* Forget what is less than a frame at the ends of banks: a page table can't show
+ * it. Two banks that share a frame keep it. */
+static int drop_parts_of_frames(struct memblock *mb)
+{
+	for (unsigned i = 0; i < mb->n; i++) {
+		struct range r = mb->region[i].range;
+		struct range whole = range_align_in(r, PAGE_SIZE);
+
+		if (whole.start == r.start && whole.end == r.end)
+			continue;
+		if (range_empty(whole))
+			whole = range_make(r.end, r.end);
+		if (memblock_remove(mb, range_make(r.start, whole.start)) ||
+		    memblock_remove(mb, range_make(whole.end, r.end)))
+			return -ENOSPC;
+		i -= range_empty(whole);
+	}
+	return 0;
+}
+
 static int claim_firmware(struct memblock *mb, struct range image)
 {
 	const struct region *bank = memblock_at(mb, image.start);
@@ -38,6 +58,19 @@ static int claim_static(struct memblock *mb, const struct devtree *dt)
 			return -ENOSPC;
 	}
 	return 0;
+}
+
+/* The initrd is believed if it lies in one piece of memory that nobody else
+ * has; what it is, only a look at it can tell. */
+static int claim_initrd(struct memblock *mb, struct range initrd)
+{
+	struct range frames = range_align_out(initrd, PAGE_SIZE);
+	const struct region *r = memblock_at(mb, frames.start);
+
+	if (range_empty(initrd) || !r || r->type != REGION_FREE ||
+	    !range_within(frames, r->range))
+		return 0;
+	return memblock_claim(mb, frames, REGION_INITRD);
 }
 
 /* Find room for a reservation that names none. Returns whether there is. */
@@ -85,6 +118,8 @@ int ram_init(struct memblock *mb, const struct devtree *dt,
 	mb->n = 0;
 	for (unsigned i = 0; i < dt->nmemory && !err; i++)
 		err = memblock_add(mb, dt->memory[i]);
+	if (!err)
+		err = drop_parts_of_frames(mb);
 	if (err)
 		return err;
 	bank = memblock_at(mb, claims->image.start);
@@ -101,11 +136,18 @@ int ram_init(struct memblock *mb, const struct devtree *dt,
 				     range_align_out(claims->fdt, PAGE_SIZE),
 				     REGION_FDT);
 	if (!err)
-		err = memblock_claim(mb, range_align_out(dt->initrd, PAGE_SIZE),
-				     REGION_INITRD);
+		err = claim_initrd(mb, dt->initrd);
 	if (!err)
 		err = claim_static(mb, dt);
 	if (!err)
 		err = claim_dynamic(mb, dt);
 	return err;
+}
+
+int ram_drop_initrd(struct memblock *mb, const struct devtree *dt)
+{
+	int err = memblock_retype(mb, range_make(0, UINT64_MAX), REGION_INITRD,
+				  REGION_FREE);
+
+	return err ? err : claim_static(mb, dt);
 }

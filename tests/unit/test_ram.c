@@ -186,3 +186,68 @@ KTEST(ram, overlapping_banks_count_once)
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(memblock_total(mb), MIB(32));
 }
+
+/* The last part of a frame can't be mapped, so nobody may have it. */
+KTEST(ram, parts_of_frames_at_the_ends_of_banks_are_left_out)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	/* Ragged at both ends; in one frame; two that make a frame. */
+	dt->memory[dt->nmemory++] = range_make(0x40000401, 0x40003800);
+	dt->memory[dt->nmemory++] = range_make(0x50000400, 0x50000800);
+	dt->memory[dt->nmemory++] = range_make(0x60000000, 0x60000800);
+	dt->memory[dt->nmemory++] = range_make(0x60000800, 0x60001000);
+	dt->initrd = range_make(0x40000401, 0x40003800);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_total(mb), MIB(16) + 0x3000);
+	EXPECT_EQ(at(0x40000fff), REGION_TYPES);
+	EXPECT_EQ(at(0x40001000), REGION_FREE);
+	EXPECT_EQ(at(0x40002fff), REGION_FREE);
+	EXPECT_EQ(at(0x40003000), REGION_TYPES);
+	EXPECT_EQ(at(0x50000400), REGION_TYPES);
+	EXPECT_EQ(at(0x60000fff), REGION_FREE);
+	EXPECT(memblock_check(mb));
+}
+
+KTEST(ram, an_initrd_must_lie_in_memory_that_nobody_else_has)
+{
+	static const struct range absurd[] = {
+		{0, UINT64_MAX},	  /* everything */
+		{0x80100000, 0x80600000}, /* over firmware and the kernel */
+		{0x80270000, 0x80300000}, /* over the kernel's end */
+		{0x80ff0000, 0x80ff0001}, /* in the device tree's frame */
+		{0x80ffff00, 0x81000100}, /* beyond the end of RAM */
+		{0x90000000, 0x90100000}, /* no RAM at all */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(absurd); i++) {
+		if (!set_up(MIB(16)))
+			return ktest_skip("no memory");
+		dt->initrd = absurd[i];
+		EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+		EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
+	}
+	dt->initrd = range_make(0x80300001, 0x80300002);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), PAGE_SIZE);
+}
+
+/* A boot loader may reserve the initrd that it loaded; a tree may name an
+ * initrd where there is none. */
+KTEST(ram, what_was_no_initrd_stays_reserved_where_it_is)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	dt->initrd = range_make(0x80400000, 0x80800000);
+	reserve(range_make(0x80600000, 0x80900000), false, false);
+	reserve(range_make(0x80500000, 0x80501000), false, true);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x807fffff), REGION_INITRD);
+	EXPECT_EQ(at(0x80800000), REGION_RESERVED);
+	EXPECT_EQ(ram_drop_initrd(mb, dt), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
+	EXPECT_EQ(at(0x805fffff), REGION_FREE);
+	EXPECT_EQ(at(0x80600000), REGION_RESERVED);
+	EXPECT_EQ(at(0x808fffff), REGION_RESERVED);
+	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), MIB(3));
+}

@@ -16,8 +16,9 @@ struct ram_claims {
 };
 
 /*
- * Fill `mb`: the tree's memory, less what is claimed by firmware, the kernel,
- * the tree itself, an initrd and reservations. Returns 0, or
+ * Fill `mb`: the tree's memory, in whole frames, less what is claimed by
+ * firmware, the kernel, the tree itself, an initrd and reservations. Returns 0,
+ * or
  *	-ENXIO	the tree has no memory, or the image does not lie in it
  *	-ENOSPC	more pieces than the map holds
  *
@@ -25,7 +26,14 @@ struct ram_claims {
  * taken for firmware, since not every tree says so. Reservations are widened to
  * whole frames. Reusable ones stay free: no driver here owns them yet. A
  * dynamic one gets the highest place that fits; one that has no place is
- * warned of.
+ * warned of. An initrd that is not wholly in memory of its own is not claimed.
  */
 int ram_init(struct memblock *mb, const struct devtree *dt,
 	     const struct ram_claims *claims);
+
+/*
+ * What was claimed for the initrd is none: free it, but for what a reservation
+ * of the tree names too. Only while boot still changes the map. Returns 0, or
+ * -ENOSPC: then the map is of no use.
+ */
+int ram_drop_initrd(struct memblock *mb, const struct devtree *dt);
