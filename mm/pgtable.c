@@ -39,6 +39,14 @@ static bool reachable(const struct pgtable *pt, struct range va)
 	       (va.start >= half || va.end <= (vaddr_t)0 - half);
 }
 
+/* Can entries hold the addresses from pa on? */
+static bool encodable(paddr_t pa, uint64_t size)
+{
+	const uint64_t limit = (uint64_t)1 << PT_PADDR_BITS;
+
+	return size <= limit && pa <= limit - size;
+}
+
 static paddr_t new_table(struct table_source *source)
 {
 	paddr_t pa = source->alloc(source);
@@ -121,7 +129,7 @@ int pgtable_map(const struct pgtable *pt, struct range va, paddr_t pa,
 	struct map_job job = {va, pa, prot, attr, source};
 	int err;
 
-	if (!reachable(pt, va) ||
+	if (!reachable(pt, va) || !encodable(pa, range_size(va)) ||
 	    !is_aligned(va.start | va.end | pa, PAGE_SIZE))
 		return -EINVAL;
 	err = map_level(&job, table_at(pt->root), pt->levels - 1);

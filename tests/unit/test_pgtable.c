@@ -146,6 +146,26 @@ KTEST(pgtable, refuses_what_is_no_range)
 	EXPECT(leads_to(&pt, 0 - half - PAGE_SIZE, 0, 0, VM_READ));
 }
 
+/* An entry has room for 56 bits: what is cut off must not alias other memory. */
+KTEST(pgtable, refuses_physical_addresses_that_no_entry_can_hold)
+{
+	const paddr_t end = (paddr_t)1 << 56;
+	struct pgtable pt;
+	vaddr_t half;
+
+	if (!set_up(&pt, 5))
+		return ktest_skip("no memory");
+	half = pgtable_upper_half(5);
+	EXPECT_EQ(map(&pt, half, PAGE_SIZE, end, VM_READ), -EINVAL);
+	EXPECT_EQ(map(&pt, half, 2 * PAGE_SIZE, end - PAGE_SIZE, VM_READ),
+		  -EINVAL);
+	EXPECT_EQ(map(&pt, half, 2 * PAGE_SIZE, 0 - PAGE_SIZE, VM_READ),
+		  -EINVAL);
+	EXPECT(!leads_to(&pt, half, 0, 0, VM_READ));
+	EXPECT_EQ(map(&pt, half, PAGE_SIZE, end - PAGE_SIZE, VM_READ), 0);
+	EXPECT(leads_to(&pt, half, end - PAGE_SIZE, 0, VM_READ));
+}
+
 KTEST(pgtable, never_maps_twice_and_takes_nothing_by_halves)
 {
 	struct pgtable pt;

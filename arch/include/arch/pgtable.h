@@ -6,6 +6,8 @@
  * compiles on any machine.
  *
  *	PT_INDEX_BITS			log2 of the entries of a table
+ *	PT_PADDR_BITS			width of physical addresses; an entry
+ *					can't hold more
  *	pte_t				an entry; a struct, so it can't be mixed
  *					up with a number
  *	pte_t pte_none(void)		maps nothing

@@ -11,6 +11,7 @@
 #include <kernel/types.h>
 
 #define PT_INDEX_BITS 9
+#define PT_PADDR_BITS 56
 
 typedef struct {
 	uint64_t v;
