@@ -298,6 +298,7 @@ int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool)
 	struct table_source source = {table_from_pool, pool};
 	vaddr_t va = (vaddr_t)(uintptr_t)at;
 	paddr_t frame = table_from_pool(&source);
+	uint32_t left = pool->n;
 	int err;
 
 	(void)m;
@@ -306,6 +307,10 @@ int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool)
 	memset(phys_to_virt(frame), 0, PAGE_SIZE);
 	err = pgtable_map(&kernel_pgtable, range_make(va, va + PAGE_SIZE),
 			  frame, VM_READ | VM_WRITE, ATTR_NORMAL, &source);
+	/* With an address, the fence is for leaves; a new table on the way needs
+	 * the full one (privileged specification, SFENCE.VMA). */
+	if (pool->n != left)
+		arch_tlb_flush_all();
 	if (err) {
 		pool->frame[pool->n++] = frame >> PAGE_SHIFT;
 		return -ENOMEM;

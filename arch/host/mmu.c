@@ -5,9 +5,11 @@
  */
 #include <arch/image.h>
 #include <arch/mmu.h>
+#include <asm/mmu.h>
 
 const struct image_section arch_image_sections[] = {{.name = NULL}};
 paddr_t image_phys;
+struct mmu_model mmu_model;
 
 struct range image_range(void)
 {
@@ -41,8 +43,10 @@ void arch_mmu_activate(paddr_t root, unsigned levels)
 void arch_tlb_flush_page(vaddr_t va)
 {
 	(void)va;
+	mmu_model.flushed_pages++;
 }
 
 void arch_tlb_flush_all(void)
 {
+	mmu_model.flushed_all++;
 }

@@ -35,8 +35,12 @@ volatile void *arch_mmu_early_device(struct range registers);
  * remembered. */
 void arch_mmu_activate(paddr_t root, unsigned levels);
 
-/* Forget what this hart remembers of one page, or of everything. Needed after
+/*
+ * Forget what this hart remembers of one page, or of everything. Needed after
  * every change of an entry that maps or mapped something, and, since entries
- * that map nothing may be remembered too, after new ones. */
+ * that map nothing may be remembered too, after new ones. For the page: only
+ * of its leaf; a change of an entry that points or pointed to a table needs
+ * arch_tlb_flush_all.
+ */
 void arch_tlb_flush_page(vaddr_t va);
 void arch_tlb_flush_all(void);
