@@ -76,8 +76,13 @@ struct kmap_plan kmap_plan(struct range span, unsigned modes, unsigned wanted)
 
 struct range kmap_early_frames(const struct memblock *mb, paddr_t near)
 {
-	/* Enough for the tables of any machine with a few banks of RAM. */
-	for (uint64_t want = KIB(256); want >= KIB(64); want /= 2) {
+	/* Either end of a run of RAM can take a table of the last level and one
+	 * above; image, windows and the levels above take 16 at most. */
+	uint64_t need = (16 + 4 * mb->n) * PAGE_SIZE, want = KIB(256);
+
+	while (want < need && want < EARLY_BLOCK)
+		want *= 2;
+	for (; want >= KIB(64); want /= 2) {
 		paddr_t at;
 
 		for (int pass = 0; pass < 2; pass++) {

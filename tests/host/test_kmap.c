@@ -58,3 +58,97 @@ KTEST(kmap_host, growing_the_page_map_fences_new_tables_too)
 	EXPECT_EQ(mmu_model.flushed_pages, before.flushed_pages + 1);
 	kernel_pgtable = (struct pgtable){0};
 }
+
+/* What kmap_init gets from boot: a map of RAM whose first 2 MiB are real. */
+struct boot {
+	struct memblock mb;
+	struct bump bump;
+	struct kmap_plan plan;
+	struct range fdt;
+	paddr_t start; /* of RAM */
+};
+
+static struct boot *boot(void)
+{
+	struct boot *b = ktest_alloc(sizeof(*b));
+	uint8_t *memory = frames(512, MIB(2));
+
+	if (!b || !memory)
+		return NULL;
+	/* Such that a frame and its place in the direct map allow the same
+	 * leaves. */
+	b->start = GIB(4) + (uintptr_t)memory % GIB(1);
+	memblock_add(&b->mb, range_make(b->start, b->start + MIB(2)));
+	b->plan = (struct kmap_plan){
+		.levels = 5,
+		.offset = (uintptr_t)memory - b->start,
+	};
+	b->fdt = range_make(GIB(1), GIB(1) + PAGE_SIZE);
+	return b;
+}
+
+static int init(struct boot *b)
+{
+	bump_init(&b->bump, &b->mb);
+	b->bump.bounds = kmap_early_frames(&b->mb, 0);
+	return kmap_init(&b->bump, &b->plan, b->fdt, FIXED_BASE);
+}
+
+static void end(void)
+{
+	kmap_bump_retired();
+	direct_map_offset = 0;
+	kernel_pgtable = (struct pgtable){0};
+}
+
+/* As many banks as a device tree can have here, each in four pieces of small
+ * pages. */
+KTEST(kmap_host, sixty_ragged_banks_are_mapped)
+{
+	struct boot *b = boot();
+	struct mapping m;
+
+	if (!b)
+		return ktest_skip("no memory");
+	for (unsigned i = 0; i < 60; i++) {
+		paddr_t bank = GIB(8 + 2 * i) - MIB(1) - PAGE_SIZE;
+
+		memblock_add(&b->mb, range_make(bank, bank + MIB(514)));
+		memblock_claim(&b->mb,
+			       range_make(bank + MIB(9), bank + MIB(9) + 4096),
+			       REGION_NOMAP);
+	}
+	EXPECT_EQ(init(b), 0);
+	EXPECT(pgtable_query(&kernel_pgtable, GIB(8 + 2 * 59) + b->plan.offset,
+			     &m));
+	EXPECT_EQ(m.pa, GIB(8 + 2 * 59));
+	end();
+}
+
+KTEST(kmap_host, devices_are_never_ram_nor_beyond_the_address_space)
+{
+	static const struct range absurd[] = {
+		{GIB(4) - 1, GIB(4) + GIB(2)}, /* RAM is in it */
+		{0, GIB(2)},		       /* more than there is room for */
+		{(uint64_t)1 << 56, ((uint64_t)1 << 56) + 256},
+		{UINT64_MAX - 255, UINT64_MAX},
+		{GIB(1), GIB(1)},
+	};
+	struct boot *b = boot();
+	struct mapping m;
+	vaddr_t va;
+
+	if (!b)
+		return ktest_skip("no memory");
+	REQUIRE(init(b) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(absurd); i++)
+		EXPECT(!kmap_device(&b->mb, absurd[i].start,
+				    range_size(absurd[i])));
+	EXPECT(!kmap_device(&b->mb, UINT64_MAX, 2));
+	va = (vaddr_t)(uintptr_t)kmap_device(&b->mb, 0x10000ffc, 8);
+	EXPECT_EQ(va % PAGE_SIZE, 0xffc);
+	EXPECT(pgtable_query(&kernel_pgtable, va + 4, &m));
+	EXPECT_EQ(m.pa, 0x10001000);
+	EXPECT_EQ(m.prot, VM_READ | VM_WRITE);
+	end();
+}
