@@ -37,8 +37,7 @@
  *
  * Cost: alloc and free take O(MAX_ORDER) steps, no list is searched; when the
  * lists can't serve, a look at all seeds for each block that is taken off one.
- * Locking: the instance's lock, interrupts off; a leaf but for what `populate`
- * takes.
+ * Locking: the instance's lock, interrupts off; inside it, that of the page map.
  */
 #include <kernel/assert.h>
 #include <lib/errno.h>
@@ -191,7 +190,8 @@ static struct page *alloc_locked(struct buddy *b, unsigned order)
 static uint32_t pool_target(const struct buddy *b)
 {
 	uint64_t chunks = page_map_chunk(b->map, b->map->frames.end - 1) + 1;
-	uint64_t missing = chunks - b->map->nr_chunks;
+	uint64_t missing =
+		chunks - __atomic_load_n(&b->map->nr_chunks, __ATOMIC_RELAXED);
 
 	/* As many again would do for tables, were each chunk to need one. */
 	return (uint32_t)min_u64(2 * missing, POOL_FULL);

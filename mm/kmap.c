@@ -8,7 +8,7 @@
  * tables is used after that; they are part of the image's init sections.
  *
  * Locking: boot is single-threaded. Afterwards only the page allocator grows
- * the tables here (kmap_populate), under its own lock.
+ * the tables here (kmap_populate), under the page map's lock.
  */
 #include <string.h>
 

@@ -7,15 +7,19 @@ struct page *page_map;
 int page_map_add(struct page_map *m, pfn_t pfn, struct frame_pool *pool)
 {
 	uint64_t chunk = page_map_chunk(m, pfn);
-	uint64_t bit = (uint64_t)1 << (chunk % 64);
+	uint64_t *word = &m->populated[chunk / 64];
 	int err;
 
-	if (m->populated[chunk / 64] & bit)
+	if (page_map_has(m, pfn))
 		return 0;
+	spin_lock(&m->lock);
 	err = m->populate(m, m->pages + align_down(pfn, PAGES_PER_CHUNK), pool);
-	if (err)
-		return err;
-	m->populated[chunk / 64] |= bit;
-	m->nr_chunks++;
-	return 0;
+	if (!err) {
+		__atomic_store_n(word, *word | (uint64_t)1 << (chunk % 64),
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&m->nr_chunks, m->nr_chunks + 1,
+				 __ATOMIC_RELAXED);
+	}
+	spin_unlock(&m->lock);
+	return err;
 }

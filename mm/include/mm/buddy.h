@@ -4,7 +4,8 @@
  *
  * Knuth, The Art of Computer Programming, vol. 1, 2.5 C; Knowlton 1965.
  *
- * Instances are independent of each other. All functions may be called from
+ * Instances may share a page map if they meet at a multiple of the largest block
+ * (else blocks of two would melt). All functions may be called from
  * any context; they take the instance's lock with interrupts off.
  */
 #pragma once

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <kernel/spinlock.h>
 #include <lib/range.h>
 #include <mm/page.h>
 
@@ -29,14 +30,16 @@ struct frame_pool {
 };
 
 struct page_map {
-	struct page *pages;  /* entry of frame 0 (c) */
-	struct range frames; /* those that the array spans (c) */
-	uint64_t *populated; /* bit per chunk from frames.start on (z) */
-	uint64_t nr_chunks;  /* populated ones (z) */
+	struct spinlock lock; /* inside that of any allocator */
+	struct page *pages;   /* entry of frame 0 (c) */
+	struct range frames;  /* those that the array spans (c) */
+	uint64_t *populated;  /* bit per chunk from frames.start on (l) */
+	uint64_t nr_chunks;   /* populated ones (l) */
 	/*
 	 * Give memory, zeroed, to the chunk of the array that starts at `at`,
 	 * taking frames from `pool`. Returns 0, or -ENOMEM with nothing
-	 * changed but frames of the pool that became page tables.
+	 * changed but frames of the pool that became page tables. The
+	 * lock is held: all allocators share the tables and the array.
 	 */
 	int (*populate)(struct page_map *m, struct page *at,
 			struct frame_pool *pool);
@@ -57,7 +60,8 @@ static inline uint64_t page_map_chunk(const struct page_map *m, pfn_t pfn)
 	       (m->frames.start >> PAGES_PER_CHUNK_SHIFT);
 }
 
-/* Does the entry of this frame exist? Any number will do. */
+/* Does the entry of this frame exist? Any number will do. Needs no lock: to the
+ * caller it matters only for frames of its own. */
 static inline bool page_map_has(const struct page_map *m, pfn_t pfn)
 {
 	uint64_t chunk;
@@ -65,9 +69,11 @@ static inline bool page_map_has(const struct page_map *m, pfn_t pfn)
 	if (!range_has(m->frames, pfn))
 		return false;
 	chunk = page_map_chunk(m, pfn);
-	return m->populated[chunk / 64] >> (chunk % 64) & 1;
+	return __atomic_load_n(&m->populated[chunk / 64], __ATOMIC_RELAXED) >>
+		       (chunk % 64) &
+	       1;
 }
 
 /* Make the entry of `pfn`, which lies in m->frames, exist. Returns 0, or
- * -ENOMEM when the pool ran dry. */
+ * -ENOMEM when the pool ran dry. Takes the map's lock; interrupts are off. */
 int page_map_add(struct page_map *m, pfn_t pfn, struct frame_pool *pool);
