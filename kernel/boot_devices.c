@@ -11,6 +11,7 @@
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <lib/cmdline.h>
+#include <lib/errno.h>
 #include <lib/fdt_reg.h>
 #include <mm/kmap.h>
 
@@ -104,12 +105,22 @@ void boot_devices_early(void)
 		early = uart_console(map_early);
 }
 
+/* console=uart, or console=firmware: what is the case without it. */
+static bool uart_wanted(void)
+{
+	char wish[16];
+	int err = cmdline_get(machine.bootargs, "console", wish, sizeof(wish));
+
+	if (!err && !strcmp(wish, "uart"))
+		return true;
+	if (err != -ENOENT && (err || strcmp(wish, "firmware")))
+		pr_warn("console: console= takes uart or firmware\n");
+	return false;
+}
+
 void boot_devices(void)
 {
-	char wish[8];
-	bool uart =
-		!cmdline_get(machine.bootargs, "console", wish, sizeof(wish)) &&
-		!strcmp(wish, "uart");
+	bool uart = uart_wanted();
 
 	/* Its registers are elsewhere now. */
 	if (early)

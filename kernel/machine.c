@@ -5,6 +5,9 @@
 #include <kernel/machine.h>
 #include <kernel/printk.h>
 
+/* The status of a run that could not go on to its end. */
+#define FAILED 255
+
 static volatile void *test_device;
 static bool unattended;
 
@@ -30,6 +33,15 @@ void machine_end(unsigned status)
 	arch_firmware_reset(ARCH_SHUTDOWN);
 	console_puts("machine: no way to power off; halted\n");
 	arch_halt();
+}
+
+void machine_fail(const char *why)
+{
+	kprintf("%s%s\n", why, unattended ? "ending the machine" : "halted");
+	if (!unattended)
+		arch_halt();
+	kprintf("autorun: status %d\n", FAILED);
+	machine_end(FAILED);
 }
 
 void machine_reboot(void)

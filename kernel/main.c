@@ -51,11 +51,10 @@ uint64_t machine_boot_instructions(void)
 }
 
 /* The end of a boot that can't go on for reasons that are not ours. */
-#define refuse(...)                                      \
-	do {                                             \
-		kprintf("strata: " __VA_ARGS__);         \
-		kprintf("strata: can't boot; halted\n"); \
-		arch_halt();                             \
+#define refuse(...)                                   \
+	do {                                          \
+		kprintf("strata: " __VA_ARGS__);      \
+		machine_fail("strata: can't boot; "); \
 	} while (0)
 
 /* How much of the tree can be read; 0 when it lies where there is no memory.
@@ -100,8 +99,6 @@ __init static void read_options(void)
 
 	if (cmdline_flag(machine.bootargs, "quiet"))
 		printk_set_console_level(LOG_WARN);
-	if (cmdline_flag(machine.bootargs, "debug"))
-		printk_set_console_level(LOG_DEBUG);
 	/* From here on a panic ends the machine, too. */
 	machine_set_unattended(cmdline_get(machine.bootargs, "autorun", &first,
 					   sizeof(first)) != -ENOENT);

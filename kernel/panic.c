@@ -16,8 +16,7 @@
 #include <kernel/printk.h>
 #include <mm/zone.h>
 
-#define MAX_FRAMES   24
-#define PANIC_STATUS 255
+#define MAX_FRAMES 24
 
 static void print_pc(vaddr_t pc)
 {
@@ -74,13 +73,7 @@ __attribute__((noreturn)) static void die(const struct trap_frame *frame,
 		print_harts();
 		print_memory();
 	}
-	kprintf("panic: %s\n",
-		machine_unattended() ? "ending the machine" : "halted");
-	if (machine_unattended()) {
-		kprintf("autorun: status %d\n", PANIC_STATUS);
-		machine_end(PANIC_STATUS);
-	}
-	arch_halt();
+	machine_fail("panic: ");
 }
 
 void panic(const char *fmt, ...)

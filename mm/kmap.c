@@ -280,10 +280,14 @@ void kmap_free_init(struct memblock *mb, void (*give)(struct range frames))
 		pgtable_unmap(&kernel_pgtable, s->va);
 		/* Unhooked; flushed before anybody can use the frames. */
 		arch_tlb_flush_all();
-		if (map(direct(frames), frames.start, VM_READ | VM_WRITE,
-			ATTR_NORMAL) ||
-		    memblock_retype(mb, frames, REGION_INIT, REGION_FREE))
+		/* Without room for either, the frames stay init's, unused. */
+		if (memblock_retype(mb, frames, REGION_INIT, REGION_FREE))
 			continue;
+		if (map(direct(frames), frames.start, VM_READ | VM_WRITE,
+			ATTR_NORMAL)) {
+			memblock_retype(mb, frames, REGION_FREE, REGION_INIT);
+			continue;
+		}
 		arch_tlb_flush_all();
 		give(frames);
 	}

@@ -194,7 +194,7 @@ def wild(test):
         for a1, what in WILD:
             with machine(test, flags, dbcn, a1=a1, qemu=head) as m:
                 m.expect(rf"^strata: .*{what}", unless=PANIC, patience=30)
-                m.expect(r"^strata: can't boot; halted\n", patience=30)
+                m.expect(r"^strata: can't boot; (halted|ending the machine)\n", patience=30)
             count += 1
     return f"{count} boots"
 
@@ -244,7 +244,7 @@ def bad_memory(test):
             for flags, dbcn, _ in CONSOLES.values():
                 with machine(test, flags, dbcn, qemu=f"-dtb {path}") as m:
                     m.expect(rf"^strata: .*{what}", unless=PANIC, patience=30)
-                    m.expect(r"^strata: can't boot; halted\n", patience=30)
+                    m.expect(r"^strata: can't boot; (halted|ending the machine)\n", patience=30)
                 count += 1
     return f"{count} boots"
 
@@ -256,7 +256,7 @@ def before_mmu(test):
     for kind in ("dbcn", "legacy"):
         flags, dbcn, _ = CONSOLES[kind]
         with machine(test, flags, dbcn, closed=closed) as m:
-            m.expect(r"^strata: trap before the MMU was on\n", patience=30)
+            m.expect(r"^strata: trap before the MMU was on; halted\n", patience=30)
 
 
 def panic_at_boot(test):

@@ -16,8 +16,8 @@ SEED = 20261122
 IMAGE, DTB = 0x80400000, 0x87000000
 
 # What the kernel may end in, each of them told.
-ENDS = (("booted", STATUS), ("prompt", PROMPT), ("panic", r"^panic: .*\n"),
-        ("refused", r"^strata: can't boot"))
+ENDS = (("panic", r"^panic: .*\n"), ("refused", r"^strata: can't boot"),
+        ("booted", STATUS), ("prompt", PROMPT))
 
 
 def values(blob):

@@ -10,6 +10,13 @@
  */
 __attribute__((noreturn)) void machine_end(unsigned status);
 
+/*
+ * The end of a run that can't go on: print `why` and what happens now. With an
+ * autorun under way or to come, that is "autorun: status 255" as the last line
+ * and machine_end(255); else the hart halts, for somebody to read what it says.
+ */
+__attribute__((noreturn)) void machine_fail(const char *why);
+
 /* Start it afresh, as far as that can be had; else as machine_end(0). */
 __attribute__((noreturn)) void machine_reboot(void);
 
@@ -23,5 +30,5 @@ bool machine_unattended(void);
 /* Instructions from the kernel's entry to its first prompt; 0 if unknown. */
 uint64_t machine_boot_instructions(void);
 
-/* The hart that booted, and the number of page table levels. */
+/* The id of the hart that booted. */
 uint64_t machine_boot_hart(void);

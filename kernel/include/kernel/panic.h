@@ -4,10 +4,9 @@
 #include <kernel/types.h>
 
 /*
- * Print the message, registers, backtrace, hart and memory state on every
- * console there is, then end the machine: `autorun: status 255` and reset when
- * an autorun is under way, else halt. Callable from any context, with any lock
- * held, once per hart: a panic inside a panic prints one line and halts.
+ * Print the message, registers, backtrace, hart and memory state on the
+ * console, then end as machine_fail() does. Callable from any context, with any
+ * lock held; a panic inside a panic prints one line.
  */
 __attribute__((noreturn, cold)) void panic(const char *fmt, ...) __printf(1, 2);
 

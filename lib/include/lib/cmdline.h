@@ -1,7 +1,7 @@
 /*
  * The kernel command line: what the boot loader left in /chosen/bootargs.
  *
- *	quiet loglevel=2 autorun="memtest 64M; test all" init=/bin/sh -c ls
+ *	quiet mmu=sv39 autorun="memtest; test all" init=/bin/sh -c ls
  *
  * Words are separated by blanks. A word without '=' is a flag; else what stands
  * before its first '=' is the key, the rest the value. Double quotes group

@@ -29,12 +29,17 @@ struct arch_hart {
 	uint64_t emergency_size;
 };
 
+_Static_assert(offsetof(struct arch_hart, saved_sp) == HART_SAVED_SP, "asm");
 _Static_assert(offsetof(struct arch_hart, saved_t0) == HART_SAVED_T0, "asm");
 _Static_assert(offsetof(struct arch_hart, stack_start) == HART_STACK_START,
 	       "asm");
 _Static_assert(offsetof(struct arch_hart, stack_size) == HART_STACK_SIZE,
 	       "asm");
 _Static_assert(offsetof(struct arch_hart, emergency_top) == HART_EMERGENCY_TOP,
+	       "asm");
+
+_Static_assert(offsetof(struct arch_hart, emergency_size) ==
+		       HART_EMERGENCY_SIZE,
 	       "asm");
 
 /* The registers of interrupted code, as the trap entry leaves them. x[0] holds
