@@ -60,9 +60,13 @@ __attribute__((noreturn)) static void die(const struct trap_frame *frame,
 	static unsigned depth;
 	char text[256];
 
-	/* Report once; if that itself faults, say so in one line; then halt. */
-	if (depth++ > 1)
+	/* Report once; if that itself faults, say so in one line; if even that
+	 * does, end the machine without a word; then halt. */
+	if (depth++ > 1) {
+		if (depth == 3 && machine_unattended())
+			machine_end(PANIC_STATUS);
 		arch_halt();
+	}
 	vsnprintf(text, sizeof(text), fmt, ap);
 	kprintf("\npanic: %s\n", text);
 	if (depth == 1) {
