@@ -152,3 +152,36 @@ KTEST(kmap_host, devices_are_never_ram_nor_beyond_the_address_space)
 	EXPECT_EQ(m.prot, VM_READ | VM_WRITE);
 	end();
 }
+
+static unsigned in_nomap;
+
+static void count_nomap(const char *what, const struct mapping *m)
+{
+	(void)m;
+	in_nomap += what == region_type_name(REGION_NOMAP);
+}
+
+/* Such a tree is odd, not a fault of the tables. */
+KTEST(kmap_host, a_tree_in_no_map_memory_is_read_there)
+{
+	struct boot *b = boot();
+	struct mapping m;
+
+	if (!b)
+		return ktest_skip("no memory");
+	memblock_add(&b->mb, range_make(GIB(1), GIB(1) + MIB(1)));
+	memblock_claim(&b->mb, range_make(GIB(1), GIB(1) + MIB(1)),
+		       REGION_NOMAP);
+	REQUIRE(init(b) == 0);
+	EXPECT(pgtable_query(&kernel_pgtable, FIXED_BASE, &m));
+	EXPECT_EQ(m.pa, GIB(1));
+	in_nomap = 0;
+	kmap_check(&b->mb, count_nomap);
+	EXPECT_EQ(in_nomap, 0);
+	/* Anything else is one. */
+	memblock_claim(&b->mb, range_make(b->start + MIB(1), b->start + MIB(2)),
+		       REGION_NOMAP);
+	kmap_check(&b->mb, count_nomap);
+	EXPECT(in_nomap > 0);
+	end();
+}

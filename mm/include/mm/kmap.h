@@ -73,8 +73,9 @@ int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool);
 
 /*
  * Check the live tables leaf by leaf: nothing both writable and executable,
- * nothing for user mode, no firmware or no-map memory, the image with the
- * rights of its sections and nowhere else, page 0 and the last page unmapped.
+ * nothing for user mode, no firmware or no-map memory (but for a device tree
+ * that lies there, to be read), the image with the rights of its sections and
+ * nowhere else, page 0 and the last page unmapped.
  * Calls `report` with a sentence for each fault; returns how many there were.
  */
 unsigned kmap_check(const struct memblock *mb,
