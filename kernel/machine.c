@@ -5,9 +5,6 @@
 #include <kernel/machine.h>
 #include <kernel/printk.h>
 
-/* The status of a run that could not go on to its end. */
-#define FAILED 255
-
 static volatile void *test_device;
 static bool unattended;
 
@@ -40,8 +37,8 @@ void machine_fail(const char *why)
 	kprintf("%s%s\n", why, unattended ? "ending the machine" : "halted");
 	if (!unattended)
 		arch_halt();
-	kprintf("autorun: status %d\n", FAILED);
-	machine_end(FAILED);
+	kprintf("autorun: status %d\n", MACHINE_FAILED);
+	machine_end(MACHINE_FAILED);
 }
 
 void machine_reboot(void)
