@@ -205,9 +205,8 @@ __init static void check_initrd(void)
 	}
 	pr_warn("boot: no initrd at %#llx, though the device tree says so\n",
 		(unsigned long long)machine.initrd.start);
-	memblock_retype(&ram, range_make(0, UINT64_MAX), REGION_INITRD,
-			REGION_FREE);
-	machine.initrd = range_make(0, 0);
+	if (ram_drop_initrd(&ram, &machine))
+		refuse("the device tree's memory is in too many pieces\n");
 }
 
 __init static void give_to_pages(void *ctx, struct range free)

@@ -60,6 +60,16 @@ static int claim_static(struct memblock *mb, const struct devtree *dt)
 	return 0;
 }
 
+/* Is any of it reserved? A part of the image that is must not be freed. */
+static bool is_reserved(const struct devtree *dt, struct range frames)
+{
+	for (unsigned i = 0; i < dt->nreserved; i++)
+		if (!left_free(&dt->reserved[i]) &&
+		    range_overlaps(dt->reserved[i].range, frames))
+			return true;
+	return false;
+}
+
 /* The initrd is believed if it lies in one piece of memory that nobody else
  * has; what it is, only a look at it can tell. */
 static int claim_initrd(struct memblock *mb, struct range initrd)
@@ -129,8 +139,9 @@ int ram_init(struct memblock *mb, const struct devtree *dt,
 	if (!err)
 		err = memblock_claim(mb, claims->image, REGION_KERNEL);
 	for (unsigned i = 0; i < claims->ninit && !err; i++)
-		err = memblock_retype(mb, claims->init[i], REGION_KERNEL,
-				      REGION_INIT);
+		if (!is_reserved(dt, claims->init[i]))
+			err = memblock_retype(mb, claims->init[i],
+					      REGION_KERNEL, REGION_INIT);
 	if (!err)
 		err = memblock_claim(mb,
 				     range_align_out(claims->fdt, PAGE_SIZE),

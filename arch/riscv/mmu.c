@@ -102,7 +102,8 @@ __init volatile void *arch_mmu_early_device(struct range registers)
 	vaddr_t va = FIXED_BASE + FDT_VIEW_SIZE + leaf;
 	paddr_t base = align_down(registers.start, leaf);
 
-	if (base != align_down(registers.end - 1, leaf))
+	if (base != align_down(registers.end - 1, leaf) ||
+	    registers.end > (uint64_t)1 << PT_PADDR_BITS)
 		return NULL;
 	fixed_table[pt_index(va, 1)] =
 		pte_leaf(base, VM_READ | VM_WRITE, ATTR_IO);

@@ -36,6 +36,8 @@ _start:
 
 entry:
 	csrw	sie, zero
+	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR
+	csrc	sstatus, t0
 	mv	s4, a0
 	mv	s1, a1
 	/* instret may be closed to S-mode: then the trap lands behind it. */
@@ -68,6 +70,8 @@ entry:
 
 4:	la	sp, boot_stack_top
 	la	s3, image_start
+	slli	t0, s3, 64 - 21		/* the boot tables have 2 MiB leaves */
+	bnez	t0, no_place
 	mv	fp, zero
 	mv	a0, s3
 	mv	a1, s1
@@ -113,6 +117,9 @@ high:
 early_trap:
 	la	s5, trap_text
 	j	say
+no_place:
+	la	s5, place_text
+	j	say
 no_mode:
 	la	s5, mode_text
 say:	lbu	a0, 0(s5)
@@ -131,6 +138,8 @@ say:	lbu	a0, 0(s5)
 
 trap_text:
 	.asciz	"strata: trap before the MMU was on; halted\r\n"
+place_text:
+	.asciz	"strata: the image is not at a multiple of 2 MiB; halted\r\n"
 mode_text:
 	.asciz	"strata: this hart has no Sv39; halted\r\n"
 

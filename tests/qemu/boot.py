@@ -114,6 +114,20 @@ def other_hart(test):
                 raise Failure(f"hart {hart} booted and does not know it")
 
 
+def misplaced(test):
+    """An image that is not at a multiple of 2 MiB: it says so."""
+    options = ("--mem", "128M")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tree.dtb")
+        tree(test, path, options, "")
+        with open(path, "rb") as f:
+            blob = f.read()
+    for image in (0x80401000, 0x80500000):
+        with Placed(test, options, image, 0x87000000, blob) as m:
+            m.expect(r"^strata: the image is not at a multiple of 2 MiB; "
+                     r"halted$")
+
+
 def no_mmu(test):
     """A hart that can't run this kernel: it says why."""
     from machine import Machine
@@ -243,6 +257,8 @@ TESTS = [
          text_offset(0x400000), BUILT),
     Test("boot-offset-2000000", "all", 300, "U-Boot, text offset 32 MiB",
          text_offset(0x2000000), BUILT),
+    Test("boot-misplaced", "all", 300, "image not at a multiple of 2 MiB",
+         misplaced, BUILT),
     Test("boot-no-mmu", "all", 300, "a hart without paging", no_mmu, BUILT),
     Test("boot-initrd", "all", 300, "a directory as initrd", initrd, BUILT),
     Test("boot-instructions", "all", 300, "<= 1.0 M to the prompt, any RAM",

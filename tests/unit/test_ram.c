@@ -110,9 +110,19 @@ KTEST(ram, a_reservation_outside_ram_or_over_the_kernel_does_no_harm)
 	reserve(range_make(0, UINT64_MAX), true, false);
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(at(0x80200000), REGION_KERNEL);
-	EXPECT_EQ(at(0x80240000), REGION_INIT);
+	EXPECT_EQ(at(0x80240000), REGION_KERNEL);
 	EXPECT_EQ(memblock_bytes(mb, REGION_FREE), 0);
 	EXPECT_EQ(memblock_total(mb), MIB(16));
+}
+
+KTEST(ram, what_the_tree_reserves_of_the_image_is_never_freed)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	reserve(range_make(0x80247fff, 0x80248000), false, false);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(at(0x80240000), REGION_KERNEL);
+	EXPECT_EQ(at(0x80278000), REGION_INIT);
 }
 
 KTEST(ram, reusable_memory_stays_free_unless_it_must_not_be_mapped)

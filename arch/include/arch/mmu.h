@@ -26,7 +26,8 @@ void arch_mmu_early_window(unsigned levels, vaddr_t va, struct range frames);
 
 /*
  * Make device registers readable and writable in the boot tables, until others
- * are activated. Once. NULL if they span two aligned 2 MiB blocks.
+ * are activated. Once. NULL if they span two aligned 2 MiB blocks, or no
+ * entry can hold their address.
  */
 volatile void *arch_mmu_early_device(struct range registers);
 
