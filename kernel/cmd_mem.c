@@ -19,6 +19,10 @@ static void print_size(uint64_t bytes)
 	unsigned u = 0;
 
 	/* In the largest unit that loses nothing. */
+	if (bytes % 1024) {
+		kprintf("%6llu   B", LL(bytes));
+		return;
+	}
 	bytes >>= 10;
 	while (u < 3 && bytes && bytes % 1024 == 0) {
 		bytes /= 1024;
@@ -238,5 +242,6 @@ static int cmd_pagetable(int argc, char **argv)
 	}
 	return dump(all);
 }
-COMMAND(pagetable, cmd_pagetable, "walk ADDR | dump [START-END] | check",
+COMMAND(pagetable, cmd_pagetable,
+	"walk ADDR | dump [START-END|START+SIZE] | check",
 	"look into the kernel's page tables");

@@ -354,6 +354,6 @@ static int cmd_memtest(int argc, char **argv)
 	return status;
 }
 COMMAND(memtest, cmd_memtest,
-	"[--list] [--range START-END] [--test NAME,...] [--passes N] "
+	"[--list] [--range START-END|START+SIZE] [--test NAME,...] [--passes N] "
 	"[--hold MS] [--seed N]",
 	"test free memory, or what of a range is free");

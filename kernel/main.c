@@ -154,6 +154,7 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 	struct kmap_plan plan;
 	struct range early;
 	uint64_t total;
+	int err;
 
 	if (wanted && !(modes >> wanted & 1)) {
 		pr_warn("boot: this hart has no such paging mode as mmu= asks "
@@ -179,8 +180,12 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 
 	bump_init(&bump, &ram);
 	bump.bounds = early;
-	if (kmap_init(&bump, &plan, fdt, (vaddr_t)(uintptr_t)fdt_view))
+	err = kmap_init(&bump, &plan, fdt, (vaddr_t)(uintptr_t)fdt_view);
+	if (err == -ENOMEM)
 		refuse("no RAM is left for page tables\n");
+	if (err)
+		refuse("the kernel's address space can't be built: error %d\n",
+		       -err);
 	bump.bounds = range_make(0, UINT64_MAX);
 }
 

@@ -55,8 +55,10 @@ bool page_alloc_init(struct bump *bump)
 	map.populate = kmap_populate;
 	page_map = map.pages;
 
-	bytes = page_map_words(map.frames) * sizeof(uint64_t);
-	bits = bump_alloc(bump, bytes, 64, REGION_METADATA);
+	/* Whole frames, so that none is used in part. */
+	bytes = align_up(page_map_words(map.frames) * sizeof(uint64_t),
+			 PAGE_SIZE);
+	bits = bump_alloc(bump, bytes, PAGE_SIZE, REGION_METADATA);
 	if (bits == BUMP_NONE)
 		return false;
 	map.populated = phys_to_virt(bits);

@@ -38,7 +38,8 @@ struct range kmap_early_frames(const struct memblock *mb, paddr_t near);
 /*
  * Build the kernel's tables from `bump` and switch to them. `fdt` is where the
  * device tree lies (bytes), `view` its address, which it keeps, in the first
- * 4 MiB of the fixed windows. Returns 0 or -ENOMEM. Until then only the early
+ * 4 MiB of the fixed windows. Returns 0, -ENOMEM, or what pgtable_map() says of
+ * ranges that make no sense. Until then only the early
  * frames are in the direct map; from then on all RAM is.
  */
 int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
