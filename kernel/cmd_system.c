@@ -8,6 +8,7 @@
 #include <kernel/printk.h>
 #include <kernel/shell.h>
 #include <kernel/time.h>
+#include <mm/page_alloc.h>
 
 #define LL(x) ((unsigned long long)(x))
 
@@ -110,6 +111,17 @@ __attribute__((noinline)) static uint64_t overflow_stack(uint64_t depth)
 	return overflow_stack(depth + 1) + room[depth % 64];
 }
 
+static int free_twice(void)
+{
+	struct page *p = page_alloc(0, 0);
+
+	if (!p)
+		return 1;
+	page_free(p, 0);
+	page_free(p, 0);
+	return 0;
+}
+
 static int cmd_panic(int argc, char **argv)
 {
 	uint64_t address;
@@ -118,6 +130,8 @@ static int cmd_panic(int argc, char **argv)
 		panic("asked for at the console");
 	if (argc == 2 && !strcmp(argv[1], "stack"))
 		return (int)overflow_stack(0);
+	if (argc == 2 && !strcmp(argv[1], "free"))
+		return free_twice();
 	if (argc == 3 && !strcmp(argv[1], "load") &&
 	    shell_number(argv[2], &address))
 		return *(volatile char *)(uintptr_t)address & 0;
@@ -131,5 +145,5 @@ static int cmd_panic(int argc, char **argv)
 		return SHELL_USAGE;
 	return 0;
 }
-COMMAND(panic, cmd_panic, "[stack | load ADDR | store ADDR | jump ADDR]",
+COMMAND(panic, cmd_panic, "[stack | free | load ADDR | store ADDR | jump ADDR]",
 	"stop with a report, by choice or by a fault");

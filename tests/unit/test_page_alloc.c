@@ -1,0 +1,108 @@
+/*
+ * The system's zones, as they are: these tests run in the kernel, on its own
+ * memory, and give all of it back. On the host there are no zones.
+ */
+#include <string.h>
+
+#include <kernel/ktest.h>
+#include <mm/layout.h>
+#include <mm/zone.h>
+
+static bool have_zones(void)
+{
+	if (page_free_count())
+		return true;
+	ktest_skip("no zones here");
+	return false;
+}
+
+/* All that is free, or in the allocators' own use. */
+static uint64_t unused(void)
+{
+	uint64_t n = page_free_count();
+
+	for (unsigned z = 0; z < ZONES; z++)
+		n += zone_buddy(z)->meta_frames;
+	return n;
+}
+
+static bool sound(void)
+{
+	for (unsigned z = 0; z < ZONES; z++)
+		if (zone_buddy(z)->map && !buddy_check(zone_buddy(z)))
+			return false;
+	return true;
+}
+
+KTEST(page_alloc, zeroed_means_zeroed)
+{
+	struct page *p;
+	uint64_t *words;
+
+	if (!have_zones())
+		return;
+	for (unsigned order = 0; order <= 3; order++) {
+		size_t size = PAGE_SIZE << order;
+
+		p = page_alloc(order, 0);
+		REQUIRE(p);
+		memset(phys_to_virt(page_to_phys(p)), 0xa5, size);
+		page_free(p, order);
+		/* Most likely the same one. */
+		p = page_alloc(order, ALLOC_ZERO);
+		REQUIRE(p);
+		words = phys_to_virt(page_to_phys(p));
+		for (size_t i = 0; i < size / sizeof(*words); i++)
+			if (words[i])
+				ktest_fail(__FILE__, __LINE__, "word %zu", i);
+		page_free(p, order);
+	}
+}
+
+KTEST(page_alloc, dma32_is_below_4_gib)
+{
+	struct page *p;
+
+	if (!have_zones())
+		return;
+	p = page_alloc(0, ALLOC_DMA32);
+	if (!p)
+		return ktest_skip("no RAM below 4 GiB");
+	EXPECT(page_to_phys(p) < GIB(4));
+	EXPECT_EQ(pfn_to_page(page_to_pfn(p)) - p, 0);
+	page_free(p, 0);
+	EXPECT(!page_alloc(MAX_ORDER + 1, 0));
+	EXPECT(!page_alloc(UINT32_MAX, ALLOC_DMA32));
+}
+
+KTEST(page_alloc, all_of_it_and_back)
+{
+	struct list taken;
+	uint64_t before, frames = 0;
+
+	if (!have_zones())
+		return;
+	before = unused();
+	list_init(&taken);
+	for (unsigned order = MAX_ORDER + 1; order-- > 0;) {
+		struct page *p;
+
+		while ((p = page_alloc(order, 0))) {
+			frames += (uint64_t)1 << order;
+			list_add(&taken, &p->link);
+		}
+	}
+	EXPECT_EQ(page_free_count(), 0);
+	EXPECT(!page_alloc(0, 0));
+	EXPECT(!page_alloc(0, ALLOC_DMA32 | ALLOC_ZERO));
+	EXPECT(sound());
+	list_for_each_safe (l, &taken) {
+		struct page *p = list_entry(l, struct page, link);
+
+		frames -= (uint64_t)1 << p->order;
+		page_free(p, p->order);
+	}
+	EXPECT_EQ(frames, 0);
+	EXPECT_EQ(unused(), before);
+	EXPECT(sound());
+}
