@@ -277,14 +277,17 @@ static void log_regions(struct session *s)
 	log_skipped(s, at, s->o.range.end);
 }
 
-/* "12.3 MiB", or KiB when it is less than one MiB. */
+/* "12.3 MiB", or KiB when it is less than one MiB, or bytes. */
 static void print_size(uint64_t bytes)
 {
 	unsigned shift = bytes < MIB(1) ? 10 : 20;
 	uint64_t tenths = (bytes & (((uint64_t)1 << shift) - 1)) * 10 >> shift;
 
-	kprintf("%llu.%llu %s", ull(bytes >> shift), ull(tenths),
-		shift == 10 ? "KiB" : "MiB");
+	if (bytes < KIB(1))
+		kprintf("%llu B", ull(bytes));
+	else
+		kprintf("%llu.%llu %s", ull(bytes >> shift), ull(tenths),
+			shift == 10 ? "KiB" : "MiB");
 }
 
 /* In the log, an error outweighs an interruption: a program that reads only the
@@ -307,7 +310,10 @@ static int verdict(const struct session *s, const struct memtest_result *r)
 	kprintf("memtest: %s, ", status == 0		 ? "PASS"
 				 : status == STATUS_FAIL ? "FAIL"
 							 : "INTERRUPTED");
-	print_size(r->tested);
+	if (r->tested || s->interrupted)
+		print_size(r->tested);
+	else
+		kprintf("nothing");
 	kprintf(" tested, ");
 	if (s->skipped) {
 		print_size(s->skipped);

@@ -138,7 +138,8 @@ int memtest_run(const struct memtest_config *c, struct memtest_result *result)
 	int err = 0;
 
 	*result = (struct memtest_result){0};
-	while (!err && (!c->passes || result->passes < c->passes)) {
+	/* Over nothing, `progress` is never called: endless passes would be. */
+	while (nwords && !err && (!c->passes || result->passes < c->passes)) {
 		err = run_pass(&m, result->passes + 1, nwords);
 		if (!err)
 			result->passes++;

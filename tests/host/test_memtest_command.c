@@ -455,10 +455,12 @@ KTEST(memtest_command, range_is_kept_to_and_gaps_are_told)
 KTEST(memtest_command, nothing_tested_is_no_pass)
 {
 	REQUIRE(fixture(64, false));
-	EXPECT_EQ(run("memtest --range 0x40000000-0x40001000"), 1);
-	EXPECT_EQ(count("ev=done status=fail passes=1 errors=0 tested=0 "
+	EXPECT_EQ(run("memtest --passes 0 --range 0x40000000-0x40001000"), 1);
+	EXPECT_EQ(count("ev=done status=fail passes=0 errors=0 tested=0 "
 			"skipped=4096"),
 		  1);
+	EXPECT(ends_with("\nmemtest: FAIL, nothing tested, 4.0 KiB skipped, "
+			 "0 errors\r\n"));
 	EXPECT_EQ(fake.nfree, 64);
 }
 

@@ -228,9 +228,19 @@ KTEST(memtest, tested_counts_what_a_test_completed)
 	f.stop_after = 6 + 1; /* six elements of the first region, one slice */
 	EXPECT_EQ(memtest_run(&c, &result), (uint64_t)-EINTR);
 	EXPECT_EQ(result.tested, 13 * 8);
+}
 
-	f.calls = f.stop_after = 0;
+KTEST(memtest, endless_passes_over_nothing_end)
+{
+	struct memtest_result result;
+	struct fixture f;
+	struct memtest_config c = {&ops, &f, memtest_standard(), 0, 1};
+
+	if (!fixture_init(&f))
+		return;
 	f.nregions = 0;
 	EXPECT_EQ(memtest_run(&c, &result), 0);
 	EXPECT_EQ(result.tested, 0);
+	EXPECT_EQ(result.passes, 0);
+	EXPECT_EQ(f.starts, 0);
 }

@@ -98,7 +98,7 @@ struct memtest_result {
 /*
  * Run. Overwrites all of the regions; they must not be in use. Returns 0 when
  * all was done, -EINTR when stopped by `progress`; *result is written in both
- * cases.
+ * cases. Where there is no region, there is no pass.
  */
 int memtest_run(const struct memtest_config *c, struct memtest_result *result);
 
