@@ -31,7 +31,8 @@ static int cmd_help(int argc, char **argv)
 		kprintf("%s: no such command\n", argv[1]);
 		return 1;
 	}
-	kprintf("usage: %s %s\n\t%s\n", c->name, c->args, c->help);
+	kprintf("usage: %s%s%s\n\t%s\n", c->name, *c->args ? " " : "", c->args,
+		c->help);
 	return 0;
 }
 COMMAND(help, cmd_help, "[COMMAND]", "tell about all commands, or one");

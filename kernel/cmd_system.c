@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <arch/debug.h>
+#include <kernel/console.h>
 #include <kernel/devtree.h>
 #include <kernel/machine.h>
 #include <kernel/panic.h>
@@ -64,7 +65,9 @@ static int cmd_cmdline(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	kprintf("%s\n", machine.bootargs);
+	/* May be longer than what kprintf prints. */
+	console_puts(machine.bootargs);
+	console_puts("\n");
 	return 0;
 }
 COMMAND(cmdline, cmd_cmdline, "", "show the kernel command line");

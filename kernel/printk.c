@@ -8,6 +8,7 @@
  * then the ring's newest line may be garbled, no more.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <kernel/console.h>
 #include <kernel/printk.h>
@@ -38,14 +39,19 @@ static void ring_put(char c)
 	ring.text[ring.head++ % RING_SIZE] = c;
 }
 
-/* Format into `line`; returns the number of bytes there are to print. */
+/* Format into `line`; returns the number of bytes there are to print. What is
+ * cut still ends its line: scripts look for text at the start of the next. */
 static size_t format(char line[LINE_MAX], const char *fmt, va_list ap)
 {
+	static const char cut[] = "...\n";
 	int n = vsnprintf(line, LINE_MAX, fmt, ap);
 
 	if (n < 0)
 		return 0;
-	return (size_t)n < LINE_MAX ? (size_t)n : LINE_MAX - 1;
+	if ((size_t)n < LINE_MAX)
+		return (size_t)n;
+	memcpy(line + LINE_MAX - sizeof(cut), cut, sizeof(cut));
+	return LINE_MAX - (fmt[strlen(fmt) - 1] == '\n' ? 1 : 2);
 }
 
 void printk(enum log_level level, const char *fmt, ...)

@@ -147,7 +147,8 @@ static int run(struct words *w)
 		kprintf("%s: interrupted\n", c->name);
 		status = SHELL_INTERRUPTED;
 	} else if (status == SHELL_USAGE) {
-		kprintf("usage: %s %s\n", c->name, c->args);
+		kprintf("usage: %s%s%s\n", c->name, *c->args ? " " : "",
+			c->args);
 	}
 	interrupted = outer;
 	return status;

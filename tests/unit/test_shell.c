@@ -229,12 +229,29 @@ KTEST(shell, status_of_the_last_failure)
 	EXPECT_EQ(strcmp(f->output, "usage: _status STATUS\r\n"), 0);
 }
 
+KTEST(shell, output_that_is_cut_ends_its_line)
+{
+	char line[SHELL_COMMAND_SIZE];
+	int status = 0;
+	struct fake *f;
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	f = play(line, "", &status);
+	REQUIRE(f);
+	EXPECT_EQ(status, SHELL_NOT_FOUND);
+	EXPECT_EQ(f->used, 512); /* 511 and a CR */
+	EXPECT_EQ(strcmp(f->output + f->used - 6, "x...\r\n"), 0);
+}
+
 KTEST(shell, refuses_arguments_where_there_are_none)
 {
 	int status = 0;
+	struct fake *f = play("_poll more", "", &status);
 
-	REQUIRE(play("_poll more", "", &status));
+	REQUIRE(f);
 	EXPECT_EQ(status, SHELL_USAGE);
+	EXPECT_EQ(strcmp(f->output, "usage: _poll\r\n"), 0);
 	REQUIRE(play("_poll", "", &status));
 	EXPECT_EQ(status, 7);
 }

@@ -13,7 +13,7 @@ enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /*
  * One message, a line or more, each ended by '\n' in `fmt`. printf's formats
  * without floating point. Any context; never sleeps, never allocates. Text
- * over 512 bytes is cut.
+ * over 511 bytes is cut and ends in "...", before the '\n' that ends `fmt`.
  */
 void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
 
@@ -30,7 +30,7 @@ void printk_dump(void);
 
 /*
  * Output of a console command: straight to the console, whatever the level,
- * and not into the log ring. Text over 512 bytes is cut.
+ * and not into the log ring. Text is cut as by printk.
  */
 void kprintf(const char *fmt, ...) __printf(1, 2);
 void kvprintf(const char *fmt, va_list ap);
