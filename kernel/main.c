@@ -254,10 +254,11 @@ __attribute__((noreturn)) static void boot_finish(void)
 			  sizeof(autorun));
 	if (!err)
 		machine_end((unsigned)shell_autorun(autorun));
-	machine_set_unattended(false);
-	if (err == -ERANGE)
-		pr_err("boot: autorun= is over %zu bytes; ignored\n",
+	if (err == -ERANGE) {
+		pr_err("boot: autorun= is over %zu bytes\n",
 		       sizeof(autorun) - 1);
+		machine_fail("boot: ");
+	}
 	shell_run();
 }
 
