@@ -12,9 +12,10 @@ fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
+cd "$root"
 status=0
 
-for source in $(find "$root/dts" -name '*.dts' | sort); do
+for source in $(find dts -name '*.dts' | sort); do
 	name=$(basename "$source" .dts)
 	said=$(dtc -I dts -O dtb -o "$dir/$name.dtb.new" "$source" 2>&1) ||
 		said="${said:-dtc failed}"

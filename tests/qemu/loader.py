@@ -27,7 +27,7 @@ def tree(test, path, options, bootargs):
         [f"{ROOT}/scripts/run", "--kernel", RELEASE, "--print", *options],
         check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     call(test, "bash", "-c",
-         f"{printed} -machine dumpdtb={path} -display none </dev/null")
+         f"{printed} -machine 'dumpdtb={path}' -display none </dev/null")
     # What firmware adds, and what is random each time.
     resv = "/reserved-memory/mmode_resv0@80000000"
     call(test, "fdtput", "-p", "-c", path, resv)
@@ -67,7 +67,7 @@ class Placed:
         with open(dtb_file, "wb") as f:
             f.write(blob)
         trampoline(test, jump, image, dtb, hart)
-        load = "-device loader,force-raw=on,file={},addr={:#x}"
+        load = "-device 'loader,force-raw=on,file={},addr={:#x}'"
         self.machine = Machine(
             test, *options, "--qemu", " ".join([
                 load.format(kernel, image), load.format(dtb_file, dtb)]),
