@@ -12,6 +12,14 @@ SEED_LINE = re.compile(r"seed=(\S+) ops=(\d+)")
 
 
 def build(test, preset, target="all"):
+    # As scripts/build: not with the directory of a tree that was copied.
+    cache = f"{BUILD}/{preset}/CMakeCache.txt"
+    if os.path.exists(cache):
+        with open(cache, encoding="utf-8") as f:
+            home = re.search("^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$", f.read(),
+                             re.M)
+        if not home or os.path.realpath(home[1]) != os.path.realpath(ROOT):
+            shutil.rmtree(f"{BUILD}/{preset}")
     test.run("cmake", "--preset", preset)
     test.run("cmake", "--build", f"build/{preset}", "-j", jobs(),
              "--target", target, "--", "--quiet")
@@ -19,6 +27,19 @@ def build(test, preset, target="all"):
 
 def size_of(path):
     return f"{os.path.getsize(path) / 1024:.0f} KiB"
+
+
+def copied(test):
+    """A tree that was copied with its build directory builds its own sources."""
+    with tempfile.TemporaryDirectory(prefix="strata copy ") as root:
+        for name in files(""):
+            os.makedirs(os.path.dirname(f"{root}/{name}"), exist_ok=True)
+            shutil.copy2(f"{ROOT}/{name}", f"{root}/{name}")
+        shutil.copytree(f"{BUILD}/kernel", f"{root}/build/kernel")
+        test.run("scripts/build", cwd=root)
+        with open(f"{root}/build/kernel/CMakeCache.txt", encoding="utf-8") as f:
+            if f"CMAKE_HOME_DIRECTORY:INTERNAL={root}\n" not in f:
+                raise Failure("the copy built the tree that it was copied from")
 
 
 def kernel(test):
@@ -115,6 +136,8 @@ def fresh(test):
 
 TESTS = [
     Test("kernel-build", "quick", 300, "scripts/build, twice", kernel),
+    Test("kernel-copied", "all", 300, "in a copy of tree and build directory",
+         copied, needs=("kernel-build",)),
     Test("host-asan", "quick", 300, "unit tests under ASan and UBSan, short",
          lambda t: unit(t, "host-asan", 100000)),
     Test("kernel-debug", "all", 300, "the debug build", kernel_debug),
