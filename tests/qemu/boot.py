@@ -208,7 +208,9 @@ def run_options(test):
     bad = (["--harts", "0"], ["--harts", "x"], ["--mem", "12Q"], ["--mem"],
            ["--mmu", "sv32"], ["--boot", "grub"], ["--board", "nosuch"],
            ["--board", "../x"], ["--initrd", "/nonexistent"], ["--nonsense"],
-           ["--icount", "--harts", "2"], ["--qemu", "'"])
+           ["--icount", "--harts", "2"], ["--qemu", "'"],
+           ["--mem", "99999999T"], ["--boot", "uboot", "--mem", "64M"],
+           ["--board", "README.md"])
     for options in bad:
         command = [f"{ROOT}/scripts/run", "--kernel", "/dev/null", *options]
         test.note(shown(command))
