@@ -5,7 +5,7 @@
 
 Prints each include that its folder's rule does not allow, each assembly or
 architecture condition outside arch/, each header without #pragma once.
-Exit status 1 when there was one.
+Exit status 1 when there was one, or no file at all.
 
 The rule in one sentence: lib/ stands alone; mm/, memtest/ and drivers/ stand on
 lib/, the architecture's contract (arch/include) and a few kernel services, so
@@ -96,7 +96,7 @@ def main(root):
                     print(f"{path}:{number}: {what}")
                     wrong += 1
     print(f"{count} files, {wrong} violations")
-    return 1 if wrong else 0
+    return 1 if wrong or not count else 0
 
 
 if __name__ == "__main__":
