@@ -58,7 +58,7 @@ def machine(test, flags=0, dbcn=DBCN_NONE, *options, hart=0, a1=None, closed=0,
     load = " ".join(f"-device loader,addr={PARAMETERS + 8 * i:#x},"
                     f"data={w:#x},data-len=8" for i, w in enumerate(words))
     return Machine(test, *options, "--append", append, "--qemu",
-                   f"-bios {firmware(test)} {load} {qemu}")
+                   f"-bios '{firmware(test)}' {load} {qemu}")
 
 
 def console_is(m, name):
