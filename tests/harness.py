@@ -80,7 +80,6 @@ class Test:
                           f"{status}")
         return output
 
-
     def run_all(self, commands, cwd=ROOT):
         """Run programs, two at a time; the log has the output of those that
         fail. Failure if one does."""
@@ -111,10 +110,13 @@ def shown(command):
 # Whatever happens, no program outlives the tests: each is a process group.
 _processes = set()
 _lock = threading.Lock()
+stopped = threading.Event()     # no more programs may start
 
 
 def start(command, **how):
     with _lock:
+        if stopped.is_set():
+            raise Failure("interrupted")
         process = subprocess.Popen(command, start_new_session=True, **how)
         _processes.add(process)
     return process
@@ -137,7 +139,9 @@ def kill(process):
 
 
 def kill_all():
+    """End what runs, and start nothing more."""
     with _lock:
+        stopped.set()
         left = list(_processes)
     for process in left:
         kill(process)

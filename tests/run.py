@@ -61,7 +61,7 @@ class Run:
     def next(self):
         """Wait for a test that may start; None when there will be none."""
         with self.change:
-            while self.waiting:
+            while self.waiting and not harness.stopped.is_set():
                 for t in self.waiting:
                     if all(n in self.result for n in t.needs):
                         self.waiting.remove(t)
@@ -83,6 +83,8 @@ class Run:
             test.note_exception()
         finally:
             test.close()
+        if harness.stopped.is_set():
+            return
         seconds = f"{time.monotonic() - start:.1f} s"
         with self.change:
             if failure is None:
@@ -125,11 +127,14 @@ def main(args):
             print(f"{t.name:24} {t.level:6} {t.what}")
         return 0
     os.chdir(ROOT)
-    # So that what was started is ended, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # So that what was started is ended, too, and by one ^C as by several.
+    for s in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, signal.default_int_handler)
     try:
         return 1 if Run(select(tests, args)).all() else 0
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        harness.kill_all()
         print("interrupted")
         return 130
     finally:
