@@ -38,7 +38,7 @@ static bool parse_number(int argc, char **argv, int *i, uint64_t *out)
 static int cmd_test(int argc, char **argv)
 {
 	const char *names[16], *bad;
-	struct ktest_options o = {.names = names};
+	struct ktest_options o = {.names = names, .stop = shell_interrupted};
 	int failed;
 
 	for (int i = 1; i < argc; i++) {

@@ -137,10 +137,15 @@ int ktest_run(const struct ktest_options *o, const char **bad)
 		total += wanted(t, o);
 	kprintf("TAP version 13\n1..%u\n# seed=%#llx ops=%llu\n", total,
 		(unsigned long long)run.seed, (unsigned long long)run.ops);
-	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++)
-		if (wanted(t, o) && !run_one(t, ++number))
+	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++) {
+		if (!wanted(t, o))
+			continue;
+		if (o->stop && o->stop())
+			break;
+		if (!run_one(t, ++number))
 			failed++;
-	kprintf("%u passed, %u failed\n", total - failed, failed);
+	}
+	kprintf("%u passed, %u failed\n", number - failed, failed);
 	return (int)failed;
 }
 

@@ -60,6 +60,12 @@ def interrupt(test):
         m.send(CTRL_C)
         m.expect(PROMPT, unless=PANIC)
         has(m.command("echo alive"), r"^alive$")
+        # The tests, between two of them.
+        m.send("test all\r")
+        m.expect(r"^ok 1 ")
+        m.send(CTRL_C)
+        m.expect(r"^test: interrupted$", unless=PANIC + r"|^ok 100 ")
+        m.expect(PROMPT)
 
 
 def rubbish(test):

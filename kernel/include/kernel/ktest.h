@@ -77,9 +77,12 @@ struct ktest_options {
 	unsigned nnames;
 	uint64_t seed; /* 0: the default */
 	uint64_t ops;  /* 0: the default, 1,000,000 */
+	/* Asked before each test: true ends the run there. NULL: never. */
+	bool (*stop)(void);
 };
 
-/* Run the tests that are wanted, in TAP. Returns how many failed, or -1, with
+/* Run the tests that are wanted, in TAP; what a stop left out is not counted in
+ * the last line. Returns how many failed, or -1, with
  * nothing run, when one of the names means no test; `*bad`, if not NULL, becomes
  * that name. */
 int ktest_run(const struct ktest_options *o, const char **bad);
