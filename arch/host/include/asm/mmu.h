@@ -1,4 +1,7 @@
-/* What the native machine was asked to forget, so far. */
+/*
+ * What the native machine was asked to forget, so far, and the simulated hart
+ * that is asked to.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -9,3 +12,9 @@ struct mmu_model {
 };
 
 extern struct mmu_model mmu_model;
+
+struct mmu_sim;
+
+/* From now on <arch/mmu.h> acts on this hart of `sim` (<host/mmu_sim.h>); NULL:
+ * on none. A test that installs one takes it away. */
+void mmu_model_use(struct mmu_sim *sim, unsigned hart);

@@ -1,0 +1,350 @@
+/*
+ * mm/ against the model of address translation: what the walker says of an
+ * address is what a hart does there, and the fences that mm/ makes are enough
+ * for one that forgets nothing else.
+ */
+#include <string.h>
+
+#include <arch/mmu.h>
+#include <asm/mmu.h>
+#include <host/mmu_sim.h>
+#include <kernel/ktest.h>
+#include <mm/kmap.h>
+#include <mm/layout.h>
+#include <mm/page_map.h>
+#include <mm/pgtable.h>
+
+#define TABLES 64
+
+/* The only memory that harts can read. */
+static _Alignas(4096) uint8_t frames[TABLES * PAGE_SIZE];
+
+static struct {
+	struct table_source source;
+	struct pgtable pt;
+	unsigned used;
+	struct mmu_sim sim;
+	struct mmu_sim_hart hart;
+	struct rng rng;
+} m;
+
+static paddr_t take(struct table_source *s)
+{
+	(void)s;
+	if (m.used == TABLES)
+		return PGTABLE_NO_FRAME;
+	return virt_to_phys(frames + m.used++ * PAGE_SIZE);
+}
+
+static bool read_frames(void *ctx, uint64_t pa, uint64_t *word)
+{
+	uint64_t start = virt_to_phys(frames);
+
+	(void)ctx;
+	if (pa < start || pa >= start + TABLES * PAGE_SIZE)
+		return false;
+	memcpy(word, frames + (pa - start), sizeof(*word));
+	return true;
+}
+
+/* A hart in the empty tables of m.pt. */
+static bool set_up(unsigned levels, unsigned asid_bits)
+{
+	struct mmu_sim_config config = {
+		.read = read_frames,
+		.asid_bits = asid_bits,
+		.modes = 0x38,
+		.seed = ktest_seed(),
+	};
+
+	memset(frames, 0xff, TABLES * PAGE_SIZE);
+	m.used = 0;
+	m.source = (struct table_source){take, NULL};
+	if (pgtable_init(&m.pt, levels, &m.source))
+		return false;
+	mmu_sim_init(&m.sim, &config, &m.hart, 1);
+	mmu_model_use(&m.sim, 0);
+	arch_mmu_activate(m.pt.root, levels);
+	return true;
+}
+
+static void end(void)
+{
+	mmu_model_use(NULL, 0);
+}
+
+static struct mmu_sim_access access_of(vaddr_t va, unsigned n, bool user)
+{
+	static const enum mmu_sim_kind kinds[] = {MMU_SIM_LOAD, MMU_SIM_STORE,
+						  MMU_SIM_FETCH};
+
+	return (struct mmu_sim_access){
+		.va = va, .kind = kinds[n], .user = user, .sum = n != 2};
+}
+
+/* What must happen at va: rights as mm/ names them, U-mode's or S-mode's. */
+static struct mmu_sim_outcome due(const struct mapping *q,
+				  const struct mmu_sim_access *a, unsigned n)
+{
+	static const vm_prot_t needed[] = {VM_READ, VM_WRITE, VM_EXEC};
+	static const unsigned cause[] = {13, 15, 12};
+	bool user_page = q->prot & VM_USER;
+	bool allowed = q->present && (q->prot & needed[n]) &&
+		       (a->user ? user_page : !user_page || n != 2);
+
+	if (!allowed)
+		return (struct mmu_sim_outcome){.cause = cause[n]};
+	return (struct mmu_sim_outcome){.ok = true,
+					.pa = q->pa + (a->va - q->va.start)};
+}
+
+/* Is that what a hart does, and all that it can do? */
+static bool agrees(const struct mapping *q, vaddr_t va)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		struct mmu_sim_access a = access_of(va, i % 3, i >= 3);
+		struct mmu_sim_outcome want = due(q, &a, i % 3), o;
+
+		if (mmu_sim_outcomes(&m.sim, 0, &a, &o, 1) != 1 ||
+		    !mmu_sim_possible(&m.sim, 0, &a, want))
+			return false;
+		o = mmu_sim_access(&m.sim, 0, &a);
+		if (o.ok != want.ok || o.pa != want.pa || o.cause != want.cause)
+			return false;
+	}
+	return true;
+}
+
+static bool query_agrees(vaddr_t va)
+{
+	struct mapping q;
+
+	pgtable_query(&m.pt, va, &q);
+	return agrees(&q, va);
+}
+
+/* Rights that mm/ can ask for; W brings R. */
+static const vm_prot_t prots[] = {
+	VM_READ,
+	VM_READ | VM_WRITE,
+	VM_EXEC,
+	VM_READ | VM_EXEC,
+	VM_READ | VM_WRITE | VM_EXEC,
+	VM_READ | VM_USER,
+	VM_READ | VM_WRITE | VM_USER,
+	VM_EXEC | VM_USER,
+	VM_READ | VM_EXEC | VM_USER,
+};
+
+KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
+{
+	for (unsigned n = 0; n < 3 * 5 * ARRAY_SIZE(prots); n++) {
+		unsigned levels = 3 + n % 3, level = n / 3 % 5;
+		struct mapping want = {.prot = prots[n / 15], .present = true};
+		uint64_t span;
+
+		if (level >= levels)
+			continue;
+		REQUIRE(set_up(levels, 0));
+		span = pt_span(level);
+		/* The last leaf of the lower half, and the first of the upper,
+		 * to the highest memory that an entry can name. */
+		for (unsigned upper = 0; upper < 2; upper++) {
+			vaddr_t half = pgtable_upper_half(levels);
+			vaddr_t va = upper ? half : 0 - half - span;
+
+			want.va = range_make(va, va + span);
+			want.pa = ((paddr_t)1 << 56) - span;
+			EXPECT_EQ(pgtable_map(&m.pt, want.va, want.pa,
+					      want.prot, ATTR_NORMAL,
+					      &m.source),
+				  0);
+			EXPECT(agrees(&want, va));
+			EXPECT(agrees(&want, va + span / 2 + 0x123));
+			EXPECT(agrees(&want, va + span - 1));
+			EXPECT(query_agrees(va - 1));
+			EXPECT(query_agrees(va + span));
+		}
+		end();
+	}
+}
+
+#define PLACES 6 /* windows that the random test maps in */
+
+struct attempt {
+	struct range va;
+	paddr_t pa;
+	vm_prot_t prot;
+};
+
+/* Ranges of one to four leaves of some level, sometimes ragged, in a few places
+ * so that they meet. */
+static struct attempt draw(void)
+{
+	struct rng *r = &m.rng;
+	unsigned levels = m.pt.levels;
+	uint64_t span = pt_span((unsigned)rng_below(r, levels));
+	uint64_t step = rng_below(r, 3) ? 0 : PAGE_SIZE * rng_below(r, 4);
+	vaddr_t half = pgtable_upper_half(levels);
+	uint64_t reach = 0 - half, offset;
+	struct attempt t;
+
+	/* Places are at corners of a GiB, near both ends and the middle. */
+	offset = reach / 2 * rng_below(r, 2) + GIB(1) * rng_below(r, PLACES) +
+		 MIB(2) * rng_below(r, 2) + span * rng_below(r, 3);
+	offset = align_down(offset % reach, span) + step;
+	t.va.start = (rng_below(r, 2) ? half : 0) + offset;
+	t.va.end = t.va.start + span * (1 + rng_below(r, 4)) +
+		   PAGE_SIZE * (rng_below(r, 4) ? 0 : rng_below(r, 3));
+	if (range_empty(t.va))
+		t.va.end = t.va.start + 1; /* would wrap; is refused */
+	t.pa = align_down(rng_next(r) >> 8, rng_below(r, 4) ? span : PAGE_SIZE);
+	t.pa += step;
+	t.prot = prots[rng_below(r, ARRAY_SIZE(prots))];
+	return t;
+}
+
+/* An address in the range, on its border or next to it. */
+static vaddr_t probe(struct range r)
+{
+	switch (rng_below(&m.rng, 6)) {
+	case 0:
+		return r.start;
+	case 1:
+		return r.start - 1;
+	case 2:
+		return r.end;
+	case 3:
+		return r.end - 1;
+	default:
+		return r.start + rng_below(&m.rng, range_size(r));
+	}
+}
+
+/* An address of any kind: of a border of the modes, or random. */
+static vaddr_t anywhere(void)
+{
+	vaddr_t half = pgtable_upper_half(3 + (unsigned)rng_below(&m.rng, 3));
+	vaddr_t at = rng_below(&m.rng, 2) ? half : 0 - half;
+
+	if (rng_below(&m.rng, 2))
+		return at - rng_below(&m.rng, 2);
+	return rng_next(&m.rng) >> rng_below(&m.rng, 64);
+}
+
+/* Map, and a hart that knew of nothing there may fault until the fence. */
+static bool try_map(const struct attempt *t)
+{
+	vaddr_t va = t->va.start + rng_below(&m.rng, range_size(t->va));
+	struct mmu_sim_access load = access_of(va, 0, false);
+	struct mmu_sim_outcome fault = {.cause = 13};
+	struct mapping was, want = {.prot = t->prot, .present = true};
+	unsigned tables = m.used;
+	int err;
+
+	pgtable_query(&m.pt, va, &was);
+	mmu_sim_prefetch(&m.sim, 0, va);
+	err = pgtable_map(&m.pt, t->va, t->pa, t->prot, ATTR_NORMAL, &m.source);
+	if (err) {
+		arch_tlb_flush_all();
+		return agrees(&was, va);
+	}
+	if (!mmu_sim_possible(&m.sim, 0, &load, fault))
+		return false;
+	/* For the page alone its address is enough. */
+	if (m.used == tables)
+		arch_tlb_flush_page(va);
+	else
+		arch_tlb_flush_all();
+	want.va = t->va;
+	want.pa = t->pa;
+	return agrees(&want, va);
+}
+
+/* Unmap: the old translation is possible until the fence, and not after. */
+static bool try_unmap(struct range r)
+{
+	vaddr_t va = r.start + rng_below(&m.rng, range_size(r));
+	struct mmu_sim_outcome old;
+	struct mmu_sim_access a;
+	struct mapping was;
+	unsigned right;
+	bool found = pgtable_query(&m.pt, va, &was);
+
+	right = was.prot & VM_READ ? 0 : 2;
+	a = access_of(va, right, was.prot & VM_USER);
+	old = due(&was, &a, right);
+	mmu_sim_prefetch(&m.sim, 0, va);
+	if (pgtable_unmap(&m.pt, r)) {
+		arch_tlb_flush_all();
+		return agrees(&was, va);
+	}
+	if (!mmu_sim_possible(&m.sim, 0, &a, old))
+		return false;
+	arch_tlb_flush_page(va);
+	if (found && mmu_sim_may_succeed(&m.sim, 0, &a))
+		return false;
+	return !pgtable_query(&m.pt, va, &was) && query_agrees(va);
+}
+
+KTEST(mmu_sim, walker_property_equals_the_translation)
+{
+	struct range last = {0, PAGE_SIZE};
+
+	m.rng = rng_seed(ktest_seed());
+	for (uint64_t step = 0; step < ktest_ops() / 20; step++) {
+		struct attempt t;
+
+		/* Afresh: empty tables keep large leaves out. */
+		if (step % 64 == 0) {
+			REQUIRE(set_up(3 + (unsigned)(step / 64 % 3),
+				       step / 64 % 2 * 16));
+		}
+		t = draw();
+		if (rng_below(&m.rng, 3))
+			EXPECT(try_map(&t));
+		else
+			EXPECT(try_unmap(rng_below(&m.rng, 2) ? last : t.va));
+		last = t.va;
+		arch_tlb_flush_all();
+		for (unsigned i = 0; i < 4; i++)
+			EXPECT(query_agrees(probe(t.va)));
+		EXPECT(query_agrees(anywhere()));
+	}
+	end();
+}
+
+/* The map of frames grows while its neighbours are in use: after each growth,
+ * the page is what any access finds, even by a hart that had looked for it. */
+KTEST(mmu_sim, the_page_map_grows_with_fences_enough)
+{
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct page_map map = {.pages = (struct page *)PAGE_MAP_BASE};
+		struct frame_pool pool = {.n = 0};
+
+		REQUIRE(set_up(levels, 0));
+		kernel_pgtable = m.pt;
+		for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
+			pool.frame[pool.n++] = take(NULL) >> PAGE_SHIFT;
+		for (unsigned i = 0; i < 8; i++) {
+			struct page *at = map.pages + i * PAGES_PER_CHUNK;
+			vaddr_t va = (uintptr_t)at + i;
+			struct mapping want = {
+				.va = {(uintptr_t)at,
+				       (uintptr_t)at + PAGE_SIZE},
+				.prot = VM_READ | VM_WRITE,
+				.present = true,
+			};
+
+			for (unsigned k = 0; k < 8; k++)
+				mmu_sim_prefetch(&m.sim, 0,
+						 (vaddr_t)(uintptr_t)map.pages +
+							 k * PAGE_SIZE);
+			want.pa = pool.frame[pool.n - 1] << PAGE_SHIFT;
+			EXPECT_EQ(kmap_populate(&map, at, &pool), 0);
+			EXPECT(agrees(&want, va));
+		}
+		kernel_pgtable = (struct pgtable){0};
+		end();
+	}
+}
