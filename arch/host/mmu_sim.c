@@ -31,6 +31,8 @@
 
 #include <host/mmu_sim.h>
 
+#define MAX_LEVELS 5
+
 #define SATP_MODE_SHIFT 60
 #define SATP_ASID_SHIFT 44
 #define SATP_PPN	0x00000fffffffffffu
@@ -320,32 +322,18 @@ void mmu_sim_prefetch(struct mmu_sim *s, unsigned hart, uint64_t va)
 	unsigned levels = satp_levels(h->satp);
 	struct mmu_sim_entry e, next;
 
-	if (!levels || !canonical(levels, va) || !read_root(s, h->satp, va, &e))
+	if (!levels || !canonical(levels, va))
 		return;
-	remember(s, h, &e);
-	while (kind_of(s, e.pte, e.level) == POINTER &&
-	       read_next(s, &e, va, &next)) {
-		e = next;
+	if (read_root(s, h->satp, va, &e))
 		remember(s, h, &e);
-	}
-}
-
-static void disturb(struct mmu_sim *s, unsigned hart)
-{
-	unsigned n = s->ninterest < MMU_SIM_INTEREST ? s->ninterest
-						     : MMU_SIM_INTEREST;
-
-	if (n && chance(s, 4))
-		mmu_sim_prefetch(s, hart, s->interest[rng_below(&s->rng, n)]);
-	if (chance(s, 8))
-		s->hart[hart].entry[rng_below(&s->rng, MMU_SIM_ENTRIES)].size =
-			0;
-}
-
-void mmu_sim_disturb(struct mmu_sim *s)
-{
-	for (unsigned i = 0; i < s->nharts; i++)
-		disturb(s, i);
+	for (unsigned level = MAX_LEVELS - 1; level; level--)
+		for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
+			e = h->entry[i];
+			if (e.level == level && usable(&e, h->satp, va) &&
+			    kind_of(s, e.pte, level) == POINTER &&
+			    read_next(s, &e, va, &next))
+				remember(s, h, &next);
+		}
 }
 
 /* One of the remembered entries for va below `level`, or none of them. */
@@ -364,34 +352,70 @@ static bool recall(struct mmu_sim *s, const struct mmu_sim_hart *h, uint64_t va,
 	return e->size;
 }
 
+/* Walk from anywhere that the architecture allows, to the entry that ends it;
+ * false if there is no memory. Remembers most of what it reads. */
+static bool walk(struct mmu_sim *s, struct mmu_sim_hart *h, uint64_t va,
+		 struct mmu_sim_entry *e)
+{
+	e->size = 0;
+	if (!recall(s, h, va, MAX_LEVELS, e)) {
+		if (!read_root(s, h->satp, va, e))
+			return false;
+		if (!chance(s, 4))
+			remember(s, h, e);
+	}
+	while (kind_of(s, e->pte, e->level) == POINTER) {
+		struct mmu_sim_entry next = {.size = 0};
+
+		if (!recall(s, h, va, e->level, &next)) {
+			if (!read_next(s, e, va, &next))
+				return false;
+			if (!chance(s, 4))
+				remember(s, h, &next);
+		}
+		*e = next;
+	}
+	return true;
+}
+
+static void disturb(struct mmu_sim *s, unsigned hart)
+{
+	unsigned n = s->ninterest < MMU_SIM_INTEREST ? s->ninterest
+						     : MMU_SIM_INTEREST;
+	struct mmu_sim_hart *h = &s->hart[hart];
+	unsigned levels = satp_levels(h->satp);
+	struct mmu_sim_entry e;
+
+	if (n && levels && chance(s, 4)) {
+		uint64_t va = s->interest[rng_below(&s->rng, n)];
+
+		if (canonical(levels, va))
+			walk(s, h, va, &e);
+	}
+	if (chance(s, 8))
+		h->entry[rng_below(&s->rng, MMU_SIM_ENTRIES)].size = 0;
+}
+
+void mmu_sim_disturb(struct mmu_sim *s)
+{
+	for (unsigned i = 0; i < s->nharts; i++)
+		disturb(s, i);
+}
+
 struct mmu_sim_outcome mmu_sim_access(struct mmu_sim *s, unsigned hart,
 				      const struct mmu_sim_access *a)
 {
 	struct mmu_sim_hart *h = &s->hart[hart];
 	unsigned levels = satp_levels(h->satp);
-	struct mmu_sim_entry e = {.size = 0}, next;
+	struct mmu_sim_entry e;
 
 	disturb(s, hart);
 	if (!levels)
 		return (struct mmu_sim_outcome){.ok = true, .pa = a->va};
 	if (!canonical(levels, a->va))
 		return page_fault(a);
-	if (!recall(s, h, a->va, UINT32_MAX, &e)) {
-		if (!read_root(s, h->satp, a->va, &e))
-			return access_fault(a);
-		if (!chance(s, 4))
-			remember(s, h, &e);
-	}
-	while (kind_of(s, e.pte, e.level) == POINTER) {
-		next.size = 0;
-		if (!recall(s, h, a->va, e.level, &next)) {
-			if (!read_next(s, &e, a->va, &next))
-				return access_fault(a);
-			if (!chance(s, 4))
-				remember(s, h, &next);
-		}
-		e = next;
-	}
+	if (!walk(s, h, a->va, &e))
+		return access_fault(a);
 	return conclude(s, &e, a);
 }
 

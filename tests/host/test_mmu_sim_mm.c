@@ -123,24 +123,28 @@ static bool query_agrees(vaddr_t va)
 	return agrees(&q, va);
 }
 
-/* Rights that mm/ can ask for; W brings R. */
-static const vm_prot_t prots[] = {
-	VM_READ,
-	VM_READ | VM_WRITE,
-	VM_EXEC,
-	VM_READ | VM_EXEC,
-	VM_READ | VM_WRITE | VM_EXEC,
-	VM_READ | VM_USER,
-	VM_READ | VM_WRITE | VM_USER,
-	VM_EXEC | VM_USER,
-	VM_READ | VM_EXEC | VM_USER,
+/* Rights that mm/ can ask for, and what it gets: W brings R. */
+static const struct {
+	vm_prot_t asked, got;
+} prots[] = {
+	{VM_READ, VM_READ},
+	{VM_WRITE, VM_READ | VM_WRITE},
+	{VM_READ | VM_WRITE, VM_READ | VM_WRITE},
+	{VM_EXEC, VM_EXEC},
+	{VM_READ | VM_EXEC, VM_READ | VM_EXEC},
+	{VM_WRITE | VM_EXEC, VM_READ | VM_WRITE | VM_EXEC},
+	{VM_READ | VM_USER, VM_READ | VM_USER},
+	{VM_WRITE | VM_USER, VM_READ | VM_WRITE | VM_USER},
+	{VM_EXEC | VM_USER, VM_EXEC | VM_USER},
+	{VM_READ | VM_EXEC | VM_USER, VM_READ | VM_EXEC | VM_USER},
 };
 
 KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 {
 	for (unsigned n = 0; n < 3 * 5 * ARRAY_SIZE(prots); n++) {
 		unsigned levels = 3 + n % 3, level = n / 3 % 5;
-		struct mapping want = {.prot = prots[n / 15], .present = true};
+		struct mapping want = {.prot = prots[n / 15].got,
+				       .present = true};
 		uint64_t span;
 
 		if (level >= levels)
@@ -156,7 +160,7 @@ KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 			want.va = range_make(va, va + span);
 			want.pa = ((paddr_t)1 << 56) - span;
 			EXPECT_EQ(pgtable_map(&m.pt, want.va, want.pa,
-					      want.prot, ATTR_NORMAL,
+					      prots[n / 15].asked, ATTR_NORMAL,
 					      &m.source),
 				  0);
 			EXPECT(agrees(&want, va));
@@ -174,7 +178,7 @@ KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 struct attempt {
 	struct range va;
 	paddr_t pa;
-	vm_prot_t prot;
+	vm_prot_t prot, got;
 };
 
 /* Ranges of one to four leaves of some level, sometimes ragged, in a few places
@@ -186,7 +190,7 @@ static struct attempt draw(void)
 	uint64_t span = pt_span((unsigned)rng_below(r, levels));
 	uint64_t step = rng_below(r, 3) ? 0 : PAGE_SIZE * rng_below(r, 4);
 	vaddr_t half = pgtable_upper_half(levels);
-	uint64_t reach = 0 - half, offset;
+	uint64_t reach = 0 - half, offset, i;
 	struct attempt t;
 
 	/* Places are at corners of a GiB, near both ends and the middle. */
@@ -200,7 +204,9 @@ static struct attempt draw(void)
 		t.va.end = t.va.start + 1; /* would wrap; is refused */
 	t.pa = align_down(rng_next(r) >> 8, rng_below(r, 4) ? span : PAGE_SIZE);
 	t.pa += step;
-	t.prot = prots[rng_below(r, ARRAY_SIZE(prots))];
+	i = rng_below(r, ARRAY_SIZE(prots));
+	t.prot = prots[i].asked;
+	t.got = prots[i].got;
 	return t;
 }
 
@@ -238,7 +244,7 @@ static bool try_map(const struct attempt *t)
 	vaddr_t va = t->va.start + rng_below(&m.rng, range_size(t->va));
 	struct mmu_sim_access load = access_of(va, 0, false);
 	struct mmu_sim_outcome fault = {.cause = 13};
-	struct mapping was, want = {.prot = t->prot, .present = true};
+	struct mapping was, want = {.prot = t->got, .present = true};
 	unsigned tables = m.used;
 	int err;
 
@@ -258,7 +264,10 @@ static bool try_map(const struct attempt *t)
 		arch_tlb_flush_all();
 	want.va = t->va;
 	want.pa = t->pa;
-	return agrees(&want, va);
+	if (!agrees(&want, va))
+		return false;
+	arch_tlb_flush_all();
+	return agrees(&want, t->va.start) && agrees(&want, t->va.end - 1);
 }
 
 /* Unmap: the old translation is possible until the fence, and not after. */

@@ -98,8 +98,8 @@ void mmu_sim_interest(struct mmu_sim *s, uint64_t va);
  * forget an entry. Or neither. */
 void mmu_sim_disturb(struct mmu_sim *s);
 
-/* The worst case: the hart walks to va in memory, and remembers every entry
- * that it reads. */
+/* The worst case: the hart walks to va, from satp and from each pointer that it
+ * remembers, and remembers every entry that it reads. */
 void mmu_sim_prefetch(struct mmu_sim *s, unsigned hart, uint64_t va);
 
 /* One access, with one of its possible outcomes. */
