@@ -16,7 +16,8 @@ __attribute__((noreturn)) void machine_end(unsigned status);
 /*
  * The end of a run that can't go on: print `why` and what happens now. With an
  * autorun under way or to come, that is "autorun: status 255" as the last line
- * and machine_end(MACHINE_FAILED); else the hart halts, for somebody to read what it says.
+ * and machine_end(MACHINE_FAILED); else the hart halts, for somebody to read
+ * what it says.
  */
 __attribute__((noreturn)) void machine_fail(const char *why);
 
