@@ -1,6 +1,4 @@
 /* The symbol table that the build appends to the image (scripts/ksyms.py). */
-#include <string.h>
-
 #include <arch/image.h>
 #include <kernel/ksyms.h>
 
@@ -40,12 +38,4 @@ const char *ksym_find(vaddr_t pc, uint64_t *offset)
 	}
 	*offset = at - ksyms_offsets[low];
 	return ksyms_strings + ksyms_names[low];
-}
-
-vaddr_t ksym_address(const char *name)
-{
-	for (uint32_t i = 0; i < ksyms_count; i++)
-		if (!strcmp(ksyms_strings + ksyms_names[i], name))
-			return base() + ksyms_offsets[i];
-	return 0;
 }

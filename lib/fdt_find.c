@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include <lib/bits.h>
 #include <lib/errno.h>
 #include <lib/fdt.h>
 

@@ -6,6 +6,3 @@
 /* The function that holds `pc`, and how far into it pc is; NULL if pc is not in
  * the kernel's text, or the image has no table. Any context. */
 const char *ksym_find(vaddr_t pc, uint64_t *offset);
-
-/* The address of a function by name; 0 if there is none. */
-vaddr_t ksym_address(const char *name);

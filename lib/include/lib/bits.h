@@ -60,18 +60,11 @@ static inline unsigned highest_bit(uint64_t x)
 	return 63u - (unsigned)__builtin_clzll(x);
 }
 
-/* Big-endian loads from any alignment: the device tree's byte order. */
+/* A big-endian load from any alignment: the device tree's byte order. */
 static inline uint32_t load_be32(const void *p)
 {
 	uint32_t v;
 
 	__builtin_memcpy(&v, p, sizeof(v));
 	return __builtin_bswap32(v);
-}
-
-static inline uint64_t load_be64(const void *p)
-{
-	const uint8_t *b = p;
-
-	return ((uint64_t)load_be32(b) << 32) | load_be32(b + 4);
 }
