@@ -173,6 +173,51 @@ KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 	}
 }
 
+/* The machine's fences do what they are for, and no more than they must. */
+KTEST(mmu_sim, the_machine_forwards_fences_exactly)
+{
+	struct mmu_sim_access a[2];
+	struct range both;
+
+	REQUIRE(set_up(3, 16));
+	EXPECT_EQ(arch_mmu_modes(), m.sim.config.modes);
+	both = range_make(MIB(2), MIB(2) + 2 * PAGE_SIZE);
+	a[0] = access_of(both.start, 0, false);
+	a[1] = access_of(both.start + PAGE_SIZE, 0, false);
+	for (unsigned how = 0; how < 3; how++) {
+		struct mmu_model before = mmu_model;
+
+		EXPECT_EQ(pgtable_map(&m.pt, both, GIB(1), VM_READ, ATTR_NORMAL,
+				      &m.source),
+			  0);
+		arch_tlb_flush_all();
+		mmu_sim_prefetch(&m.sim, 0, a[0].va);
+		mmu_sim_prefetch(&m.sim, 0, a[1].va);
+		EXPECT_EQ(pgtable_unmap(&m.pt, both), 0);
+		EXPECT(mmu_sim_reaches(&m.sim, GIB(1), PAGE_SIZE, NULL));
+		if (how == 0)
+			arch_tlb_flush_page(a[0].va);
+		else if (how == 1)
+			arch_tlb_flush_all();
+		else
+			arch_mmu_activate(m.pt.root, 3);
+		EXPECT(!mmu_sim_may_succeed(&m.sim, 0, &a[0]));
+		EXPECT(!mmu_sim_reaches(&m.sim, GIB(1), PAGE_SIZE, NULL));
+		EXPECT_EQ(mmu_sim_may_succeed(&m.sim, 0, &a[1]), how == 0);
+		EXPECT_EQ(mmu_model.flushed_pages - before.flushed_pages,
+			  how == 0);
+		EXPECT_EQ(mmu_model.flushed_all - before.flushed_all,
+			  1 + (how == 1));
+		EXPECT_EQ(m.hart.satp, mmu_sim_satp(3, m.pt.root, 0));
+	}
+	end();
+	/* Nobody is there. */
+	mmu_sim_prefetch(&m.sim, 0, a[0].va);
+	arch_mmu_activate(0, 4);
+	EXPECT_EQ(m.hart.satp, mmu_sim_satp(3, m.pt.root, 0));
+	EXPECT_EQ(arch_mmu_modes(), 1u << 3 | 1u << 4 | 1u << 5);
+}
+
 #define PLACES 6 /* windows that the random test maps in */
 
 struct attempt {

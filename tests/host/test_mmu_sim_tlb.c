@@ -371,7 +371,7 @@ KTEST(mmu_sim, draws_are_possible_and_all_of_them_come)
 	uint64_t digest[2] = {0};
 
 	for (unsigned round = 0; round < 2; round++) {
-		unsigned seen = 0, lost = 0;
+		unsigned seen = 0, lost = 0, by_root = 0;
 
 		set_up(16);
 		for (unsigned i = 0; i < 2000; i++) {
@@ -380,14 +380,18 @@ KTEST(mmu_sim, draws_are_possible_and_all_of_them_come)
 
 			ram[2][1] = FIVE | LEAF;
 			fence(NULL, NULL);
+			ram[0][1] = pointer(1);
 			mmu_sim_prefetch(&sim, 0, va);
+			/* The leaf is changed or cleared, or the root is. */
 			ram[2][1] = i & 1 ? SIX | LEAF : 0;
+			ram[0][1] = i % 3 ? pointer(1) : 0;
 			before = leads(va);
 			o = mmu_sim_access(&sim, 0, &a);
 			EXPECT(before & (!o.ok		  ? 1u
 					 : o.pa == 0x5000 ? 2u
 							  : 4u));
 			seen |= !o.ok ? 1u : o.pa == 0x5000 ? 2u : 4u;
+			by_root += o.ok && !ram[0][1];
 			/* Random loss: what was remembered is gone. */
 			for (unsigned k = 0; k < 64; k++)
 				mmu_sim_disturb(&sim);
@@ -395,6 +399,7 @@ KTEST(mmu_sim, draws_are_possible_and_all_of_them_come)
 			digest[round] = digest[round] * 31 + o.pa + lost;
 		}
 		EXPECT_EQ(seen, 7);
+		EXPECT(by_root > 0 && by_root < 2000 / 3);
 		EXPECT(lost > 0 && lost < 2000);
 	}
 	EXPECT_EQ(digest[0], digest[1]);
