@@ -126,6 +126,9 @@ KTEST(mmu_sim, every_kind_of_fence_takes_the_leaf_that_it_names)
 		EXPECT_EQ(leads(va), 6);
 		mmu_sim_prefetch(&sim, 0, va); /* both are remembered */
 		EXPECT_EQ(leads(va), 6);
+		ram[2][1] = 0;
+		EXPECT_EQ(leads(va), 7);
+		ram[2][1] = SIX | LEAF;
 		fence(k & 1 ? &va : NULL, k & 2 ? &asid7 : NULL);
 		EXPECT_EQ(leads(va), 4);
 	}
