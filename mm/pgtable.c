@@ -129,6 +129,9 @@ int pgtable_map(const struct pgtable *pt, struct range va, paddr_t pa,
 	struct map_job job = {va, pa, prot, attr, source};
 	int err;
 
+	/* An entry without rights would be one that points to a table. */
+	if (!(prot & (VM_READ | VM_WRITE | VM_EXEC)))
+		return -EINVAL;
 	if (!reachable(pt, va) || !encodable(pa, range_size(va)) ||
 	    !is_aligned(va.start | va.end | pa, PAGE_SIZE))
 		return -EINVAL;

@@ -134,6 +134,8 @@ KTEST(pgtable, refuses_what_is_no_range)
 	EXPECT_EQ(map(&pt, half, PAGE_SIZE + 1, 0, VM_READ), -EINVAL);
 	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 1, VM_READ), -EINVAL);
 	EXPECT_EQ(map(&pt, half, 0, 0, VM_READ), -EINVAL);
+	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 0, 0), -EINVAL);
+	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 0, VM_USER), -EINVAL);
 	/* Not canonical, across the hole, wrapping. */
 	EXPECT_EQ(map(&pt, half - PAGE_SIZE, PAGE_SIZE, 0, VM_READ), -EINVAL);
 	EXPECT_EQ(map(&pt, half - PAGE_SIZE, 2 * PAGE_SIZE, 0, VM_READ),

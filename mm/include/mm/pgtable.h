@@ -43,7 +43,7 @@ int pgtable_init(struct pgtable *pt, unsigned levels,
 /*
  * Map `va` (whole pages, not empty, inside one half) to physical memory from
  * `pa` on, with the largest leaves that fit. Returns 0, or
- *	-EINVAL	not page-aligned, empty, outside the table's reach, or no
+ *	-EINVAL	not page-aligned, empty, without any right, outside the table's reach, or no
  *		physical memory can be there
  *	-EEXIST	something is mapped there
  *	-ENOMEM	no table could be had
