@@ -114,6 +114,24 @@ def other_hart(test):
                 raise Failure(f"hart {hart} booted and does not know it")
 
 
+def uboot_typed(test):
+    """The commands of scripts/flash/README.md, at U-Boot's prompt."""
+    from machine import Machine
+    with Machine(test, "--boot", "uboot") as m:
+        m.expect(r"stop autoboot")
+        m.send(" ")
+        m.expect(r"^=> $")
+        for line in ("setenv bootargs 'autorun=\"meminfo; harts\"'",
+                     "load virtio 0:1 ${kernel_addr_r} Image"):
+            m.send(line + "\r")
+            m.expect(r"^=> $")
+        m.send("booti ${kernel_addr_r} - ${fdtcontroladdr}\r")
+        if finish(m):
+            raise Failure("a command failed")
+        account(m.output)
+        same_hart(m.output)
+
+
 def misplaced(test):
     """An image that is not at a multiple of 2 MiB: it says so."""
     options = ("--mem", "128M")
@@ -248,6 +266,8 @@ TESTS = [
     *[Test(f"boot-{mode}", "all", 300, f"paging mode {mode}", paging(mode),
            BUILT) for mode in ("sv39", "sv48", "sv57")],
     Test("boot-uboot", "quick", 300, "by U-Boot", of("--boot", "uboot"), BUILT),
+    Test("boot-uboot-typed", "all", 300, "by commands typed at U-Boot",
+         uboot_typed, BUILT),
     Test("boot-uboot-4-harts", "all", 300, "by U-Boot, 4 harts, 4G, Sv39",
          of("--boot", "uboot", "--harts", "4", "--mem", "4G", "--mmu", "sv39"),
          BUILT),
