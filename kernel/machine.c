@@ -23,11 +23,23 @@ bool machine_unattended(void)
 	return unattended;
 }
 
-void machine_end(unsigned status)
+/* Returns when there is no way. */
+static void try_end(unsigned status)
 {
 	if (test_device)
 		sifive_test_finish(test_device, status);
 	arch_firmware_reset(ARCH_SHUTDOWN);
+}
+
+void machine_end_autorun(unsigned status)
+{
+	try_end(status);
+	arch_halt();
+}
+
+void machine_end(unsigned status)
+{
+	try_end(status);
 	console_puts("machine: no way to power off; halted\n");
 	arch_halt();
 }
@@ -38,7 +50,7 @@ void machine_fail(const char *why)
 	if (!unattended)
 		arch_halt();
 	kprintf("autorun: status %d\n", MACHINE_FAILED);
-	machine_end(MACHINE_FAILED);
+	machine_end_autorun(MACHINE_FAILED);
 }
 
 void machine_reboot(void)

@@ -253,7 +253,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	err = cmdline_get(machine.bootargs, "autorun", autorun,
 			  sizeof(autorun));
 	if (!err)
-		machine_end((unsigned)shell_autorun(autorun));
+		machine_end_autorun((unsigned)shell_autorun(autorun));
 	if (err == -ERANGE) {
 		pr_err("boot: autorun= is over %zu bytes\n",
 		       sizeof(autorun) - 1);

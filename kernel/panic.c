@@ -64,7 +64,7 @@ __attribute__((noreturn)) static void die(const struct trap_frame *frame,
 	 * does, end the machine without a word; then halt. */
 	if (depth++ > 1) {
 		if (depth == 3 && machine_unattended())
-			machine_end(MACHINE_FAILED);
+			machine_end_autorun(MACHINE_FAILED);
 		arch_halt();
 	}
 	vsnprintf(text, sizeof(text), fmt, ap);

@@ -14,7 +14,6 @@
 
 #include <arch/image.h>
 #include <arch/mmu.h>
-#include <kernel/assert.h>
 #include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>

@@ -10,13 +10,17 @@
  */
 __attribute__((noreturn)) void machine_end(unsigned status);
 
+/* The same once "autorun: status N" is out, which stays the last line: where the
+ * machine can't be ended, it halts without a word. */
+__attribute__((noreturn)) void machine_end_autorun(unsigned status);
+
 /* The status of a run that could not go on to its end. */
 #define MACHINE_FAILED 255
 
 /*
  * The end of a run that can't go on: print `why` and what happens now. With an
  * autorun under way or to come, that is "autorun: status 255" as the last line
- * and machine_end(MACHINE_FAILED); else the hart halts, for somebody to read
+ * and machine_end_autorun(); else the hart halts, for somebody to read
  * what it says.
  */
 __attribute__((noreturn)) void machine_fail(const char *why);
