@@ -17,24 +17,28 @@
 #include <kernel/printk.h>
 
 struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t arg0,
-			uint64_t arg1, uint64_t arg2)
+			uint64_t arg1, uint64_t arg2, uint64_t arg3,
+			uint64_t arg4)
 {
 	register uint64_t a0 __asm__("a0") = arg0;
 	register uint64_t a1 __asm__("a1") = arg1;
 	register uint64_t a2 __asm__("a2") = arg2;
+	register uint64_t a3 __asm__("a3") = arg3;
+	register uint64_t a4 __asm__("a4") = arg4;
 	register uint64_t a6 __asm__("a6") = fid;
 	register uint64_t a7 __asm__("a7") = ext;
 
 	__asm__ volatile("ecall"
 			 : "+r"(a0), "+r"(a1)
-			 : "r"(a2), "r"(a6), "r"(a7)
+			 : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7)
 			 : "memory");
 	return (struct sbi_ret){(int64_t)a0, (int64_t)a1};
 }
 
 bool sbi_probe(uint64_t ext)
 {
-	struct sbi_ret r = sbi_call(SBI_EXT_BASE, SBI_BASE_PROBE, ext, 0, 0);
+	struct sbi_ret r =
+		sbi_call(SBI_EXT_BASE, SBI_BASE_PROBE, ext, 0, 0, 0, 0);
 
 	return !r.error && r.value;
 }
@@ -60,7 +64,7 @@ static bool dbcn_put(const char *s, size_t n)
 
 		memcpy(bounce, s, part);
 		r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_WRITE, part,
-			     image_to_phys(bounce), 0);
+			     image_to_phys(bounce), 0, 0, 0);
 		if (r.error || r.value < 0 || (size_t)r.value > part)
 			return false;
 		s += r.value;
@@ -81,7 +85,7 @@ static void dbcn_write(const struct console_device *d, const char *s, size_t n)
 static int dbcn_getc(const struct console_device *d)
 {
 	struct sbi_ret r = sbi_call(SBI_EXT_DBCN, SBI_DBCN_READ, 1,
-				    image_to_phys(bounce), 0);
+				    image_to_phys(bounce), 0, 0, 0);
 
 	(void)d;
 	return !r.error && r.value == 1 ? (uint8_t)bounce[0] : -1;
@@ -92,18 +96,18 @@ static void legacy_write(const struct console_device *d, const char *s,
 {
 	(void)d;
 	for (size_t i = 0; i < n; i++)
-		sbi_call(SBI_LEGACY_PUTCHAR, 0, (uint8_t)s[i], 0, 0);
+		sbi_call(SBI_LEGACY_PUTCHAR, 0, (uint8_t)s[i], 0, 0, 0, 0);
 }
 
 static int legacy_getc(const struct console_device *d)
 {
 	(void)d;
-	return (int)sbi_call(SBI_LEGACY_GETCHAR, 0, 0, 0, 0).error;
+	return (int)sbi_call(SBI_LEGACY_GETCHAR, 0, 0, 0, 0, 0, 0).error;
 }
 
 static uint64_t base(uint64_t fid)
 {
-	return (uint64_t)sbi_call(SBI_EXT_BASE, fid, 0, 0, 0).value;
+	return (uint64_t)sbi_call(SBI_EXT_BASE, fid, 0, 0, 0, 0, 0).value;
 }
 
 const struct console_device *arch_firmware_console(void)
@@ -131,7 +135,7 @@ void arch_firmware_reset(enum arch_reset how)
 		sbi_call(SBI_EXT_SRST, 0,
 			 how == ARCH_REBOOT ? SBI_SRST_COLD_REBOOT
 					    : SBI_SRST_SHUTDOWN,
-			 0, 0);
+			 0, 0, 0, 0);
 }
 
 void arch_halt(void)
@@ -151,7 +155,7 @@ const char *arch_hart_state(uint64_t hartid)
 		"resume pending",
 	};
 	struct sbi_ret r =
-		sbi_call(SBI_EXT_HSM, SBI_HSM_HART_STATUS, hartid, 0, 0);
+		sbi_call(SBI_EXT_HSM, SBI_HSM_HART_STATUS, hartid, 0, 0, 0, 0);
 
 	if (r.error || r.value < 0 ||
 	    r.value >= (int64_t)(sizeof(name) / sizeof(name[0])))

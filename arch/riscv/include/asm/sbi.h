@@ -39,8 +39,9 @@ struct sbi_ret {
 	int64_t value;
 };
 
+/* Arguments that the call does not have are 0. */
 struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t a0, uint64_t a1,
-			uint64_t a2);
+			uint64_t a2, uint64_t a3, uint64_t a4);
 
 /* Does the firmware have this extension? Legacy ones can't be asked for: they
  * are numbers below 0x10, and firmware tells of them too. */
