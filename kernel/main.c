@@ -17,6 +17,7 @@
 #include <kernel/devtree.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
+#include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/shell.h>
@@ -266,6 +267,7 @@ __init void kernel_main(const struct boot_info *boot)
 {
 	struct range fdt, stack, emergency;
 
+	percpu_init();
 	boot_hart = boot->hartid;
 	entry_instret = boot->instret;
 	console_set(arch_firmware_console());

@@ -17,7 +17,7 @@ import re
 import sys
 
 STD = r"(stdint|stddef|stdbool|stdarg|limits|inttypes|string|stdio)\.h"
-SERVICES = r"kernel/(types|assert|panic|printk|spinlock|ktest)\.h"
+SERVICES = r"kernel/(types|cpu|assert|panic|printk|spinlock|ktest)\.h"
 
 # (files, what they may include), the first that matches decides.
 RULES = [
@@ -25,9 +25,9 @@ RULES = [
     (r"arch/host/", [r".*"]),       # sees the C library of the host
     (r"lib/", [STD, r"lib/.*"]),
     (r"arch/include/", [STD, r"lib/.*", r"asm/.*", r"arch/.*",
-                        r"kernel/types\.h"]),
+                        r"kernel/(types|cpu)\.h"]),
     (r"arch/[^/]+/include/asm/", [STD, r"lib/.*", r"asm/.*", r"arch/.*",
-                                  r"kernel/types\.h"]),
+                                  r"kernel/(types|cpu)\.h"]),
     (r"arch/", [STD, r"lib/.*", r"arch/.*", r"asm/.*", r"kernel/.*",
                 r"mm/.*"]),
     (r"mm/", [STD, r"lib/.*", r"arch/.*", r"mm/.*", SERVICES]),

@@ -3,9 +3,10 @@
 #include <arch/image.h>
 #include <asm/boot.h>
 #include <asm/hart.h>
+#include <kernel/cpu.h>
 #include <mm/layout.h>
 
-struct arch_hart boot_hart;
+PERCPU struct arch_hart arch_hart;
 
 void arch_switch_stack_(uint64_t top, void (*fn)(void))
 	__attribute__((noreturn));
@@ -24,6 +25,7 @@ __init void riscv_boot(uint64_t hartid, paddr_t fdt, uint64_t instret,
 	};
 
 	image_phys = image;
+	arch_hart.hartid = hartid;
 	kernel_main(&boot);
 }
 

@@ -93,7 +93,7 @@ high:
 	bne	t0, a0, no_mode
 	sfence.vma
 	la	sp, boot_stack_top
-	la	tp, boot_hart
+	la	tp, arch_hart
 	csrw	sscratch, tp
 	la	t0, trap_entry
 	csrw	stvec, t0

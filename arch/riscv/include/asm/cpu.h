@@ -1,9 +1,21 @@
 /* RISC-V side of <arch/cpu.h>. Sources: privileged specification 1.12. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <asm/csr.h>
+#include <asm/hart.h>
+
+static inline unsigned arch_cpu(void)
+{
+	return this_arch_hart()->cpu;
+}
+
+static inline uint64_t arch_percpu_offset(void)
+{
+	return this_arch_hart()->percpu_offset;
+}
 
 static inline uint64_t arch_irq_save(void)
 {
@@ -13,6 +25,16 @@ static inline uint64_t arch_irq_save(void)
 static inline void arch_irq_restore(uint64_t flags)
 {
 	csr_set(sstatus, flags);
+}
+
+static inline bool arch_irq_enabled(void)
+{
+	return csr_read(sstatus) & SSTATUS_SIE;
+}
+
+static inline void arch_irq_enable(void)
+{
+	csr_set(sstatus, SSTATUS_SIE);
 }
 
 static inline void arch_relax(void)
@@ -35,6 +57,11 @@ static inline uint64_t arch_time(void)
 static inline uint64_t arch_instret(void)
 {
 	return csr_read(instret);
+}
+
+static inline void arch_smp_mb(void)
+{
+	__asm__ volatile("fence rw, rw" ::: "memory");
 }
 
 static inline void arch_mb(void)

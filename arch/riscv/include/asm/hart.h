@@ -1,6 +1,6 @@
 /*
- * The part of struct hart that assembly knows. `tp` points to it in the kernel,
- * always; sscratch does too.
+ * What a hart knows of itself: a per-hart variable. `tp` points to the hart's
+ * own copy in the kernel, always; sscratch does too.
  */
 #pragma once
 
@@ -10,6 +10,9 @@
 #define HART_STACK_SIZE	    24
 #define HART_EMERGENCY_TOP  32
 #define HART_EMERGENCY_SIZE 40
+#define HART_SELF	    48
+#define HART_SATP	    56
+#define HART_ENTRY	    64
 
 /* struct trap_frame: x0 to x31, then four CSRs. */
 #define FRAME_CSRS (32 * 8)
@@ -27,6 +30,14 @@ struct arch_hart {
 	uint64_t stack_size;
 	uint64_t emergency_top; /* stack for traps when that has overflowed */
 	uint64_t emergency_size;
+	/* What a hart that is started finds here, by physical address: */
+	struct arch_hart *self; /* virtual, what tp becomes */
+	uint64_t satp;		/* the tables to go on with */
+	void (*entry)(void);
+
+	uint64_t percpu_offset; /* percpu_offset[cpu] */
+	uint64_t hartid;	/* as firmware numbers it */
+	unsigned cpu;
 };
 
 _Static_assert(offsetof(struct arch_hart, saved_sp) == HART_SAVED_SP, "asm");
@@ -37,10 +48,12 @@ _Static_assert(offsetof(struct arch_hart, stack_size) == HART_STACK_SIZE,
 	       "asm");
 _Static_assert(offsetof(struct arch_hart, emergency_top) == HART_EMERGENCY_TOP,
 	       "asm");
-
 _Static_assert(offsetof(struct arch_hart, emergency_size) ==
 		       HART_EMERGENCY_SIZE,
 	       "asm");
+_Static_assert(offsetof(struct arch_hart, self) == HART_SELF, "asm");
+_Static_assert(offsetof(struct arch_hart, satp) == HART_SATP, "asm");
+_Static_assert(offsetof(struct arch_hart, entry) == HART_ENTRY, "asm");
 
 /* The registers of interrupted code, as the trap entry leaves them. x[0] holds
  * nothing; the frame lies on the stack of whoever handles the trap. */
@@ -56,8 +69,8 @@ _Static_assert(offsetof(struct trap_frame, sepc) == FRAME_CSRS, "asm");
 _Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "asm");
 _Static_assert(FRAME_SIZE % 16 == 0, "the ABI wants stacks aligned to 16");
 
-/* The boot hart's. Others follow when they are started. */
-extern struct arch_hart boot_hart;
+/* The boot hart's; other harts have copies (<kernel/cpu.h>). */
+extern struct arch_hart arch_hart;
 
 static inline struct arch_hart *this_arch_hart(void)
 {
