@@ -310,6 +310,28 @@ static bool isa_has_fd(const char *isa)
 	return f && d;
 }
 
+/* Behind the name of an extension, is that all of it but for a version, "1p0"? */
+static bool name_ends(const char *s)
+{
+	s += strspn(s, "0123456789");
+	if (*s == 'p')
+		s += 1 + strspn(s + 1, "0123456789");
+	return !*s || *s == '_';
+}
+
+/* Is an extension of several letters in an ISA string? They follow underscores. */
+static bool isa_has(const char *isa, const char *extension)
+{
+	size_t n = strlen(extension);
+
+	while ((isa = strchr(isa, '_'))) {
+		isa++;
+		if (strncmp(isa, extension, n) == 0 && name_ends(isa + n))
+			return true;
+	}
+	return false;
+}
+
 /* SiFive's E and S series have no S-mode: "sifive,e51", "sifive,s7" ... */
 static bool is_monitor(struct found compatible)
 {
@@ -521,4 +543,30 @@ int devtree_init(struct devtree *dt, const void *blob, size_t capacity)
 	if (!err && !dt->nmemory)
 		warn(dt, "no memory");
 	return err;
+}
+
+static bool cpu_has(const struct fdt *t, fdt_node n, const char *extension)
+{
+	static const char *const names[] = {"riscv,isa-extensions",
+					    "riscv,isa"};
+	struct found f[2];
+
+	COLLECT(t, n, names, f);
+	if (f[0].data)
+		return fdt_list_find(f[0].data, f[0].size, extension) >= 0;
+	return isa_has(string(f[1]), extension);
+}
+
+bool devtree_isa_has(const struct devtree *dt, const char *extension)
+{
+	bool all = false;
+
+	for (unsigned i = 0; i < dt->ncpu; i++) {
+		if (dt->cpu[i].unusable)
+			continue;
+		all = cpu_has(&dt->fdt, dt->cpu[i].node, extension);
+		if (!all)
+			return false;
+	}
+	return all;
 }

@@ -427,6 +427,48 @@ KTEST(devtree, isa_strings)
 }
 
 /* If no hart has F and D, the boot hart doesn't either. */
+/* Two harts that can run the kernel and one that can't. */
+KTEST(devtree, extensions_that_all_usable_harts_have)
+{
+	static const struct {
+		const char *name;
+		bool has;
+	} cases[] = {
+		{"svinval", true}, {"sstc", true},   {"svnapot", false},
+		{"svpbmt", true},  {"sst", false},   {"stc", false},
+		{"zve", false},	   {"zve32x", true}, {"zba", true},
+	};
+	struct setup s;
+
+	if (!start(&s, 2, 2))
+		return ktest_skip("no memory");
+	fb_node(&s.b, "cpus");
+	hart(&s.b, 0,
+	     &(struct hart){.mmu = "riscv,sv39",
+			    .isa = "rv64imafdch_zba_zve32x_svpbmt1p0_sstc_"
+				   "svinval1"});
+	hart(&s.b, 1,
+	     &(struct hart){.mmu = "riscv,sv39",
+			    .isa = "rv64imac_svnapot", /* the list counts */
+			    .ext = "f;d;zba;zve32x;svpbmt;sstc;svinval"});
+	hart(&s.b, 2, &(struct hart){.isa = "rv64imac", .status = "disabled"});
+	fb_end(&s.b);
+	REQUIRE(finish(&s) == 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
+		if (devtree_isa_has(s.dt, cases[i].name) != cases[i].has)
+			ktest_fail(__FILE__, __LINE__, "%s", cases[i].name);
+}
+
+KTEST(devtree, no_hart_has_no_extension)
+{
+	struct setup s;
+
+	if (!start(&s, 2, 2))
+		return ktest_skip("no memory");
+	REQUIRE(finish(&s) == 0);
+	EXPECT(!devtree_isa_has(s.dt, "sstc"));
+}
+
 KTEST(devtree, harts_alike_without_f_and_d)
 {
 	static const struct hart imac = {"riscv", "riscv,sv39", "rv64imac",

@@ -79,3 +79,7 @@ extern struct devtree machine;
  * run it must be alike.
  */
 int devtree_init(struct devtree *dt, const void *blob, size_t capacity);
+
+/* Do all harts that can run the kernel have this extension, by its name in the
+ * bindings, of several letters ("svinval")? False when there is no hart. */
+bool devtree_isa_has(const struct devtree *dt, const char *extension);
