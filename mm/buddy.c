@@ -106,7 +106,11 @@ static void melt(struct buddy *b, pfn_t pfn, unsigned order)
 
 void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 {
-	*b = (struct buddy){.map = map, .frames = frames};
+	*b = (struct buddy){
+		.lock = SPINLOCK_INIT(LOCK_ZONE),
+		.map = map,
+		.frames = frames,
+	};
 	for (unsigned k = 0; k <= MAX_ORDER; k++)
 		list_init(&b->free[k]);
 }
@@ -285,6 +289,31 @@ int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
 	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return err;
+}
+
+static bool is_free(const struct buddy *b, pfn_t pfn)
+{
+	for (uint32_t i = 0; i < b->nseeds; i++)
+		if (range_has(b->seed[i], pfn))
+			return true;
+	for (unsigned k = 0; k <= MAX_ORDER; k++) {
+		pfn_t head = align_down(pfn, (pfn_t)1 << k);
+
+		if (range_has(b->frames, head) && page_map_has(b->map, head) &&
+		    page_of(b, head)->state == PAGE_FREE &&
+		    page_of(b, head)->order >= k)
+			return true;
+	}
+	return false;
+}
+
+bool buddy_is_free(struct buddy *b, pfn_t pfn)
+{
+	uint64_t flags = spin_lock_irqsave(&b->lock);
+	bool free = is_free(b, pfn);
+
+	spin_unlock_irqrestore(&b->lock, flags);
+	return free;
 }
 
 const char *buddy_strerror(int err)

@@ -49,6 +49,7 @@ bool page_alloc_init(struct bump *bump)
 	size_t bytes;
 	paddr_t bits;
 
+	spin_lock_init(&map.lock, LOCK_PAGE_MAP);
 	map.pages = (struct page *)PAGE_MAP_BASE;
 	map.frames = range_make(span.start >> PAGE_SHIFT,
 				(span.end + PAGE_SIZE - 1) >> PAGE_SHIFT);
@@ -115,4 +116,19 @@ void page_free(struct page *p, unsigned order)
 uint64_t page_free_count(void)
 {
 	return zones[ZONE_DMA32].free_frames + zones[ZONE_NORMAL].free_frames;
+}
+
+bool page_is_free(pfn_t pfn)
+{
+	struct buddy *b = &zones[zone_of(pfn)];
+
+	return b->map && buddy_is_free(b, pfn);
+}
+
+bool page_is_table(pfn_t pfn)
+{
+	const struct page *p = pfn_to_page(pfn);
+
+	return page_map_has(&map, pfn) && p->state == PAGE_USED &&
+	       (p->flags & PAGE_TABLE);
 }

@@ -59,6 +59,9 @@ struct page *buddy_alloc(struct buddy *b, unsigned order);
  */
 int buddy_free(struct buddy *b, pfn_t pfn, unsigned order);
 
+/* Is the frame free: in a free block, or a seed? Any number will do. */
+bool buddy_is_free(struct buddy *b, pfn_t pfn);
+
 /* What an error of buddy_free means, in words. */
 const char *buddy_strerror(int err);
 

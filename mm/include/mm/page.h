@@ -21,10 +21,13 @@ enum page_state {
 	PAGE_USED, /* head of a block that was handed out */
 };
 
+/* Flags, set by the owner of a block: it is a page table. */
+#define PAGE_TABLE (1u << 0)
+
 struct page {
-	uint8_t state; /* enum page_state (z) */
-	uint8_t order; /* of the block, when head (z) */
-	uint16_t flags;
+	uint8_t state;	  /* enum page_state (z) */
+	uint8_t order;	  /* of the block, when head (z) */
+	uint16_t flags;	  /* the owner's; 0 when handed out */
 	int32_t refs;	  /* owner's count; 1 when handed out (a) */
 	struct list link; /* free list while free; the owner's while used */
 	uint64_t owner;	  /* the owner's, any value */

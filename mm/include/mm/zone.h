@@ -20,3 +20,8 @@ void page_alloc_give(struct range ram);
 
 struct buddy *zone_buddy(enum zone z);
 const char *zone_name(enum zone z);
+
+/* For audits: is the frame free, is it a table of page_alloc()'s memory? Any
+ * number will do. */
+bool page_is_free(pfn_t pfn);
+bool page_is_table(pfn_t pfn);
