@@ -1,5 +1,9 @@
-# Native tests: the portable sources on arch/host, as one program.
-sources(HOST_ONLY arch/host/*.c tests/host/*.c)
+# Native tests: the portable sources on arch/host, as one program. Of arch/riscv
+# comes what has no instruction of its own.
+sources(HOST_ONLY arch/host/*.c tests/host/*.c arch/riscv/fence.c
+    arch/riscv/pte.c)
+set(HOST_SOURCES ${PORTABLE} ${HOST_ONLY})
+list(TRANSFORM HOST_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")
 
 set(HOST_FLAGS -O1)
 if(STRATA_SANITIZE)
@@ -10,7 +14,21 @@ if(STRATA_COVERAGE)
     list(APPEND HOST_FLAGS --coverage)
 endif()
 
-add_library(host_objects OBJECT ${PORTABLE} ${HOST_ONLY})
+# The native machine watches what mm/ frees and flushes (arch/host/machine.c).
+set(HOST_LINK -Wl,--wrap=page_free,--wrap=tlb_flush,--wrap=tlb_flush_new
+    -Wl,--wrap=tlb_switch,--wrap=tlb_idle_enter,--wrap=tlb_idle_exit)
+
+# Its harts may take turns at any branch of mm/ (arch/host/harts.c).
+if(NOT STRATA_FUZZ)
+    foreach(source ${HOST_SOURCES})
+        if(source MATCHES "/(mm|arch/riscv)/[a-z_]*\\.c$")
+            set_source_files_properties(${source} PROPERTIES
+                COMPILE_OPTIONS -fsanitize-coverage=trace-pc)
+        endif()
+    endforeach()
+endif()
+
+add_library(host_objects OBJECT ${HOST_SOURCES})
 target_link_libraries(host_objects PUBLIC strata_flags)
 target_compile_options(host_objects PUBLIC ${HOST_FLAGS})
 # For tests that build a source once more, with other surroundings:
@@ -23,7 +41,17 @@ endif()
 add_executable(unit $<TARGET_OBJECTS:host_objects> tests/unit_main.c)
 target_link_libraries(unit PRIVATE strata_flags fdt)
 target_compile_options(unit PRIVATE ${HOST_FLAGS})
-target_link_options(unit PRIVATE ${HOST_FLAGS})
+target_link_options(unit PRIVATE ${HOST_FLAGS} ${HOST_LINK})
+
+# The same with a page table format that no machine has, for what knows none.
+sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/fence.c)
+list(APPEND ODD ${PORTABLE})
+list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch)\\.c$")
+add_executable(unit-odd EXCLUDE_FROM_ALL ${ODD} tests/unit_main.c)
+target_include_directories(unit-odd BEFORE PRIVATE arch/host/odd)
+target_link_libraries(unit-odd PRIVATE strata_flags)
+target_compile_options(unit-odd PRIVATE ${HOST_FLAGS})
+target_link_options(unit-odd PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 
 if(STRATA_FUZZ)
     sources(FUZZERS tests/fuzz/*.c)
@@ -33,6 +61,7 @@ if(STRATA_FUZZ)
         target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
         target_link_libraries(${name} PRIVATE strata_flags fdt)
         target_compile_options(${name} PRIVATE ${HOST_FLAGS} -fsanitize=fuzzer)
-        target_link_options(${name} PRIVATE ${HOST_FLAGS} -fsanitize=fuzzer)
+        target_link_options(${name} PRIVATE ${HOST_FLAGS} ${HOST_LINK}
+            -fsanitize=fuzzer)
     endforeach()
 endif()

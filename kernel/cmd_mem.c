@@ -175,6 +175,7 @@ static int walk(const char *arg)
 struct dump {
 	struct mapping run;
 	uint64_t leaves;
+	uint64_t size; /* of each */
 };
 
 static void print_run(const struct dump *d)
@@ -185,7 +186,7 @@ static void print_run(const struct dump *d)
 		LL(d->run.va.end), LL(d->run.pa));
 	print_prot(d->run.prot);
 	kprintf(" %llu x", LL(d->leaves));
-	print_size(pt_span(d->run.level));
+	print_size(d->size);
 	kprintf("\n");
 }
 
@@ -195,7 +196,8 @@ static int dump_leaf(void *ctx, const struct mapping *m)
 	struct mapping *run = &d->run;
 
 	if (d->leaves && run->va.end == m->va.start && run->prot == m->prot &&
-	    run->level == m->level && run->pa + range_size(run->va) == m->pa) {
+	    d->size == range_size(m->va) &&
+	    run->pa + range_size(run->va) == m->pa) {
 		run->va.end = m->va.end;
 		d->leaves++;
 		return 0;
@@ -203,6 +205,7 @@ static int dump_leaf(void *ctx, const struct mapping *m)
 	print_run(d);
 	d->run = *m;
 	d->leaves = 1;
+	d->size = range_size(m->va);
 	return shell_interrupted();
 }
 

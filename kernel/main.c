@@ -26,6 +26,7 @@
 #include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/tlb.h>
 #include <mm/zone.h>
 
 #define STACK_SIZE     KIB(16)
@@ -179,6 +180,8 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
 		modes & 1u << 5 ? " Sv57" : "");
 
+	tlb_init(machine.ncpu, false);
+	direct_map_offset = plan.offset;
 	bump_init(&bump, &ram);
 	bump.bounds = early;
 	err = kmap_init(&bump, &plan, fdt, (vaddr_t)(uintptr_t)fdt_view);
@@ -188,6 +191,8 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		refuse("the kernel's address space can't be built: error %d\n",
 		       -err);
 	bump.bounds = range_make(0, UINT64_MAX);
+	if (kmap_reserve(&ram))
+		refuse("no RAM is left for page tables\n");
 }
 
 /* Some boot loaders name an initrd where there is none: look. */
@@ -287,8 +292,8 @@ __init void kernel_main(const struct boot_info *boot)
 	map_kernel(fdt, boot->fdt_view);
 	boot_devices();
 	check_initrd();
-	stack = kmap_stack(&bump, STACK_SIZE);
-	emergency = kmap_stack(&bump, EMERGENCY_SIZE);
+	stack = kmap_stack(STACK_SIZE);
+	emergency = kmap_stack(EMERGENCY_SIZE);
 	if (range_empty(stack) || range_empty(emergency) ||
 	    !page_alloc_init(&bump))
 		refuse("no RAM is left for stacks and the page map\n");

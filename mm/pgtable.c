@@ -1,42 +1,60 @@
 /*
- * The page table walker (<mm/pgtable.h>).
+ * The page table walker (<mm/pgtable.h>): tables, map, look.
  *
- * All operations descend by one recursion over levels; there is no code for
- * any one of them. Virtual addresses are canonical: with n levels, bits from
- * 12 + 9n - 1 up are equal. A range that starts at one and stays inside its
- * half never wraps, as the last page of the address space is never mapped.
+ * Page tables are a radix tree; no code here is for any one level of it. An
+ * entry is nothing, a pointer to a table of the next lower level, or a leaf:
  *
- * Cost: a leaf costs one store and the loop; a descent, one load a level.
- * Source: RISC-V privileged specification, 4.3.2 (the walk it must agree with).
+ *	root, level n-1		level 1			level 0
+ *	+---------+		+---------+		+------+
+ *	| pointer |------------>| leaf    | 2 MiB	| leaf | 4 KiB
+ *	| leaf    |		| pointer |------------>| g    | group:
+ *	| -       |		| -       |		| g    | 64 KiB
+ *	+---------+		+---------+		+------+
+ *
+ * Virtual addresses are canonical: with n levels, the bits from that of the
+ * root's middle up are equal. Bounds lie in one half and never hold the last
+ * page, so a range's end does not wrap; an entry's may.
+ *
+ *  I1 A table that is not permanent is a frame of page_alloc() and not empty,
+ *     but for a root.
+ *  I2 Its struct page has refs = 1 + its live entries. The root and permanent
+ *     tables are not counted.
+ *  I3 All entries of a group are the same.
+ *  I4 What is above a permanent table is permanent, or the root.
+ *  I5 Entries of the root outside of the bounds are not touched nor followed.
+ *  I6 Leaves of the lower half have VM_USER, those of the upper half don't.
+ *
+ * A change has two parts. What needs memory comes first and can fail:
+ * then it takes itself back. What follows can't. A table is hooked in by one
+ * store when it is complete or empty, and out by one store when what is in it is
+ * not wanted; then it waits in the gather for the fence, as some hart may still
+ * walk it.
+ *
+ * Locking: the owner's. Harts walk the tables at any time.
+ * Cost: a cursor (pgtable_internal.h) goes down once, one load a level, and then
+ * from table to table. In a table leaves are a run of stores, and one count.
+ * Source: RISC-V privileged specification, 4.3.2 (the walk it must agree with),
+ * 4.2.1 (what harts remember).
  */
 #include <string.h>
 
 #include <lib/errno.h>
-#include <mm/layout.h>
-#include <mm/pgtable.h>
 
-static pte_t *table_at(paddr_t pa)
+#include "pgtable_internal.h"
+
+static vaddr_t upper_half_start(unsigned levels)
 {
-	return phys_to_virt(pa);
+	return ~(vaddr_t)0 << (PAGE_SHIFT + levels * PT_INDEX_BITS - 1);
 }
 
-static unsigned va_bits(unsigned levels)
+struct range pgtable_upper_half(unsigned levels)
 {
-	return PAGE_SHIFT + levels * PT_INDEX_BITS;
+	return range_make(upper_half_start(levels), 0 - PAGE_SIZE);
 }
 
-vaddr_t pgtable_upper_half(unsigned levels)
+struct range pgtable_lower_half(unsigned levels)
 {
-	return ~(vaddr_t)0 << (va_bits(levels) - 1);
-}
-
-/* Is [start, end) inside one half? */
-static bool reachable(const struct pgtable *pt, struct range va)
-{
-	vaddr_t half = pgtable_upper_half(pt->levels);
-
-	return !range_empty(va) &&
-	       (va.start >= half || va.end <= (vaddr_t)0 - half);
+	return range_make(0, 0 - upper_half_start(levels));
 }
 
 /* Can entries hold the addresses from pa on? */
@@ -47,236 +65,219 @@ static bool encodable(paddr_t pa, uint64_t size)
 	return size <= limit && pa <= limit - size;
 }
 
-static paddr_t new_table(struct table_source *source)
+void pgtable_clear_table(paddr_t frame, bool permanent)
 {
-	paddr_t pa = source->alloc(source);
+	struct page *page;
 
-	if (pa != PGTABLE_NO_FRAME)
-		memset(table_at(pa), 0, PAGE_SIZE);
-	return pa;
+	memset(table_at(frame), 0, PAGE_SIZE);
+	if (permanent)
+		return;
+	page = pfn_to_page(frame >> PAGE_SHIFT);
+	page->refs = 1;
+	page->flags |= PAGE_TABLE;
 }
 
-int pgtable_init(struct pgtable *pt, unsigned levels,
+int pgtable_init(struct pgtable *pt, unsigned levels, struct range bounds,
 		 struct table_source *source)
 {
-	paddr_t root = new_table(source);
+	paddr_t root;
 
+	if (range_empty(bounds) ||
+	    !is_aligned(bounds.start | bounds.end, PAGE_SIZE) ||
+	    !(range_within(bounds, pgtable_lower_half(levels)) ||
+	      range_within(bounds, pgtable_upper_half(levels))))
+		return -EINVAL;
+	root = source->alloc(source);
 	if (root == PGTABLE_NO_FRAME)
 		return -ENOMEM;
-	*pt = (struct pgtable){.root = root, .levels = levels};
+	pgtable_clear_table(root, source->permanent);
+	*pt = (struct pgtable){root, levels, bounds, source};
 	return 0;
+}
+
+void pgtable_put_leaves(pte_t *p, pte_t *end, pte_t leaf, unsigned shift)
+{
+	const uint64_t span = (uint64_t)1 << shift;
+	const size_t group = shift > PAGE_SHIFT ? 1 : pte_group_entries();
+
+	while (group > 1 && p < end) {
+		/* Its entries and frames must be aligned alike. */
+		bool fits = is_aligned((uintptr_t)p, group * sizeof(pte_t)) &&
+			    is_aligned(pte_paddr(leaf), group * PAGE_SIZE) &&
+			    (size_t)(end - p) >= group;
+		size_t n = fits ? group : 1;
+		pte_t e = fits ? pte_group(leaf) : leaf;
+
+		leaf = pte_advance(leaf, n * span);
+		while (n--)
+			pte_set(p++, e);
+	}
+	/* By itself, half of it would be the loop. */
+#pragma GCC unroll 8
+	for (; p < end; p++) {
+		pte_set(p, leaf);
+		leaf = pte_advance(leaf, span);
+	}
+}
+
+/* Hook an empty table in where the cursor stands. */
+static int add_table(const struct pgtable *pt, const struct cursor *c,
+		     bool permanent)
+{
+	paddr_t pa = pt->source->alloc(pt->source);
+	struct page *page = cursor_page(c);
+
+	if (pa == PGTABLE_NO_FRAME)
+		return -ENOMEM;
+	pgtable_clear_table(pa, permanent);
+	pte_store(c->slot, pte_table(pa, permanent));
+	if (page)
+		page->refs++;
+	return 0;
+}
+
+void cursor_drop_table(const struct cursor *c, struct tlb_gather *g)
+{
+	pte_t *const *above = c->above;
+	struct page *page = cursor_page(c);
+
+	do {
+		pte_set(*above, pte_none());
+		tlb_gather_table(g);
+		tlb_gather_free(g, page);
+		page = count_of(*++above);
+	} while (page && --page->refs == 1);
 }
 
 struct map_job {
-	struct range va; /* start moves up as it is mapped */
+	const struct pgtable *pt;
 	paddr_t pa;
 	vm_prot_t prot;
 	enum mem_attr attr;
-	struct table_source *source;
+	struct tlb_gather *g;
 };
 
-/* Fill empty entries from table[i] up with leaves, as many as fit. */
-static unsigned map_leaves(struct map_job *job, pte_t *table, unsigned i,
-			   uint64_t span)
+/* May the next leaf be one of the level where the cursor stands? */
+static bool fits(const struct cursor *c, paddr_t pa)
 {
-	uint64_t n = min_u64(range_size(job->va) / span, PT_ENTRIES - i);
-	pte_t leaf = pte_leaf(job->pa, job->prot, job->attr);
-	pte_t *p = table + i, *end = p + n;
+	const uint64_t rest = ((uint64_t)1 << c->shift) - 1;
 
-	for (; p < end && !pte_present(*p); p++) {
-		*p = leaf;
-		leaf = pte_advance(leaf, span);
-	}
-	n = (uint64_t)(p - table) - i;
-	job->va.start += n * span;
-	job->pa += n * span;
-	return i + (unsigned)n;
+	return !((c->va | pa) & rest) && c->last - c->va >= rest;
 }
 
-static int map_level(struct map_job *job, pte_t *table, unsigned level)
+static pte_t *skip_empty(pte_t *p, const pte_t *end)
 {
-	uint64_t span = pt_span(level);
-	unsigned i = pt_index(job->va.start, level);
-
-	while (i < PT_ENTRIES && !range_empty(job->va)) {
-		int err;
-
-		if (is_aligned(job->va.start | job->pa, span) &&
-		    range_size(job->va) >= span && !pte_present(table[i])) {
-			i = map_leaves(job, table, i, span);
-			continue;
-		}
-		if (pte_is_leaf(table[i]) || level == 0)
-			return -EEXIST;
-		if (!pte_present(table[i])) {
-			paddr_t pa = new_table(job->source);
-
-			if (pa == PGTABLE_NO_FRAME)
-				return -ENOMEM;
-			table[i] = pte_table(pa);
-		}
-		err = map_level(job, table_at(pte_paddr(table[i])), level - 1);
-		if (err)
-			return err;
-		i++;
-	}
-	return 0;
+	while (p < end && !pte_present(pte_load(p)))
+		p++;
+	return p;
 }
 
-int pgtable_map(const struct pgtable *pt, struct range va, paddr_t pa,
-		vm_prot_t prot, enum mem_attr attr, struct table_source *source)
+/* The cursor stands at an empty entry of a level that fits. Fill it, and those
+ * after it while they fit and are empty: how many. */
+static uint64_t map_leaves(const struct cursor *c, const struct map_job *job)
 {
-	struct map_job job = {va, pa, prot, attr, source};
-	int err;
+	uint64_t fit = (c->last - c->va + 1) >> c->shift;
+	pte_t *end = c->slot + min_u64(fit, cursor_room(c));
+	struct page *page = cursor_page(c);
+	uint64_t n;
 
-	/* An entry without rights would be one that points to a table. */
-	if (!(prot & (VM_READ | VM_WRITE | VM_EXEC)))
-		return -EINVAL;
-	if (!reachable(pt, va) || !encodable(pa, range_size(va)) ||
-	    !is_aligned(va.start | va.end | pa, PAGE_SIZE))
-		return -EINVAL;
-	err = map_level(&job, table_at(pt->root), pt->levels - 1);
-	if (err && job.va.start > va.start)
-		pgtable_unmap(pt, range_make(va.start, job.va.start));
-	return err;
-}
-
-struct walk_job {
-	struct range va;
-	int (*each)(void *ctx, const struct mapping *m);
-	void *ctx;
-	bool unmap; /* clear the leaves after `each` saw them */
-};
-
-static int walk_level(struct walk_job *job, pte_t *table, unsigned level,
-		      vaddr_t base)
-{
-	uint64_t span = pt_span(level);
-	unsigned first =
-		job->va.start > base ? pt_index(job->va.start, level) : 0;
-
-	for (unsigned i = first; i < PT_ENTRIES; i++) {
-		vaddr_t at = base + i * span;
-		struct mapping m;
-		int err = 0;
-
-		if (at >= job->va.end)
-			return 0;
-		if (!pte_present(table[i]))
-			continue;
-		if (!pte_is_leaf(table[i])) {
-			if (level)
-				err = walk_level(job,
-						 table_at(pte_paddr(table[i])),
-						 level - 1, at);
-		} else {
-			m = (struct mapping){
-				.va = {at, at + span},
-				.pa = pte_paddr(table[i]),
-				.prot = pte_prot(table[i]),
-				.attr = pte_attr(table[i]),
-				.level = level,
-				.present = true,
-			};
-			err = job->each(job->ctx, &m);
-			if (job->unmap && !err)
-				table[i] = pte_none();
-		}
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* Walk, half by half: the addresses between the halves are no addresses. */
-static int walk(const struct pgtable *pt, struct walk_job *job)
-{
-	vaddr_t half = pgtable_upper_half(pt->levels);
-	struct range va = job->va;
-	struct range halves[] = {{0, 0 - half}, {half, UINT64_MAX}};
-	unsigned top = pt->levels - 1;
-	pte_t *root = table_at(pt->root);
-
-	for (unsigned i = 0; i < 2; i++) {
-		/* Entry 0 of the root maps this address. */
-		vaddr_t base = i ? half - (0 - half) : 0;
-		int err;
-
-		job->va = range_intersect(va, halves[i]);
-		if (range_empty(job->va))
-			continue;
-		err = walk_level(job, root, top, base);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-int pgtable_walk(const struct pgtable *pt, struct range va,
-		 int (*each)(void *ctx, const struct mapping *m), void *ctx)
-{
-	struct walk_job job = {.va = va, .each = each, .ctx = ctx};
-
-	return walk(pt, &job);
-}
-
-static int leaf_lies_within(void *ctx, const struct mapping *m)
-{
-	return range_within(m->va, *(const struct range *)ctx) ? 0 : -EINVAL;
-}
-
-int pgtable_unmap(const struct pgtable *pt, struct range va)
-{
-	struct walk_job job = {.va = va, .each = leaf_lies_within, .ctx = &va};
-	int err = walk(pt, &job);
-
-	if (err)
-		return err;
-	job.va = va;
-	job.unmap = true;
-	return walk(pt, &job);
-}
-
-bool pgtable_query(const struct pgtable *pt, vaddr_t va, struct mapping *m)
-{
-	unsigned level = pt->levels - 1;
-	const pte_t *table = table_at(pt->root);
-
-	*m = (struct mapping){.level = level};
-	if (!reachable(pt, range_make(va, va + 1)))
-		return false;
-	for (;; level--) {
-		pte_t e = table[pt_index(va, level)];
-		vaddr_t start = align_down(va, pt_span(level));
-		vaddr_t end = start + pt_span(level);
-
-		m->level = level;
-		m->va = range_make(start, end ? end : UINT64_MAX);
-		if (!pte_present(e) || (level == 0 && !pte_is_leaf(e)))
-			return false;
-		if (pte_is_leaf(e)) {
-			m->pa = pte_paddr(e);
-			m->prot = pte_prot(e);
-			m->attr = pte_attr(e);
-			m->present = true;
-			return true;
-		}
-		table = table_at(pte_paddr(e));
-	}
-}
-
-static uint64_t count_tables(const pte_t *table, unsigned level)
-{
-	uint64_t n = 1;
-
-	for (unsigned i = 0; level && i < PT_ENTRIES; i++)
-		if (pte_present(table[i]) && !pte_is_leaf(table[i]))
-			n += count_tables(table_at(pte_paddr(table[i])),
-					  level - 1);
+	/* A table that was just added is empty. */
+	if (!page || page->refs > 1)
+		end = skip_empty(c->slot + 1, end);
+	n = (uint64_t)(end - c->slot);
+	/* What is in that memory is seen before the memory is. Partner: the
+	 * order that a walk has by its addresses. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	pgtable_put_leaves(c->slot, end,
+			   pte_leaf(job->pa, job->prot, job->attr), c->shift);
+	if (page)
+		page->refs += (int32_t)n;
+	tlb_gather_leaves(job->g, range_make(c->va, c->va + (n << c->shift)),
+			  (uint64_t)1 << c->shift);
 	return n;
 }
 
-uint64_t pgtable_tables(const struct pgtable *pt)
+static int map_range(struct cursor *c, struct map_job *job)
 {
-	return count_tables(table_at(pt->root), pt->levels - 1);
+	const struct table_source *source = job->pt->source;
+	uint64_t n;
+	int err;
+
+	do {
+		if (pte_present(cursor_down(c)))
+			return -EEXIST;
+		while (!fits(c, job->pa)) {
+			err = add_table(job->pt, c, source->permanent);
+			if (err)
+				return err;
+			tlb_gather_table(job->g);
+			cursor_enter(c);
+		}
+		n = map_leaves(c, job);
+		job->pa += n << c->shift;
+	} while (cursor_along(c, n));
+	return 0;
+}
+
+/* The cursor stands where it failed. What was mapped before was there for a
+ * moment only, and the memory is not the mapping's to free. */
+static void take_back(const struct pgtable *pt, vaddr_t start,
+		      const struct cursor *c, struct tlb_gather *g)
+{
+	void (*unmapped)(struct tlb_gather *, const struct mapping *) =
+		g->unmapped;
+
+	/* A table that was added, but nothing into it. */
+	cursor_count_gone(c, 0, g);
+	g->unmapped = NULL;
+	if (start < c->va)
+		pgtable_unmap(pt, range_make(start, c->va), g);
+	g->unmapped = unmapped;
+}
+
+int pgtable_map(const struct pgtable *pt, struct range va, paddr_t pa,
+		vm_prot_t prot, enum mem_attr attr, struct tlb_gather *g)
+{
+	struct map_job job = {pt, pa, prot, attr, g};
+	struct cursor c;
+	int err;
+
+	if (!pgtable_takes(pt, va) || !pgtable_allows(pt, prot) ||
+	    !is_aligned(pa, PAGE_SIZE) || !encodable(pa, range_size(va)))
+		return -EINVAL;
+	cursor_start(&c, pt, va);
+	err = map_range(&c, &job);
+	if (err)
+		take_back(pt, va.start, &c, g);
+	return err;
+}
+
+/* Let the entry where the cursor stands point to a permanent table. */
+static int reserve_entry(const struct pgtable *pt, const struct cursor *c)
+{
+	pte_t e = pte_load(c->slot);
+
+	if (!pte_present(e))
+		return add_table(pt, c, true);
+	return pte_is_leaf(e) || !pte_permanent(e) ? -EEXIST : 0;
+}
+
+int pgtable_reserve(const struct pgtable *pt, struct range va, unsigned level)
+{
+	struct cursor c;
+	int err;
+
+	if (!pgtable_takes(pt, va))
+		return -EINVAL;
+	if (level >= pt->levels - 1)
+		return 0;
+	cursor_start(&c, pt, va);
+	do {
+		err = reserve_entry(pt, &c);
+		while (!err && cursor_level(&c) > level + 1) {
+			cursor_enter(&c);
+			err = reserve_entry(pt, &c);
+		}
+	} while (!err && cursor_along(&c, 1));
+	return err;
 }

@@ -86,6 +86,17 @@ def unit(test, preset, ops):
     return f"{m[1]} tests" + (f", {ops:,} steps, seed {seed[1]}" if seed else "")
 
 
+def unit_odd(test):
+    """The unit tests over a page table format that no machine has."""
+    build(test, "host-asan", "unit-odd")
+    out = test.run("build/host-asan/unit-odd", "pgtable",
+                   env={"OPS": "100000", "ASAN_OPTIONS": "detect_leaks=1"})
+    last = out.strip().splitlines()[-1]
+    if not re.fullmatch(r"[1-9]\d* passed, 0 failed", last):
+        raise Failure(f"last line: {last}")
+    return last
+
+
 def fuzzers():
     return [os.path.splitext(os.path.basename(s))[0]
             for s in files(".c", under="tests/fuzz")]
@@ -140,6 +151,8 @@ TESTS = [
          copied, needs=("kernel-build",)),
     Test("host-asan", "quick", 300, "unit tests under ASan and UBSan, short",
          lambda t: unit(t, "host-asan", 100000)),
+    Test("host-odd", "quick", 300, "the walker over a format that no machine has",
+         unit_odd, needs=("host-asan",)),
     Test("kernel-debug", "all", 300, "the debug build", kernel_debug),
     Test("host-asan-long", "all", 900, "unit and property tests, 10^6 steps",
          lambda t: unit(t, "host-asan", 1000000), needs=("host-asan",)),

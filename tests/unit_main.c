@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <arch/firmware.h>
+#include <host/ram.h>
 #include <kernel/console.h>
 #include <kernel/ktest.h>
 
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
 		.ops = number_from_env("OPS"),
 	};
 
+	host_ram_use();
 	console_set(arch_firmware_console());
 	return ktest_run(&o, NULL) != 0;
 }

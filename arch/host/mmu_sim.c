@@ -29,54 +29,15 @@
  */
 #include <string.h>
 
-#include <host/mmu_sim.h>
-
-#define MAX_LEVELS 5
-
-#define SATP_MODE_SHIFT 60
-#define SATP_ASID_SHIFT 44
-#define SATP_PPN	0x00000fffffffffffu
-
-/* Figure 4.20 and those for Sv48 and Sv57. */
-#define V	 0x01u
-#define R	 0x02u
-#define W	 0x04u
-#define X	 0x08u
-#define U	 0x10u
-#define G	 0x20u
-#define A	 0x40u
-#define D	 0x80u
-#define PPN(pte) ((pte) >> 10 & 0xfffffffffffu)
-#define RESERVED 0x1fc0000000000000u /* 60:54 */
-#define PBMT	 0x6000000000000000u /* 62:61, Svpbmt; 3 is reserved */
-#define N	 0x8000000000000000u /* Svnapot */
-
-enum kind { INVALID, POINTER, LEAF };
-
-static unsigned satp_levels(uint64_t satp)
-{
-	unsigned mode = (unsigned)(satp >> SATP_MODE_SHIFT);
-
-	return mode ? mode - 5 : 0; /* 8: Sv39, 9: Sv48, 10: Sv57 */
-}
-
-static unsigned satp_asid(uint64_t satp)
-{
-	return (unsigned)(satp >> SATP_ASID_SHIFT) & 0xffff;
-}
+#include "mmu_sim.h"
 
 static unsigned asid_mask(const struct mmu_sim *s)
 {
 	return (1u << s->config.asid_bits) - 1;
 }
 
-static uint64_t bytes_at(unsigned level)
-{
-	return (uint64_t)4096 << 9 * level;
-}
-
-/* Steps 3, 4 and 6 of 4.3.2: what may be in an entry. */
-static enum kind kind_of(const struct mmu_sim *s, uint64_t pte, unsigned level)
+/* Steps 3, 4 and 6 of 4.3.2. */
+enum kind mmu_sim_kind_of(const struct mmu_sim *s, uint64_t pte, unsigned level)
 {
 	bool svpbmt = s->config.extensions & MMU_SIM_SVPBMT;
 	bool svnapot = s->config.extensions & MMU_SIM_SVNAPOT;
@@ -101,6 +62,16 @@ static enum kind kind_of(const struct mmu_sim *s, uint64_t pte, unsigned level)
 	return LEAF;
 }
 
+bool mmu_sim_word(const struct mmu_sim *s, uint64_t pa, uint64_t *word)
+{
+	const uint64_t *page =
+		s->config.page(s->config.ctx, pa & ~(uint64_t)0xfff);
+
+	if (page)
+		*word = page[(pa & 0xfff) / 8];
+	return page;
+}
+
 /* Read the entry for va from the table at `table`. */
 static bool read_entry(const struct mmu_sim *s, unsigned asid, uint64_t table,
 		       unsigned level, uint64_t va, bool below_global,
@@ -114,43 +85,27 @@ static bool read_entry(const struct mmu_sim *s, unsigned asid, uint64_t table,
 		.level = level,
 		.below_global = below_global,
 	};
-	if (!s->config.read(s->config.ctx, e->at, &e->pte))
+	if (!mmu_sim_word(s, e->at, &e->pte))
 		return false;
-	if (kind_of(s, e->pte, level) == LEAF && (e->pte & N))
+	if (mmu_sim_kind_of(s, e->pte, level) == LEAF && (e->pte & N))
 		size = 16 * 4096;
 	e->size = size;
 	e->va = va & ~(size - 1);
 	return true;
 }
 
-static bool read_root(const struct mmu_sim *s, uint64_t satp, uint64_t va,
-		      struct mmu_sim_entry *e)
+bool mmu_sim_read_root(const struct mmu_sim *s, uint64_t satp, uint64_t va,
+		       struct mmu_sim_entry *e)
 {
 	return read_entry(s, satp_asid(satp), (satp & SATP_PPN) << 12,
 			  satp_levels(satp) - 1, va, false, e);
 }
 
-/* The entry that pointer `e` leads to. */
-static bool read_next(const struct mmu_sim *s, const struct mmu_sim_entry *e,
-		      uint64_t va, struct mmu_sim_entry *next)
+bool mmu_sim_read_next(const struct mmu_sim *s, const struct mmu_sim_entry *e,
+		       uint64_t va, struct mmu_sim_entry *next)
 {
 	return read_entry(s, e->asid, PPN(e->pte) << 12, e->level - 1, va,
 			  e->below_global || (e->pte & G), next);
-}
-
-static bool is_global(const struct mmu_sim_entry *e)
-{
-	return e->below_global || ((e->pte & V) && (e->pte & G));
-}
-
-static bool covers(const struct mmu_sim_entry *e, uint64_t va)
-{
-	return e->size && (va & ~(e->size - 1)) == e->va;
-}
-
-static bool usable(const struct mmu_sim_entry *e, uint64_t satp, uint64_t va)
-{
-	return covers(e, va) && (is_global(e) || e->asid == satp_asid(satp));
 }
 
 /* All bits from the highest one that is translated are equal. */
@@ -192,35 +147,41 @@ static bool allowed(uint64_t pte, const struct mmu_sim_access *a)
 	}
 }
 
+/* Where leaf `e` leads. NAPOT: the lowest bits of PPN tell the size only. */
+static uint64_t place(const struct mmu_sim_entry *e, uint64_t va)
+{
+	return (PPN(e->pte) << 12 & ~(e->size - 1)) | (va & (e->size - 1));
+}
+
 /* The end of the walk: an entry that is no pointer. */
 static struct mmu_sim_outcome conclude(const struct mmu_sim *s,
 				       const struct mmu_sim_entry *e,
 				       const struct mmu_sim_access *a)
 {
-	uint64_t in_page = e->size - 1;
-
-	if (kind_of(s, e->pte, e->level) != LEAF || !allowed(e->pte, a) ||
-	    !(e->pte & A) || (a->kind == MMU_SIM_STORE && !(e->pte & D)))
+	if (mmu_sim_kind_of(s, e->pte, e->level) != LEAF ||
+	    !allowed(e->pte, a) || !(e->pte & A) ||
+	    (a->kind == MMU_SIM_STORE && !(e->pte & D)))
 		return page_fault(a);
-	/* NAPOT: the lowest bits of PPN tell the size only. */
-	return (struct mmu_sim_outcome){.ok = true,
-					.pa = (PPN(e->pte) << 12 & ~in_page) |
-					      (a->va & in_page)};
+	return (struct mmu_sim_outcome){.ok = true, .pa = place(e, a->va)};
 }
 
-/* On from a remembered or just read entry, in memory only. */
-static struct mmu_sim_outcome finish(const struct mmu_sim *s,
-				     struct mmu_sim_entry e,
-				     const struct mmu_sim_access *a)
+struct mmu_sim_outcome mmu_sim_finish(const struct mmu_sim *s,
+				      struct mmu_sim_entry e,
+				      const struct mmu_sim_access *a)
 {
-	while (kind_of(s, e.pte, e.level) == POINTER) {
+	while (mmu_sim_kind_of(s, e.pte, e.level) == POINTER) {
 		struct mmu_sim_entry next;
 
-		if (!read_next(s, &e, a->va, &next))
+		if (!mmu_sim_read_next(s, &e, a->va, &next))
 			return access_fault(a);
 		e = next;
 	}
 	return conclude(s, &e, a);
+}
+
+static bool usable(const struct mmu_sim_entry *e, uint64_t satp, uint64_t va)
+{
+	return covers(e, va) && in_use(e, satp);
 }
 
 static bool chance(struct mmu_sim *s, uint64_t one_in)
@@ -241,8 +202,10 @@ static void remember(struct mmu_sim *s, struct mmu_sim_hart *h,
 	struct mmu_sim_entry *slot = NULL;
 
 	for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
-		if (same(&h->entry[i], e))
+		if (same(&h->entry[i], e)) {
+			h->entry[i] = *e; /* read anew: not poisoned */
 			return;
+		}
 		if (!h->entry[i].size && !slot)
 			slot = &h->entry[i];
 	}
@@ -290,7 +253,7 @@ static bool ordered(const struct mmu_sim *s, const struct mmu_sim_entry *e,
 	uint64_t pte = e->pte;
 	bool leaf;
 
-	if (!(pte & V) && !s->config.read(s->config.ctx, e->at, &pte))
+	if (!(pte & V) && (e->detached || !mmu_sim_word(s, e->at, &pte)))
 		pte = 0;
 	leaf = !e->level || ((pte & V) && (pte & (R | W | X)));
 	if (va && !(leaf && covers(e, *va)))
@@ -324,14 +287,14 @@ void mmu_sim_prefetch(struct mmu_sim *s, unsigned hart, uint64_t va)
 
 	if (!levels || !canonical(levels, va))
 		return;
-	if (read_root(s, h->satp, va, &e))
+	if (mmu_sim_read_root(s, h->satp, va, &e))
 		remember(s, h, &e);
 	for (unsigned level = MAX_LEVELS - 1; level; level--)
 		for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
 			e = h->entry[i];
 			if (e.level == level && usable(&e, h->satp, va) &&
-			    kind_of(s, e.pte, level) == POINTER &&
-			    read_next(s, &e, va, &next))
+			    mmu_sim_kind_of(s, e.pte, level) == POINTER &&
+			    mmu_sim_read_next(s, &e, va, &next))
 				remember(s, h, &next);
 		}
 }
@@ -359,16 +322,16 @@ static bool walk(struct mmu_sim *s, struct mmu_sim_hart *h, uint64_t va,
 {
 	e->size = 0;
 	if (!recall(s, h, va, MAX_LEVELS, e)) {
-		if (!read_root(s, h->satp, va, e))
+		if (!mmu_sim_read_root(s, h->satp, va, e))
 			return false;
 		if (!chance(s, 4))
 			remember(s, h, e);
 	}
-	while (kind_of(s, e->pte, e->level) == POINTER) {
+	while (mmu_sim_kind_of(s, e->pte, e->level) == POINTER) {
 		struct mmu_sim_entry next = {.size = 0};
 
 		if (!recall(s, h, va, e->level, &next)) {
-			if (!read_next(s, e, va, &next))
+			if (!mmu_sim_read_next(s, e, va, &next))
 				return false;
 			if (!chance(s, 4))
 				remember(s, h, &next);
@@ -376,6 +339,36 @@ static bool walk(struct mmu_sim *s, struct mmu_sim_hart *h, uint64_t va,
 		*e = next;
 	}
 	return true;
+}
+
+/* The slot of pa's word in the instruction cache: the one that has it, or
+ * another, and then it is filled from memory. NULL if there is no memory. */
+static struct mmu_sim_code *cache_code(struct mmu_sim *s,
+				       struct mmu_sim_hart *h, uint64_t pa)
+{
+	struct mmu_sim_code *c = &h->code[pa / 8 % MMU_SIM_CODE];
+
+	if (!c->valid || c->pa != pa) {
+		c->pa = pa;
+		c->valid = mmu_sim_word(s, pa, &c->word);
+	}
+	return c->valid ? c : NULL;
+}
+
+void mmu_sim_fence_i(struct mmu_sim *s, unsigned hart)
+{
+	for (unsigned i = 0; i < MMU_SIM_CODE; i++)
+		s->hart[hart].code[i].valid = false;
+}
+
+bool mmu_sim_stale_code(const struct mmu_sim *s, unsigned hart, uint64_t pa)
+{
+	uint64_t at = pa & ~(uint64_t)7, word;
+	const struct mmu_sim_code *c =
+		&s->hart[hart].code[at / 8 % MMU_SIM_CODE];
+
+	return c->valid && c->pa == at && mmu_sim_word(s, at, &word) &&
+	       word != c->word;
 }
 
 static void disturb(struct mmu_sim *s, unsigned hart)
@@ -389,11 +382,14 @@ static void disturb(struct mmu_sim *s, unsigned hart)
 	if (n && levels && chance(s, 4)) {
 		uint64_t va = s->interest[rng_below(&s->rng, n)];
 
-		if (canonical(levels, va))
-			walk(s, h, va, &e);
+		if (canonical(levels, va) && walk(s, h, va, &e) &&
+		    mmu_sim_kind_of(s, e.pte, e.level) == LEAF && (e.pte & X))
+			cache_code(s, h, place(&e, va) & ~(uint64_t)7);
 	}
-	if (chance(s, 8))
+	if (chance(s, 8)) {
 		h->entry[rng_below(&s->rng, MMU_SIM_ENTRIES)].size = 0;
+		h->code[rng_below(&s->rng, MMU_SIM_CODE)].valid = false;
+	}
 }
 
 void mmu_sim_disturb(struct mmu_sim *s)
@@ -419,9 +415,35 @@ struct mmu_sim_outcome mmu_sim_access(struct mmu_sim *s, unsigned hart,
 	return conclude(s, &e, a);
 }
 
-static bool equal(struct mmu_sim_outcome a, struct mmu_sim_outcome b)
+struct mmu_sim_outcome mmu_sim_fetch(struct mmu_sim *s, unsigned hart,
+				     const struct mmu_sim_access *a,
+				     uint64_t *word)
 {
-	return a.ok == b.ok && a.cause == b.cause && a.pa == b.pa;
+	struct mmu_sim_outcome o = mmu_sim_access(s, hart, a);
+	struct mmu_sim_code *c;
+
+	if (!o.ok)
+		return o;
+	c = cache_code(s, &s->hart[hart], o.pa & ~(uint64_t)7);
+	if (!c)
+		return access_fault(a);
+	*word = c->word;
+	return o;
+}
+
+struct mmu_sim_outcome mmu_sim_fresh(const struct mmu_sim *s, uint64_t satp,
+				     const struct mmu_sim_access *a)
+{
+	unsigned levels = satp_levels(satp);
+	struct mmu_sim_entry e;
+
+	if (!levels)
+		return (struct mmu_sim_outcome){true, 0, a->va};
+	if (!canonical(levels, a->va))
+		return page_fault(a);
+	if (!mmu_sim_read_root(s, satp, a->va, &e))
+		return access_fault(a);
+	return mmu_sim_finish(s, e, a);
 }
 
 /* Call `each` for the outcomes (I1), some more than once, until it returns
@@ -432,19 +454,12 @@ static bool each_outcome(const struct mmu_sim *s, unsigned hart,
 			 void *ctx)
 {
 	const struct mmu_sim_hart *h = &s->hart[hart];
-	unsigned levels = satp_levels(h->satp);
-	struct mmu_sim_entry e;
 
-	if (!levels)
-		return each(ctx, (struct mmu_sim_outcome){true, 0, a->va});
-	if (!canonical(levels, a->va))
-		return each(ctx, page_fault(a));
-	if (each(ctx, read_root(s, h->satp, a->va, &e) ? finish(s, e, a)
-						       : access_fault(a)))
+	if (each(ctx, mmu_sim_fresh(s, h->satp, a)))
 		return true;
 	for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++)
 		if (usable(&h->entry[i], h->satp, a->va) &&
-		    each(ctx, finish(s, h->entry[i], a)))
+		    each(ctx, mmu_sim_finish(s, h->entry[i], a)))
 			return true;
 	return false;
 }
@@ -499,84 +514,4 @@ bool mmu_sim_may_succeed(const struct mmu_sim *s, unsigned hart,
 			 const struct mmu_sim_access *a)
 {
 	return each_outcome(s, hart, a, is_ok, NULL);
-}
-
-static bool overlap(uint64_t a, uint64_t na, uint64_t b, uint64_t nb)
-{
-	return a < b + nb && b < a + na;
-}
-
-/* Does entry `e`, or one below it, lead to [pa, pa + size)? */
-static bool leads_to(const struct mmu_sim *s, const struct mmu_sim_entry *e,
-		     uint64_t pa, uint64_t size, struct mmu_sim_path *path)
-{
-	enum kind kind = kind_of(s, e->pte, e->level);
-	uint64_t target = PPN(e->pte) << 12;
-	uint64_t length = kind == LEAF ? e->size : 4096;
-
-	/* A leaf that was never accessed can't be, A being 0. */
-	if (kind == INVALID || (kind == LEAF && !(e->pte & A)))
-		return false;
-	if (overlap(target & ~(length - 1), length, pa, size)) {
-		path->va = e->va;
-		path->pte = e->pte;
-		path->table = kind == POINTER;
-		return true;
-	}
-	for (unsigned i = 0; kind == POINTER && i < 512; i++) {
-		struct mmu_sim_entry next;
-
-		if (read_next(s, e, e->va + i * bytes_at(e->level - 1),
-			      &next) &&
-		    leads_to(s, &next, pa, size, path))
-			return true;
-	}
-	return false;
-}
-
-static bool satp_leads_to(const struct mmu_sim *s, uint64_t satp, uint64_t pa,
-			  uint64_t size, struct mmu_sim_path *path)
-{
-	unsigned levels = satp_levels(satp);
-	uint64_t root = (satp & SATP_PPN) << 12;
-
-	if (!levels)
-		return false;
-	if (overlap(root, 4096, pa, size)) {
-		path->table = true;
-		return true;
-	}
-	for (unsigned i = 0; i < 512; i++) {
-		/* Sign-extended from the highest bit that is translated. */
-		unsigned shift = 64 - (12 + 9 * levels);
-		uint64_t va = i * bytes_at(levels - 1);
-		struct mmu_sim_entry e;
-
-		va = (uint64_t)((int64_t)(va << shift) >> shift);
-		if (read_root(s, satp, va, &e) &&
-		    leads_to(s, &e, pa, size, path))
-			return true;
-	}
-	return false;
-}
-
-bool mmu_sim_reaches(const struct mmu_sim *s, uint64_t pa, uint64_t size,
-		     struct mmu_sim_path *path)
-{
-	struct mmu_sim_path unwanted;
-
-	path = path ? path : &unwanted;
-	for (unsigned k = 0; k < s->nharts; k++) {
-		const struct mmu_sim_hart *h = &s->hart[k];
-
-		*path = (struct mmu_sim_path){.hart = k};
-		if (satp_leads_to(s, h->satp, pa, size, path))
-			return true;
-		path->cached = true;
-		for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++)
-			if (h->entry[i].size &&
-			    leads_to(s, &h->entry[i], pa, size, path))
-				return true;
-	}
-	return false;
 }

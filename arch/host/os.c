@@ -56,16 +56,6 @@ void panic(const char *fmt, ...)
 	arch_halt();
 }
 
-uint64_t arch_irq_save(void)
-{
-	return 0;
-}
-
-void arch_irq_restore(uint64_t flags)
-{
-	(void)flags;
-}
-
 uint64_t arch_time(void)
 {
 	struct timespec t;
@@ -77,4 +67,9 @@ uint64_t arch_time(void)
 uint64_t arch_instret(void)
 {
 	return arch_time();
+}
+
+void arch_timer_set(uint64_t at)
+{
+	(void)at;
 }

@@ -16,6 +16,7 @@
 #include <arch/pgtable.h>
 #include <asm/boot.h>
 #include <asm/csr.h>
+#include <asm/fence.h>
 #include <kernel/assert.h>
 #include <mm/layout.h>
 
@@ -29,9 +30,10 @@ static table_t __initbss fixed_table; /* level 1, below root[0] */
 static table_t __initbss window[MMU_MAX_LEVELS - 1]; /* by level */
 
 /* satp's mode field: Sv39 is 8, Sv48 9, Sv57 10. */
-static uint64_t satp_value(paddr_t table, unsigned levels)
+static uint64_t satp_value(paddr_t table, unsigned levels, unsigned asid)
 {
-	return ((uint64_t)levels + 5) << SATP_MODE_SHIFT | table >> PAGE_SHIFT;
+	return ((uint64_t)levels + 5) << SATP_MODE_SHIFT |
+	       (uint64_t)asid << SATP_ASID_SHIFT | table >> PAGE_SHIFT;
 }
 
 /*
@@ -46,17 +48,19 @@ uint64_t early_map(paddr_t image, paddr_t fdt)
 	paddr_t fdt_base = align_down(fdt, leaf);
 	uint64_t size = image_range_size();
 
-	root[2][TOP] = pte_table((paddr_t)root[1]);
-	root[1][TOP] = pte_table((paddr_t)root[0]);
-	root[0][pt_index(IMAGE_BASE, 2)] = pte_table((paddr_t)image_table);
-	root[0][pt_index(FIXED_BASE, 2)] = pte_table((paddr_t)fixed_table);
+	root[2][TOP] = pte_table((paddr_t)root[1], true);
+	root[1][TOP] = pte_table((paddr_t)root[0], true);
+	root[0][pt_index(IMAGE_BASE, 2)] =
+		pte_table((paddr_t)image_table, true);
+	root[0][pt_index(FIXED_BASE, 2)] =
+		pte_table((paddr_t)fixed_table, true);
 	for (uint64_t at = 0; at < size; at += leaf)
 		image_table[pt_index(IMAGE_BASE + at, 1)] = pte_leaf(
 			image + at, VM_READ | VM_WRITE | VM_EXEC, ATTR_NORMAL);
 	for (uint64_t at = 0; at < FDT_VIEW_SIZE + leaf; at += leaf)
 		fixed_table[pt_index(FIXED_BASE + at, 1)] =
 			pte_leaf(fdt_base + at, VM_READ, ATTR_NORMAL);
-	return satp_value((paddr_t)root[0], MMU_MIN_LEVELS);
+	return satp_value((paddr_t)root[0], MMU_MIN_LEVELS, 0);
 }
 
 static void early_activate(unsigned levels)
@@ -86,7 +90,7 @@ __init void arch_mmu_early_window(unsigned levels, vaddr_t va,
 	       align_down(va + range_size(frames) - 1, pt_span(1)));
 	for (unsigned level = levels - 1; level > 0; level--) {
 		table[pt_index(va, level)] =
-			pte_table(image_to_phys(window[level - 1]));
+			pte_table(image_to_phys(window[level - 1]), true);
 		table = window[level - 1];
 	}
 	for (paddr_t pa = frames.start; pa < frames.end; pa += PAGE_SIZE)
@@ -107,26 +111,36 @@ __init volatile void *arch_mmu_early_device(struct range registers)
 		return NULL;
 	fixed_table[pt_index(va, 1)] =
 		pte_leaf(base, VM_READ | VM_WRITE, ATTR_IO);
-	arch_tlb_flush_all();
+	sfence_vma();
 	return (volatile void *)(uintptr_t)(va + (registers.start - base));
+}
+
+void arch_mmu_switch(paddr_t table, unsigned levels, unsigned asid)
+{
+	csr_write(satp, satp_value(table, levels, asid));
 }
 
 void arch_mmu_activate(paddr_t table, unsigned levels)
 {
 	/* The stores to the tables come before the walks that use them, and
-	 * what was remembered of other tables goes: ASIDs are not in use, so
-	 * satp alone does not separate them (privileged spec., SFENCE.VMA). */
-	__asm__ volatile("sfence.vma" ::: "memory");
-	csr_write(satp, satp_value(table, levels));
-	__asm__ volatile("sfence.vma" ::: "memory");
+	 * what was remembered of other tables goes: satp alone does not separate
+	 * them (privileged specification, SFENCE.VMA). */
+	sfence_vma();
+	arch_mmu_switch(table, levels, 0);
+	sfence_vma();
 }
 
-void arch_tlb_flush_page(vaddr_t va)
+unsigned arch_asid_bits(void)
 {
-	__asm__ volatile("sfence.vma %0, zero" ::"r"(va) : "memory");
-}
+	const uint64_t field = SATP_ASID_MASK << SATP_ASID_SHIFT;
+	uint64_t flags = arch_irq_save(), satp = csr_read(satp), kept;
 
-void arch_tlb_flush_all(void)
-{
-	__asm__ volatile("sfence.vma" ::: "memory");
+	/* The bits that are there are the lowest (privileged specification,
+	 * satp). Under another number the tables are the same. */
+	csr_write(satp, satp | field);
+	kept = csr_read(satp) & field;
+	csr_write(satp, satp);
+	sfence_vma();
+	arch_irq_restore(flags);
+	return (unsigned)__builtin_popcountll(kept);
 }

@@ -28,13 +28,14 @@ static paddr_t one_frame(struct table_source *s)
  * that point to tables on the way to it. */
 KTEST(kmap_host, growing_the_page_map_fences_new_tables_too)
 {
-	struct table_source source = {one_frame, NULL};
+	struct table_source source = {.alloc = one_frame, .permanent = true};
 	struct page_map map = {.pages = (struct page *)PAGE_MAP_BASE};
 	struct frame_pool pool = {.n = FRAME_POOL_SIZE};
 	uint8_t *memory = frames(FRAME_POOL_SIZE, PAGE_SIZE);
 	struct mmu_model before;
 
-	REQUIRE(memory && !pgtable_init(&kernel_pgtable, 5, &source));
+	REQUIRE(memory && !pgtable_init(&kernel_pgtable, 5,
+					pgtable_upper_half(5), &source));
 	for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
 		pool.frame[i] =
 			virt_to_phys(memory + i * PAGE_SIZE) >> PAGE_SHIFT;
@@ -75,13 +76,11 @@ static struct boot *boot(void)
 
 	if (!b || !memory)
 		return NULL;
-	/* Such that a frame and its place in the direct map allow the same
-	 * leaves. */
-	b->start = GIB(4) + (uintptr_t)memory % GIB(1);
+	b->start = virt_to_phys(memory);
 	memblock_add(&b->mb, range_make(b->start, b->start + MIB(2)));
 	b->plan = (struct kmap_plan){
 		.levels = 5,
-		.offset = (uintptr_t)memory - b->start,
+		.offset = DIRECT_MAP_SV57,
 	};
 	b->fdt = range_make(GIB(1), GIB(1) + PAGE_SIZE);
 	return b;
@@ -90,14 +89,13 @@ static struct boot *boot(void)
 static int init(struct boot *b)
 {
 	bump_init(&b->bump, &b->mb);
-	b->bump.bounds = kmap_early_frames(&b->mb, 0);
+	b->bump.bounds = kmap_early_frames(&b->mb, b->start);
 	return kmap_init(&b->bump, &b->plan, b->fdt, FIXED_BASE);
 }
 
 static void end(void)
 {
 	kmap_bump_retired();
-	direct_map_offset = 0;
 	kernel_pgtable = (struct pgtable){0};
 }
 
@@ -127,14 +125,14 @@ KTEST(kmap_host, sixty_ragged_banks_are_mapped)
 
 KTEST(kmap_host, devices_are_never_ram_nor_beyond_the_address_space)
 {
-	static const struct range absurd[] = {
-		{GIB(4) - 1, GIB(4) + GIB(2)}, /* RAM is in it */
-		{0, GIB(2)},		       /* more than there is room for */
+	struct boot *b = boot();
+	const struct range absurd[] = {
+		{b->start - 1, b->start + GIB(2)}, /* RAM is in it */
+		{0, GIB(2)}, /* more than there is room for */
 		{(uint64_t)1 << 56, ((uint64_t)1 << 56) + 256},
 		{UINT64_MAX - 255, UINT64_MAX},
 		{GIB(1), GIB(1)},
 	};
-	struct boot *b = boot();
 	struct mapping m;
 	vaddr_t va;
 

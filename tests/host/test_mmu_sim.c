@@ -16,21 +16,18 @@ static uint64_t ram[FRAMES][512];
 static struct mmu_sim sim;
 static struct mmu_sim_hart hart;
 
-static bool read_ram(void *ctx, uint64_t pa, uint64_t *word)
+static const uint64_t *ram_page(void *ctx, uint64_t pa)
 {
-	uint64_t i = (pa - RAM) / 8;
+	uint64_t frame = (pa - RAM) >> 12;
 
 	(void)ctx;
-	if (pa < RAM || i >= FRAMES * 512 || pa % 8)
-		return false;
-	*word = ram[i / 512][i % 512];
-	return true;
+	return frame < FRAMES ? ram[frame] : NULL;
 }
 
 static void set_up(unsigned levels, unsigned extensions)
 {
 	struct mmu_sim_config config = {
-		.read = read_ram,
+		.page = ram_page,
 		.modes = 0x38,
 		.extensions = extensions,
 		.seed = ktest_seed(),

@@ -13,6 +13,7 @@
 #include <mm/layout.h>
 #include <mm/page_map.h>
 #include <mm/pgtable.h>
+#include <mm/tlb.h>
 
 #define TABLES 64
 
@@ -21,7 +22,8 @@ static _Alignas(4096) uint8_t frames[TABLES * PAGE_SIZE];
 
 static struct {
 	struct table_source source;
-	struct pgtable pt;
+	struct pgtable pt;    /* the lower half */
+	struct pgtable upper; /* the upper half, of the same root */
 	unsigned used;
 	struct mmu_sim sim;
 	struct mmu_sim_hart hart;
@@ -36,22 +38,21 @@ static paddr_t take(struct table_source *s)
 	return virt_to_phys(frames + m.used++ * PAGE_SIZE);
 }
 
-static bool read_frames(void *ctx, uint64_t pa, uint64_t *word)
+static const uint64_t *frame_page(void *ctx, uint64_t pa)
 {
 	uint64_t start = virt_to_phys(frames);
 
 	(void)ctx;
 	if (pa < start || pa >= start + TABLES * PAGE_SIZE)
-		return false;
-	memcpy(word, frames + (pa - start), sizeof(*word));
-	return true;
+		return NULL;
+	return (const uint64_t *)(frames + (pa - start));
 }
 
 /* A hart in the empty tables of m.pt. */
 static bool set_up(unsigned levels, unsigned asid_bits)
 {
 	struct mmu_sim_config config = {
-		.read = read_frames,
+		.page = frame_page,
 		.asid_bits = asid_bits,
 		.modes = 0x38,
 		.seed = ktest_seed(),
@@ -59,18 +60,61 @@ static bool set_up(unsigned levels, unsigned asid_bits)
 
 	memset(frames, 0xff, TABLES * PAGE_SIZE);
 	m.used = 0;
-	m.source = (struct table_source){take, NULL};
-	if (pgtable_init(&m.pt, levels, &m.source))
+	m.source = (struct table_source){take, true, NULL};
+	if (pgtable_init(&m.pt, levels, pgtable_lower_half(levels), &m.source))
 		return false;
+	m.upper = m.pt;
+	m.upper.bounds = pgtable_upper_half(levels);
 	mmu_sim_init(&m.sim, &config, &m.hart, 1);
-	mmu_model_use(&m.sim, 0);
+	mmu_model_use(&m.sim);
 	arch_mmu_activate(m.pt.root, levels);
 	return true;
 }
 
 static void end(void)
 {
-	mmu_model_use(NULL, 0);
+	mmu_model_use(NULL);
+}
+
+static const struct pgtable *half(vaddr_t va)
+{
+	return range_has(m.upper.bounds, va) ? &m.upper : &m.pt;
+}
+
+/* All that is in the lower half is for users. */
+static vm_prot_t whose(vaddr_t va)
+{
+	return half(va) == &m.pt ? VM_USER : 0;
+}
+
+static int map(struct range va, paddr_t pa, vm_prot_t prot,
+	       struct tlb_gather *g)
+{
+	tlb_gather_init(g, NULL);
+	return pgtable_map(half(va.start), va, pa, prot | whose(va.start),
+			   ATTR_NORMAL, g);
+}
+
+static int unmap(struct range va, struct tlb_gather *g)
+{
+	tlb_gather_init(g, NULL);
+	return pgtable_unmap(half(va.start), va, g);
+}
+
+static void fence_page(vaddr_t va)
+{
+	va = align_down(va, PAGE_SIZE);
+	arch_tlb_fence(&(struct tlb_fence){range_make(va, va + PAGE_SIZE),
+					   PAGE_SIZE, ASID_ANY});
+}
+
+/* For a page alone its address is enough, unless tables changed. */
+static void fence_for(const struct tlb_gather *g, vaddr_t va)
+{
+	if (g->tables)
+		arch_tlb_fence_all();
+	else
+		fence_page(va);
 }
 
 static struct mmu_sim_access access_of(vaddr_t va, unsigned n, bool user)
@@ -119,7 +163,7 @@ static bool query_agrees(vaddr_t va)
 {
 	struct mapping q;
 
-	pgtable_query(&m.pt, va, &q);
+	pgtable_query(half(va), va, &q);
 	return agrees(&q, va);
 }
 
@@ -133,18 +177,13 @@ static const struct {
 	{VM_EXEC, VM_EXEC},
 	{VM_READ | VM_EXEC, VM_READ | VM_EXEC},
 	{VM_WRITE | VM_EXEC, VM_READ | VM_WRITE | VM_EXEC},
-	{VM_READ | VM_USER, VM_READ | VM_USER},
-	{VM_WRITE | VM_USER, VM_READ | VM_WRITE | VM_USER},
-	{VM_EXEC | VM_USER, VM_EXEC | VM_USER},
-	{VM_READ | VM_EXEC | VM_USER, VM_READ | VM_EXEC | VM_USER},
 };
 
 KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 {
 	for (unsigned n = 0; n < 3 * 5 * ARRAY_SIZE(prots); n++) {
 		unsigned levels = 3 + n % 3, level = n / 3 % 5;
-		struct mapping want = {.prot = prots[n / 15].got,
-				       .present = true};
+		struct mapping want = {.present = true};
 		uint64_t span;
 
 		if (level >= levels)
@@ -154,15 +193,16 @@ KTEST(mmu_sim, walker_leaves_of_all_sizes_and_rights)
 		/* The last leaf of the lower half, and the first of the upper,
 		 * to the highest memory that an entry can name. */
 		for (unsigned upper = 0; upper < 2; upper++) {
-			vaddr_t half = pgtable_upper_half(levels);
-			vaddr_t va = upper ? half : 0 - half - span;
+			vaddr_t middle = pgtable_upper_half(levels).start;
+			vaddr_t va = upper ? middle : 0 - middle - span;
+			struct tlb_gather g;
 
+			want.prot = prots[n / 15].got | whose(va);
 			want.va = range_make(va, va + span);
 			want.pa = ((paddr_t)1 << 56) - span;
-			EXPECT_EQ(pgtable_map(&m.pt, want.va, want.pa,
-					      prots[n / 15].asked, ATTR_NORMAL,
-					      &m.source),
-				  0);
+			EXPECT_EQ(
+				map(want.va, want.pa, prots[n / 15].asked, &g),
+				0);
 			EXPECT(agrees(&want, va));
 			EXPECT(agrees(&want, va + span / 2 + 0x123));
 			EXPECT(agrees(&want, va + span - 1));
@@ -182,23 +222,22 @@ KTEST(mmu_sim, the_machine_forwards_fences_exactly)
 	REQUIRE(set_up(3, 16));
 	EXPECT_EQ(arch_mmu_modes(), m.sim.config.modes);
 	both = range_make(MIB(2), MIB(2) + 2 * PAGE_SIZE);
-	a[0] = access_of(both.start, 0, false);
-	a[1] = access_of(both.start + PAGE_SIZE, 0, false);
+	a[0] = access_of(both.start, 0, true);
+	a[1] = access_of(both.start + PAGE_SIZE, 0, true);
 	for (unsigned how = 0; how < 3; how++) {
 		struct mmu_model before = mmu_model;
+		struct tlb_gather g;
 
-		EXPECT_EQ(pgtable_map(&m.pt, both, GIB(1), VM_READ, ATTR_NORMAL,
-				      &m.source),
-			  0);
-		arch_tlb_flush_all();
+		EXPECT_EQ(map(both, GIB(1), VM_READ, &g), 0);
+		arch_tlb_fence_all();
 		mmu_sim_prefetch(&m.sim, 0, a[0].va);
 		mmu_sim_prefetch(&m.sim, 0, a[1].va);
-		EXPECT_EQ(pgtable_unmap(&m.pt, both), 0);
+		EXPECT_EQ(unmap(both, &g), 0);
 		EXPECT(mmu_sim_reaches(&m.sim, GIB(1), PAGE_SIZE, NULL));
 		if (how == 0)
-			arch_tlb_flush_page(a[0].va);
+			fence_page(a[0].va);
 		else if (how == 1)
-			arch_tlb_flush_all();
+			arch_tlb_fence_all();
 		else
 			arch_mmu_activate(m.pt.root, 3);
 		EXPECT(!mmu_sim_may_succeed(&m.sim, 0, &a[0]));
@@ -207,7 +246,7 @@ KTEST(mmu_sim, the_machine_forwards_fences_exactly)
 		EXPECT_EQ(mmu_model.flushed_pages - before.flushed_pages,
 			  how == 0);
 		EXPECT_EQ(mmu_model.flushed_all - before.flushed_all,
-			  1 + (how == 1));
+			  how ? how + 1 : 1);
 		EXPECT_EQ(m.hart.satp, mmu_sim_satp(3, m.pt.root, 0));
 	}
 	end();
@@ -234,15 +273,15 @@ static struct attempt draw(void)
 	unsigned levels = m.pt.levels;
 	uint64_t span = pt_span((unsigned)rng_below(r, levels));
 	uint64_t step = rng_below(r, 3) ? 0 : PAGE_SIZE * rng_below(r, 4);
-	vaddr_t half = pgtable_upper_half(levels);
-	uint64_t reach = 0 - half, offset, i;
+	vaddr_t middle = pgtable_upper_half(levels).start;
+	uint64_t reach = 0 - middle, offset, i;
 	struct attempt t;
 
 	/* Places are at corners of a GiB, near both ends and the middle. */
 	offset = reach / 2 * rng_below(r, 2) + GIB(1) * rng_below(r, PLACES) +
 		 MIB(2) * rng_below(r, 2) + span * rng_below(r, 3);
 	offset = align_down(offset % reach, span) + step;
-	t.va.start = (rng_below(r, 2) ? half : 0) + offset;
+	t.va.start = (rng_below(r, 2) ? middle : 0) + offset;
 	t.va.end = t.va.start + span * (1 + rng_below(r, 4)) +
 		   PAGE_SIZE * (rng_below(r, 4) ? 0 : rng_below(r, 3));
 	if (range_empty(t.va))
@@ -251,7 +290,7 @@ static struct attempt draw(void)
 	t.pa += step;
 	i = rng_below(r, ARRAY_SIZE(prots));
 	t.prot = prots[i].asked;
-	t.got = prots[i].got;
+	t.got = prots[i].got | whose(t.va.start);
 	return t;
 }
 
@@ -275,8 +314,9 @@ static vaddr_t probe(struct range r)
 /* An address of any kind: of a border of the modes, or random. */
 static vaddr_t anywhere(void)
 {
-	vaddr_t half = pgtable_upper_half(3 + (unsigned)rng_below(&m.rng, 3));
-	vaddr_t at = rng_below(&m.rng, 2) ? half : 0 - half;
+	unsigned levels = 3 + (unsigned)rng_below(&m.rng, 3);
+	vaddr_t middle = pgtable_upper_half(levels).start;
+	vaddr_t at = rng_below(&m.rng, 2) ? middle : 0 - middle;
 
 	if (rng_below(&m.rng, 2))
 		return at - rng_below(&m.rng, 2);
@@ -287,31 +327,27 @@ static vaddr_t anywhere(void)
 static bool try_map(const struct attempt *t)
 {
 	vaddr_t va = t->va.start + rng_below(&m.rng, range_size(t->va));
-	struct mmu_sim_access load = access_of(va, 0, false);
+	struct mmu_sim_access load = access_of(va, 0, whose(va));
 	struct mmu_sim_outcome fault = {.cause = 13};
 	struct mapping was, want = {.prot = t->got, .present = true};
-	unsigned tables = m.used;
+	struct tlb_gather g;
 	int err;
 
-	pgtable_query(&m.pt, va, &was);
+	pgtable_query(half(va), va, &was);
 	mmu_sim_prefetch(&m.sim, 0, va);
-	err = pgtable_map(&m.pt, t->va, t->pa, t->prot, ATTR_NORMAL, &m.source);
+	err = map(t->va, t->pa, t->prot, &g);
 	if (err) {
-		arch_tlb_flush_all();
+		arch_tlb_fence_all();
 		return agrees(&was, va);
 	}
 	if (!mmu_sim_possible(&m.sim, 0, &load, fault))
 		return false;
-	/* For the page alone its address is enough. */
-	if (m.used == tables)
-		arch_tlb_flush_page(va);
-	else
-		arch_tlb_flush_all();
+	fence_for(&g, va);
 	want.va = t->va;
 	want.pa = t->pa;
 	if (!agrees(&want, va))
 		return false;
-	arch_tlb_flush_all();
+	arch_tlb_fence_all();
 	return agrees(&want, t->va.start) && agrees(&want, t->va.end - 1);
 }
 
@@ -323,22 +359,23 @@ static bool try_unmap(struct range r)
 	struct mmu_sim_access a;
 	struct mapping was;
 	unsigned right;
-	bool found = pgtable_query(&m.pt, va, &was);
+	bool found = pgtable_query(half(va), va, &was);
+	struct tlb_gather g;
 
 	right = was.prot & VM_READ ? 0 : 2;
 	a = access_of(va, right, was.prot & VM_USER);
 	old = due(&was, &a, right);
 	mmu_sim_prefetch(&m.sim, 0, va);
-	if (pgtable_unmap(&m.pt, r)) {
-		arch_tlb_flush_all();
+	if (unmap(r, &g)) {
+		arch_tlb_fence_all();
 		return agrees(&was, va);
 	}
 	if (!mmu_sim_possible(&m.sim, 0, &a, old))
 		return false;
-	arch_tlb_flush_page(va);
+	fence_for(&g, va);
 	if (found && mmu_sim_may_succeed(&m.sim, 0, &a))
 		return false;
-	return !pgtable_query(&m.pt, va, &was) && query_agrees(va);
+	return !pgtable_query(half(va), va, &was) && query_agrees(va);
 }
 
 KTEST(mmu_sim, walker_property_equals_the_translation)
@@ -360,7 +397,7 @@ KTEST(mmu_sim, walker_property_equals_the_translation)
 		else
 			EXPECT(try_unmap(rng_below(&m.rng, 2) ? last : t.va));
 		last = t.va;
-		arch_tlb_flush_all();
+		arch_tlb_fence_all();
 		for (unsigned i = 0; i < 4; i++)
 			EXPECT(query_agrees(probe(t.va)));
 		EXPECT(query_agrees(anywhere()));
@@ -377,7 +414,7 @@ KTEST(mmu_sim, the_page_map_grows_with_fences_enough)
 		struct frame_pool pool = {.n = 0};
 
 		REQUIRE(set_up(levels, 0));
-		kernel_pgtable = m.pt;
+		kernel_pgtable = m.upper;
 		for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
 			pool.frame[pool.n++] = take(NULL) >> PAGE_SHIFT;
 		for (unsigned i = 0; i < 8; i++) {

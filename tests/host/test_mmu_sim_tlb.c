@@ -26,15 +26,12 @@ static struct mmu_sim_hart hart[2];
 static const uint64_t va = 0x40201000, neighbour = 0x40202000;
 static const uint64_t asid7 = 7, asid8 = 8;
 
-static bool read_ram(void *ctx, uint64_t pa, uint64_t *word)
+static const uint64_t *ram_page(void *ctx, uint64_t pa)
 {
-	uint64_t i = (pa - RAM) / 8;
+	uint64_t frame = (pa - RAM) >> 12;
 
 	(void)ctx;
-	if (pa < RAM || i >= FRAMES * 512)
-		return false;
-	*word = ram[i / 512][i % 512];
-	return true;
+	return frame < FRAMES ? ram[frame] : NULL;
 }
 
 static uint64_t pointer(unsigned frame)
@@ -51,7 +48,7 @@ static void use(unsigned tree, unsigned asid)
 static void set_up(unsigned asid_bits)
 {
 	struct mmu_sim_config config = {
-		.read = read_ram,
+		.page = ram_page,
 		.asid_bits = asid_bits,
 		.modes = 0x38,
 		.seed = ktest_seed(),

@@ -1,357 +1,616 @@
 /*
- * The page table walker, on tables of its own that no hart walks: named cases
- * for each number of levels, every failure, and random maps and unmaps compared
- * with a flat model, page by page.
+ * The page table walker, on tables of its own that no hart walks: named cases.
+ * Splits, joins and groups are in test_pgtable_groups.c, the comparison with a
+ * flat model in test_pgtable_model.c.
  */
-#include <string.h>
+#include "test_pgtable_cases.h"
 
-#include <kernel/ktest.h>
-#include <lib/errno.h>
-#include <lib/rng.h>
-#include <mm/layout.h>
-#include <mm/pgtable.h>
-
-#define TABLES 48 /* frames for tables */
-
-struct pool {
-	struct table_source source;
-	uint8_t *frames; /* page-aligned, in the direct map */
-	unsigned used;
-	unsigned limit;
-};
-
-static struct pool pool;
-
-static paddr_t take(struct table_source *s)
+KTEST(pgtable, halves)
 {
-	(void)s;
-	if (pool.used == pool.limit)
-		return PGTABLE_NO_FRAME;
-	return virt_to_phys(pool.frames + pool.used++ * PAGE_SIZE);
-}
+	for (unsigned levels = 3; levels <= 5; levels++) {
+		struct range up = pgtable_upper_half(levels);
+		struct range low = pgtable_lower_half(levels);
+		uint64_t half = pt_span(levels - 1) << (PT_INDEX_BITS - 1);
 
-static bool set_up(struct pgtable *pt, unsigned levels)
-{
-	uint8_t *p = ktest_alloc((TABLES + 1) * PAGE_SIZE);
-
-	if (!p)
-		return false;
-	pool = (struct pool){
-		.source = {take, NULL},
-		.frames =
-			(uint8_t *)(uintptr_t)align_up((uintptr_t)p, PAGE_SIZE),
-		.limit = TABLES,
-	};
-	/* Rubbish, as frames are: the walker must clear its tables. */
-	memset(pool.frames, 0xff, TABLES * PAGE_SIZE);
-	return pgtable_init(pt, levels, &pool.source) == 0;
-}
-
-static int map(const struct pgtable *pt, vaddr_t va, uint64_t size, paddr_t pa,
-	       vm_prot_t prot)
-{
-	return pgtable_map(pt, range_make(va, va + size), pa, prot, ATTR_NORMAL,
-			   &pool.source);
-}
-
-/* Does va lead to pa, by a leaf at that level? */
-static bool leads_to(const struct pgtable *pt, vaddr_t va, paddr_t pa,
-		     unsigned level, vm_prot_t prot)
-{
-	struct mapping m;
-
-	return pgtable_query(pt, va, &m) && m.level == level &&
-	       m.prot == prot && range_has(m.va, va) &&
-	       range_size(m.va) == pt_span(level) &&
-	       m.pa + (va - m.va.start) == pa;
+		EXPECT_EQ(low.start, 0);
+		EXPECT_EQ(low.end, half);
+		EXPECT_EQ(up.start, 0 - half);
+		EXPECT_EQ(up.end, 0 - PAGE_SIZE);
+	}
 }
 
 KTEST(pgtable, leaves_of_all_sizes_in_all_modes)
 {
 	for (unsigned levels = 3; levels <= 5; levels++) {
-		vaddr_t half;
-		struct pgtable pt;
-
-		if (!set_up(&pt, levels))
-			return ktest_skip("no memory");
-		half = pgtable_upper_half(levels);
+		if (!set_up(levels))
+			return;
 		for (unsigned level = 0; level < levels; level++) {
 			uint64_t span = pt_span(level);
 			/* A place of its own for each: two apart. */
-			vaddr_t va = half + 2 * span;
+			vaddr_t va = upper(levels) + 2 * span;
 			paddr_t pa = 4 * span;
 
-			if (va + span < va || pa >> 56)
-				continue;
-			EXPECT_EQ(map(&pt, va, span, pa, VM_READ), 0);
-			EXPECT(leads_to(&pt, va, pa, level, VM_READ));
-			EXPECT(leads_to(&pt, va + span - 1, pa + span - 1,
-					level, VM_READ));
-			EXPECT(!leads_to(&pt, va + span, pa + span, level,
-					 VM_READ));
-			EXPECT_EQ(pgtable_unmap(&pt, range_make(va, va + span)),
-				  0);
-			EXPECT(!leads_to(&pt, va, pa, level, VM_READ));
+			EXPECT_EQ(bed_map(&bed, va, span, pa, VM_READ), 0);
+			EXPECT(leads(va, pa, level));
+			EXPECT(leads(va + span - 1, pa + span - 1, level));
+			EXPECT(!bed_maps(&bed, va + span));
+			EXPECT(!bed_maps(&bed, va - 1));
+			EXPECT_EQ(pgtable_tables(&bed.pt), levels - level);
+			EXPECT_SOUND(&bed);
+			EXPECT_EQ(bed_unmap(&bed, va, span), 0);
+			EXPECT(!bed_maps(&bed, va));
+			EXPECT_EQ(pgtable_tables(&bed.pt), 1);
+			EXPECT_SOUND(&bed);
 		}
+		bed_end(&bed);
 	}
 }
 
 KTEST(pgtable, a_ragged_range_takes_the_largest_leaves)
 {
-	struct pgtable pt;
+	const uint64_t big = pt_span(1);
+	paddr_t pa = 8 * pt_span(2) + big - PAGE_SIZE;
 	vaddr_t va;
 
-	if (!set_up(&pt, 4))
-		return ktest_skip("no memory");
-	/* From one page below 2 MiB to one page above 6 MiB. */
-	va = pgtable_upper_half(4) + MIB(2) - PAGE_SIZE;
-	EXPECT_EQ(map(&pt, va, MIB(4) + 2 * PAGE_SIZE,
-		      GIB(1) + MIB(2) - PAGE_SIZE, VM_READ | VM_WRITE),
-		  0);
-	EXPECT(leads_to(&pt, va, GIB(1) + MIB(2) - PAGE_SIZE, 0,
-			VM_READ | VM_WRITE));
-	EXPECT(leads_to(&pt, va + PAGE_SIZE, GIB(1) + MIB(2), 1,
-			VM_READ | VM_WRITE));
-	EXPECT(leads_to(&pt, va + PAGE_SIZE + MIB(4) - 1, GIB(1) + MIB(6) - 1,
-			1, VM_READ | VM_WRITE));
-	EXPECT(leads_to(&pt, va + PAGE_SIZE + MIB(4), GIB(1) + MIB(6), 0,
-			VM_READ | VM_WRITE));
+	if (!set_up(4))
+		return;
+	/* From one page below a large leaf's border to one page above another. */
+	va = upper(4) + big - PAGE_SIZE;
+	EXPECT_EQ(bed_map(&bed, va, 2 * big + 2 * PAGE_SIZE, pa, VM_READ), 0);
+	EXPECT(leads(va, pa, 0));
+	EXPECT(leads(va + PAGE_SIZE, pa + PAGE_SIZE, 1));
+	EXPECT(leads(va + PAGE_SIZE + 2 * big - 1, pa + PAGE_SIZE + 2 * big - 1,
+		     1));
+	EXPECT(leads(va + PAGE_SIZE + 2 * big, pa + PAGE_SIZE + 2 * big, 0));
 	/* Memory that is not aligned alike can only have small ones. */
-	EXPECT_EQ(map(&pt, va + GIB(1) + PAGE_SIZE, MIB(2), PAGE_SIZE, VM_READ),
-		  0);
-	EXPECT(leads_to(&pt, va + GIB(1) + PAGE_SIZE, PAGE_SIZE, 0, VM_READ));
+	va = upper(4) + pt_span(2);
+	EXPECT_EQ(bed_map(&bed, va, big, PAGE_SIZE, VM_READ), 0);
+	EXPECT(leads(va, PAGE_SIZE, 0));
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+KTEST(pgtable, bounds_are_inside_one_half)
+{
+	vaddr_t half = upper(3);
+	const struct range bad[] = {
+		{0, half},
+		{half - PAGE_SIZE, half + PAGE_SIZE},
+		{half, 0 - (uint64_t)1},
+		{half, half},
+		{half + 1, 0 - PAGE_SIZE},
+		{0, 0 - half + PAGE_SIZE},
+		{0 - half, 2 * (0 - half)},
+		{PAGE_SIZE, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_EQ(pgtable_init(&bed.pt, 3, bad[i], &bed.source),
+			  -EINVAL);
 }
 
 KTEST(pgtable, refuses_what_is_no_range)
 {
-	struct pgtable pt;
-	vaddr_t half;
+	vaddr_t half = upper(3);
+	const struct range bad[] = {
+		{half + 1, half + PAGE_SIZE},
+		{half, half + PAGE_SIZE + 1},
+		{half, half},
+		{half + PAGE_SIZE, half},
+		/* Not canonical, across the hole, the other half, wrapping. */
+		{half - PAGE_SIZE, half},
+		{half - PAGE_SIZE, half + PAGE_SIZE},
+		{0, PAGE_SIZE},
+		{0 - 2 * PAGE_SIZE, 0},
+		{0 - PAGE_SIZE, 0 - (uint64_t)1},
+		{0, UINT64_MAX & ~(PAGE_SIZE - 1)},
+	};
+	struct mapping m;
 
-	if (!set_up(&pt, 3))
-		return ktest_skip("no memory");
-	half = pgtable_upper_half(3);
-	EXPECT_EQ(map(&pt, half + 1, PAGE_SIZE, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE + 1, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 1, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half, 0, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 0, 0), -EINVAL);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 0, VM_USER), -EINVAL);
-	/* Not canonical, across the hole, wrapping. */
-	EXPECT_EQ(map(&pt, half - PAGE_SIZE, PAGE_SIZE, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half - PAGE_SIZE, 2 * PAGE_SIZE, 0, VM_READ),
+	if (!set_up(3))
+		return;
+	EXPECT_EQ(bed_map(&bed, half, PAGE_SIZE, 0, VM_READ), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(pgtable_map(&bed.pt, bad[i], 0, VM_READ, ATTR_NORMAL,
+				      &bed.g),
+			  -EINVAL);
+		EXPECT_EQ(pgtable_unmap(&bed.pt, bad[i], &bed.g), -EINVAL);
+		EXPECT_EQ(pgtable_protect(&bed.pt, bad[i], VM_EXEC, &bed.g),
+			  -EINVAL);
+		EXPECT_EQ(pgtable_split(&bed.pt, bad[i], &bed.g), -EINVAL);
+		EXPECT_EQ(pgtable_join(&bed.pt, bad[i], &bed.g), -EINVAL);
+		EXPECT_EQ(pgtable_reserve(&bed.pt, bad[i], 0), -EINVAL);
+	}
+	EXPECT_EQ(bed_map(&bed, half + PAGE_SIZE, PAGE_SIZE, 1, VM_READ),
 		  -EINVAL);
-	EXPECT_EQ(map(&pt, 0 - half, PAGE_SIZE, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, 0 - half - PAGE_SIZE, 2 * PAGE_SIZE, 0, VM_READ),
+	EXPECT_EQ(bed_map(&bed, half + PAGE_SIZE, PAGE_SIZE, 0, 0), -EINVAL);
+	EXPECT_EQ(bed_map(&bed, half + PAGE_SIZE, PAGE_SIZE, 0, VM_USER),
 		  -EINVAL);
-	EXPECT_EQ(map(&pt, 0 - PAGE_SIZE, PAGE_SIZE, 0, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, 0 - half - PAGE_SIZE, PAGE_SIZE, 0, VM_READ), 0);
-	EXPECT(leads_to(&pt, 0 - half - PAGE_SIZE, 0, 0, VM_READ));
+	EXPECT_EQ(pgtable_protect(&bed.pt, range_make(half, half + PAGE_SIZE),
+				  0, &bed.g),
+		  -EINVAL);
+	EXPECT(!pgtable_query(&bed.pt, half - 1, &m));
+	EXPECT(!pgtable_query(&bed.pt, 0, &m));
+	EXPECT(range_empty(m.va));
+	EXPECT(leads(half, 0, 0));
+	EXPECT_EQ(pgtable_tables(&bed.pt), 3);
+	/* The very last page but one is the last that can be. */
+	EXPECT_EQ(bed_map(&bed, 0 - 2 * PAGE_SIZE, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT(leads(0 - 2 * PAGE_SIZE, 0, 0));
+	EXPECT(!bed_maps(&bed, 0 - PAGE_SIZE));
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
 }
 
-/* An entry has room for 56 bits: what is cut off must not alias other memory. */
+/* What is cut off must not alias other memory. */
 KTEST(pgtable, refuses_physical_addresses_that_no_entry_can_hold)
 {
-	const paddr_t end = (paddr_t)1 << 56;
-	struct pgtable pt;
-	vaddr_t half;
+	const paddr_t end = (paddr_t)1 << PT_PADDR_BITS;
+	vaddr_t va = upper(5);
 
-	if (!set_up(&pt, 5))
-		return ktest_skip("no memory");
-	half = pgtable_upper_half(5);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, end, VM_READ), -EINVAL);
-	EXPECT_EQ(map(&pt, half, 2 * PAGE_SIZE, end - PAGE_SIZE, VM_READ),
+	if (!set_up(5))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, end, VM_READ), -EINVAL);
+	EXPECT_EQ(bed_map(&bed, va, 2 * PAGE_SIZE, end - PAGE_SIZE, VM_READ),
 		  -EINVAL);
-	EXPECT_EQ(map(&pt, half, 2 * PAGE_SIZE, 0 - PAGE_SIZE, VM_READ),
+	EXPECT_EQ(bed_map(&bed, va, 2 * PAGE_SIZE, 0 - PAGE_SIZE, VM_READ),
 		  -EINVAL);
-	EXPECT(!leads_to(&pt, half, 0, 0, VM_READ));
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, end - PAGE_SIZE, VM_READ), 0);
-	EXPECT(leads_to(&pt, half, end - PAGE_SIZE, 0, VM_READ));
+	EXPECT(!bed_maps(&bed, va));
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, end - PAGE_SIZE, VM_READ), 0);
+	EXPECT(leads(va, end - PAGE_SIZE, 0));
+	bed_end(&bed);
 }
 
 KTEST(pgtable, never_maps_twice_and_takes_nothing_by_halves)
 {
-	struct pgtable pt;
+	const uint64_t big = pt_span(1);
 	vaddr_t va;
 
-	if (!set_up(&pt, 3))
-		return ktest_skip("no memory");
-	va = pgtable_upper_half(3);
-	EXPECT_EQ(map(&pt, va + MIB(2), MIB(2), 0, VM_READ), 0);
-	/* The part in front of the obstacle is rolled back. */
-	EXPECT_EQ(map(&pt, va, MIB(4), 0, VM_READ), -EEXIST);
-	EXPECT(!leads_to(&pt, va, 0, 1, VM_READ));
-	EXPECT_EQ(map(&pt, va + MIB(2) + PAGE_SIZE, PAGE_SIZE, 0, VM_READ),
+	if (!set_up(3))
+		return;
+	va = upper(3);
+	EXPECT_EQ(bed_map(&bed, va + big, big, 0, VM_READ), 0);
+	fresh();
+	listen();
+	/* The part in front of the obstacle is rolled back, and fenced; it was
+	 * never the mapping's to free. */
+	EXPECT_EQ(bed_map(&bed, va, 2 * big, 0, VM_READ), -EEXIST);
+	EXPECT(!bed_maps(&bed, va));
+	EXPECT_EQ(told, 0);
+	EXPECT(bed.g.unmapped == tell);
+	EXPECT(gathered(va, big, big, false));
+	EXPECT_EQ(
+		bed_map(&bed, va + big - PAGE_SIZE, 2 * PAGE_SIZE, 0, VM_READ),
+		-EEXIST);
+	EXPECT(bed.g.tables && !list_empty(&bed.g.pages));
+	EXPECT_EQ(bed_map(&bed, va + big + PAGE_SIZE, PAGE_SIZE, 0, VM_READ),
 		  -EEXIST);
-	/* A large leaf can't lose a part. */
-	EXPECT_EQ(pgtable_unmap(&pt, range_make(va, va + MIB(2) + PAGE_SIZE)),
-		  -EINVAL);
-	EXPECT(leads_to(&pt, va + MIB(2), 0, 1, VM_READ));
+	EXPECT_EQ(pgtable_tables(&bed.pt), 2);
+	EXPECT_SOUND(&bed);
 	/* Small pages below keep a large leaf out, until they are gone. */
-	EXPECT_EQ(map(&pt, va, PAGE_SIZE, 0, VM_READ), 0);
-	EXPECT_EQ(map(&pt, va, MIB(2), 0, VM_READ), -EEXIST);
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, va, big, 0, VM_READ), -EEXIST);
+	EXPECT_EQ(bed_unmap(&bed, va, PAGE_SIZE), 0);
+	EXPECT_EQ(bed_map(&bed, va, big, 0, VM_READ), 0);
+	EXPECT_SOUND(&bed);
+	bed.g.unmapped = NULL;
+	bed_end(&bed);
 }
 
 KTEST(pgtable, out_of_tables_at_every_step)
 {
+	vaddr_t va = upper(5) + pt_span(2) - PAGE_SIZE;
+
+	if (!set_up(5))
+		return;
 	for (unsigned n = 1;; n++) {
-		struct pgtable pt;
-		struct mapping m;
-		vaddr_t va;
 		int err;
 
-		if (!set_up(&pt, 5))
-			return ktest_skip("no memory");
-		va = pgtable_upper_half(5) + GIB(1) - PAGE_SIZE;
-		pool.limit = n;
-		err = map(&pt, va, 2 * PAGE_SIZE, 0, VM_READ);
+		bed.taken = 0;
+		bed.fail_at = n;
+		err = bed_map(&bed, va, 2 * PAGE_SIZE, 0, VM_READ);
 		if (!err) {
-			/* Root, and four levels, two of them twice. */
+			/* Four levels, two of them twice. */
 			EXPECT_EQ(n, 1 + 2 + 2 * 2);
-			EXPECT_EQ(pgtable_tables(&pt), n);
-			return;
+			break;
 		}
 		EXPECT_EQ(err, -ENOMEM);
-		EXPECT(!pgtable_query(&pt, va, &m));
-		EXPECT(!pgtable_query(&pt, va + PAGE_SIZE, &m));
-		REQUIRE(n < TABLES);
+		EXPECT(!bed_maps(&bed, va));
+		EXPECT(!bed_maps(&bed, va + PAGE_SIZE));
+		EXPECT_EQ(pgtable_tables(&bed.pt), 1);
+		EXPECT_SOUND(&bed);
+		REQUIRE(n < 20);
+	}
+	bed.fail_at = 0;
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+/* A hart may walk a table until the fence: only then it is freed. */
+KTEST(pgtable, tables_are_unhooked_now_and_freed_by_the_flush)
+{
+	struct range va = {upper(4), upper(4) + PAGE_SIZE};
+	uint64_t free;
+
+	if (!set_up(4))
+		return;
+	EXPECT_EQ(bed_map(&bed, va.start, PAGE_SIZE, 0, VM_READ), 0);
+	free = bed_unused_frames();
+	EXPECT_EQ(pgtable_unmap(&bed.pt, va, fresh()), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 1);
+	EXPECT_EQ(bed_unused_frames(), free);
+	EXPECT(gathered(va.start, PAGE_SIZE, PAGE_SIZE, true));
+	tlb_flush(&bed.g);
+	EXPECT_EQ(bed_unused_frames(), free + 3);
+	bed_end(&bed);
+}
+
+/* What harts must forget, and no more. */
+KTEST(pgtable, changes_are_gathered_exactly)
+{
+	const uint64_t big = pt_span(1);
+	vaddr_t va = upper(3);
+	struct range page = {va + PAGE_SIZE, va + 2 * PAGE_SIZE};
+	struct range all = {va, va + 2 * big};
+
+	if (!set_up(3))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT(gathered(va, PAGE_SIZE, PAGE_SIZE, true));
+	fresh();
+	EXPECT_EQ(bed_map(&bed, page.start, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT(gathered(page.start, PAGE_SIZE, PAGE_SIZE, false));
+	EXPECT_EQ(bed_map(&bed, va + big, big, big, VM_READ), 0);
+	EXPECT(gathered(page.start, 2 * big - PAGE_SIZE, PAGE_SIZE, false));
+	/* Rights that are there already. */
+	EXPECT_EQ(pgtable_protect(&bed.pt, all, VM_READ, fresh()), 0);
+	EXPECT(gathered(0, 0, 0, false));
+	EXPECT_EQ(pgtable_protect(&bed.pt, page, PROT_RW, fresh()), 0);
+	EXPECT(gathered(page.start, PAGE_SIZE, PAGE_SIZE, false));
+	EXPECT_EQ(pgtable_protect(&bed.pt, range_make(va + big, va + 2 * big),
+				  PROT_RW, fresh()),
+		  0);
+	EXPECT(gathered(va + big, big, big, false));
+	/* Holes around it are not what changed. */
+	EXPECT_EQ(pgtable_unmap(&bed.pt, range_make(page.start, va + big),
+				fresh()),
+		  0);
+	EXPECT(gathered(page.start, PAGE_SIZE, PAGE_SIZE, false));
+	EXPECT_EQ(pgtable_unmap(&bed.pt, page, fresh()), 0);
+	EXPECT(gathered(0, 0, 0, false));
+	EXPECT_EQ(pgtable_split(&bed.pt, page, fresh()), 0);
+	EXPECT_EQ(pgtable_join(&bed.pt, all, &bed.g), 0);
+	EXPECT(gathered(0, 0, 0, false));
+	page = range_make(va + big + PAGE_SIZE, va + 2 * big);
+	EXPECT_EQ(pgtable_split(&bed.pt, page, fresh()), 0);
+	EXPECT(gathered(va + big, big, PAGE_SIZE, true));
+	EXPECT_EQ(pgtable_join(&bed.pt, all, fresh()), 0);
+	EXPECT(gathered(va + big, big, PAGE_SIZE, true));
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+/* The last entry of the root ends where addresses do: sums would wrap. */
+KTEST(pgtable, gathers_beside_the_last_entry_of_the_root)
+{
+	const uint64_t top = pt_span(2);
+	vaddr_t last = 0 - 2 * PAGE_SIZE, va = 0 - 2 * top;
+	struct range both = {va, 0 - PAGE_SIZE};
+
+	if (!set_up(3))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, top, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, last, PAGE_SIZE, 0, PROT_RW), 0);
+	EXPECT_EQ(pgtable_protect(&bed.pt, both, PROT_RW, fresh()), 0);
+	EXPECT(gathered(va, top, top, false));
+	EXPECT_EQ(pgtable_unmap(&bed.pt, both, fresh()), 0);
+	EXPECT(gathered(va, range_size(both), PAGE_SIZE, true));
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+KTEST(pgtable, unmap_and_protect_cut_large_leaves)
+{
+	const uint64_t big = pt_span(1);
+	vaddr_t va = upper(3);
+
+	if (!set_up(3))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, 3 * big, 0, VM_READ), 0);
+	listen();
+	EXPECT_EQ(bed_unmap(&bed, va + big - PAGE_SIZE, big + 2 * PAGE_SIZE),
+		  0);
+	/* A page, a large one, a page. */
+	EXPECT_EQ(told, 3);
+	EXPECT_EQ(told_of, big + 2 * PAGE_SIZE);
+	EXPECT(told_late);
+	bed.g.unmapped = NULL;
+	EXPECT(leads(va + big - 2 * PAGE_SIZE, big - 2 * PAGE_SIZE, 0));
+	EXPECT(!bed_maps(&bed, va + big - PAGE_SIZE));
+	EXPECT(!bed_maps(&bed, va + 2 * big));
+	EXPECT(leads(va + 2 * big + PAGE_SIZE, 2 * big + PAGE_SIZE, 0));
+	EXPECT_EQ(pgtable_tables(&bed.pt), 4);
+	EXPECT_EQ(bed_map(&bed, va + 4 * big, big, 0, VM_READ), 0);
+	EXPECT_EQ(pgtable_protect(&bed.pt,
+				  range_make(va, va + 4 * big + PAGE_SIZE),
+				  PROT_RW, &bed.g),
+		  0);
+	EXPECT(bed_leads(&bed, va + 4 * big, 0, 0, PAGE_SIZE, PROT_RW));
+	EXPECT(bed_leads(&bed, va, 0, 0, PAGE_SIZE, PROT_RW));
+	EXPECT(leads(va + 4 * big + PAGE_SIZE, PAGE_SIZE, 0));
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+/* Whose a leaf is follows from the half it is in, and nothing can say otherwise. */
+KTEST(pgtable, users_have_the_lower_half_and_only_that)
+{
+	for (unsigned lower = 0; lower < 2; lower++) {
+		struct range bounds =
+			lower ? pgtable_lower_half(3) : pgtable_upper_half(3);
+		vm_prot_t good = lower ? VM_USER : 0, bad = good ^ VM_USER;
+		vaddr_t va = bounds.start + pt_span(1);
+		struct range page = {va + PAGE_SIZE, va + 2 * PAGE_SIZE};
+
+		if (!set_up_in(3, bounds, false))
+			return;
+		EXPECT_EQ(bed_map(&bed, va, pt_span(1), 0, VM_READ | bad),
+			  -EINVAL);
+		EXPECT_EQ(pgtable_tables(&bed.pt), 1);
+		EXPECT_EQ(bed_map(&bed, va, pt_span(1), 0, VM_READ | good), 0);
+		EXPECT_EQ(
+			pgtable_protect(&bed.pt, page, PROT_RW | bad, fresh()),
+			-EINVAL);
+		EXPECT_EQ(pgtable_protect(&bed.pt, page, good, &bed.g),
+			  -EINVAL);
+		EXPECT(gathered(0, 0, 0, false));
+		EXPECT(bed_leads(&bed, va, 0, 1, pt_span(1), VM_READ | good));
+		EXPECT_SOUND(&bed);
+		bed_end(&bed);
 	}
 }
 
-struct seen {
-	unsigned n;
-	vaddr_t last;
-	bool ascending;
-};
-
-static int see(void *ctx, const struct mapping *m)
+/* The entry of level `level` for va. */
+static pte_t *entry_at(vaddr_t va, unsigned level)
 {
-	struct seen *s = ctx;
+	pte_t *table = phys_to_virt(bed.pt.root);
 
-	s->ascending = s->ascending && (!s->n || m->va.start > s->last);
-	s->last = m->va.start;
-	s->n++;
-	return s->n == 4;
+	for (unsigned l = bed.pt.levels - 1; l > level; l--)
+		table = phys_to_virt(pte_paddr(table[pt_index(va, l)]));
+	return &table[pt_index(va, level)];
 }
 
-KTEST(pgtable, walks_both_halves_in_order_and_stops)
+static struct page *count_at(vaddr_t va, unsigned level)
 {
-	struct seen s = {.ascending = true};
-	struct pgtable pt;
-	vaddr_t half;
-
-	if (!set_up(&pt, 4))
-		return ktest_skip("no memory");
-	half = pgtable_upper_half(4);
-	EXPECT_EQ(map(&pt, half, PAGE_SIZE, 0, VM_READ), 0);
-	EXPECT_EQ(map(&pt, 0 - MIB(2), PAGE_SIZE, 0, VM_READ), 0);
-	EXPECT_EQ(map(&pt, 0x1000, PAGE_SIZE, 0, VM_READ), 0);
-	EXPECT_EQ(pgtable_walk(&pt, range_make(0, UINT64_MAX), see, &s), 0);
-	EXPECT_EQ(s.n, 3);
-	EXPECT(s.ascending);
-	EXPECT_EQ(s.last, 0 - MIB(2));
-	EXPECT_EQ(pgtable_walk(&pt, range_make(0, UINT64_MAX), see, &s), 1);
-	s = (struct seen){.ascending = true};
-	EXPECT_EQ(pgtable_walk(&pt, range_make(0x2000, half), see, &s), 0);
-	EXPECT_EQ(s.n, 0);
+	return pfn_to_page(pte_paddr(*entry_at(va, level + 1)) >> PAGE_SHIFT);
 }
 
-/* The model: for each page of a window, what it maps to; 0 is nothing. */
-#define WINDOW 2048
-
-struct model {
-	paddr_t pa[WINDOW];
-	vm_prot_t prot[WINDOW];
-	uint8_t level[WINDOW];
-};
-
-/* What the walker must do with this map request. */
-static int expect_map(const struct model *m, uint64_t first, uint64_t n)
+static void free_tables(paddr_t table, unsigned level)
 {
-	for (uint64_t i = first; i < first + n; i++)
-		if (m->pa[i])
-			return -EEXIST;
-	return 0;
+	const pte_t *e = phys_to_virt(table);
+
+	for (unsigned i = 0; level && i < PT_ENTRIES; i++)
+		if (pte_present(e[i]) && !pte_is_leaf(e[i]))
+			free_tables(pte_paddr(e[i]), level - 1);
+	page_free(pfn_to_page(table >> PAGE_SHIFT), 0);
 }
 
-static bool cuts_a_leaf(const struct model *m, uint64_t first, uint64_t n)
+/* The end of a bed with permanent tables, that nobody else would free. */
+static void end_permanent(void)
 {
-	for (uint64_t i = first; i < first + n; i++) {
-		uint64_t leaf = align_down(i, 512);
-
-		if (m->level[i] && (leaf < first || leaf + 512 > first + n))
-			return true;
-	}
-	return false;
+	tlb_flush(&bed.g);
+	free_tables(bed.pt.root, bed.pt.levels - 1);
+	EXPECT_EQ(bed_unused_frames(), bed.unused);
+	bed_leave(&bed);
 }
 
-static bool agrees(const struct pgtable *pt, const struct model *m,
-		   vaddr_t base, uint64_t i)
+KTEST(pgtable, reserved_tables_stay)
 {
-	struct mapping got;
-	bool present = pgtable_query(pt, base + i * PAGE_SIZE, &got);
-	vaddr_t va = base + i * PAGE_SIZE;
+	const uint64_t big = pt_span(1), span = pt_span(2);
+	vaddr_t va = upper(4);
+	struct range two = {va + span - PAGE_SIZE, va + span + PAGE_SIZE};
 
-	if (present != !!m->pa[i])
-		return false;
-	return !present || (got.pa + (va - got.va.start) == m->pa[i] &&
-			    got.prot == m->prot[i] && got.level == m->level[i]);
+	if (!set_up(4))
+		return;
+	/* Both sides of a border of level 2, down to tables of level 1. */
+	EXPECT_EQ(pgtable_reserve(&bed.pt, two, 3), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 1);
+	EXPECT_EQ(pgtable_reserve(&bed.pt, two, 1), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 4);
+	EXPECT_EQ(pgtable_reserve(&bed.pt, two, 1), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 4);
+	EXPECT_SOUND(&bed);
+	EXPECT_EQ(pgtable_map(&bed.pt, two, 0, VM_READ, ATTR_NORMAL, &bed.g),
+		  0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 6);
+	EXPECT_EQ(pgtable_reserve(&bed.pt, two, 0), -EEXIST);
+	EXPECT_EQ(pgtable_unmap(&bed.pt, two, &bed.g), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 4);
+	EXPECT_SOUND(&bed);
+	/* A leaf is in the way; what was added before it stays. */
+	EXPECT_EQ(bed_map(&bed, va + big, big, big, VM_READ), 0);
+	EXPECT_EQ(pgtable_reserve(&bed.pt, range_make(va, va + 2 * big), 0),
+		  -EEXIST);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 5);
+	EXPECT_EQ(bed_unmap(&bed, va, span), 0);
+	/* Full ones are not joined. */
+	EXPECT_EQ(bed_map(&bed, va, span, 4 * span, VM_READ), 0);
+	EXPECT(leads(va, 4 * span, 0));
+	EXPECT(leads(va + big, 4 * span + big, 1));
+	/* Nor is their struct page looked at: it may be anybody's. */
+	count_at(va, 0)->refs = 1 + (int32_t)PT_ENTRIES;
+	EXPECT_EQ(pgtable_join(&bed.pt, range_make(va, va + span), &bed.g), 0);
+	EXPECT(leads(va, 4 * span, 0));
+	EXPECT(leads(va + big, 4 * span + big, 1));
+	EXPECT_EQ(pgtable_tables(&bed.pt), 5);
+	EXPECT_SOUND(&bed);
+	end_permanent();
 }
 
-KTEST(pgtable, property_equals_flat_model)
+KTEST(pgtable, permanent_sources_make_permanent_tables)
 {
-	struct model *m = ktest_alloc(sizeof(*m));
-	struct rng rng = rng_seed(ktest_seed());
-	struct pgtable pt;
-	vaddr_t base;
+	const uint64_t top = pt_span(2);
+	vaddr_t va = upper(3);
 
-	if (!m || !set_up(&pt, 3 + (unsigned)rng_below(&rng, 3)))
-		return ktest_skip("no memory");
-	/* The window lies across a border of level 2. */
-	base = pgtable_upper_half(pt.levels) + GIB(1) - MIB(4);
-	for (uint64_t step = 0; step < ktest_ops() / 10; step++) {
-		uint64_t first = rng_below(&rng, WINDOW);
-		uint64_t n = 1 + rng_below(&rng, rng_below(&rng, 4) ? 8 : 1500);
-		struct range va;
-		/* Sometimes aligned like the window, so that 2 MiB fit. */
-		paddr_t pa = GIB(2) + MIB(2) * rng_below(&rng, 64) +
-			     PAGE_SIZE * (rng_below(&rng, 2) ? first : 7);
-		vm_prot_t prot =
-			rng_below(&rng, 2) ? VM_READ : VM_READ | VM_EXEC;
-		int want, got;
+	if (!set_up(3))
+		return;
+	bed.source.permanent = true;
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, va + top, top, 0, VM_READ), 0);
+	EXPECT_EQ(pgtable_split(&bed.pt,
+				range_make(va + top, va + top + PAGE_SIZE),
+				&bed.g),
+		  0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 5);
+	EXPECT_SOUND(&bed);
+	EXPECT_EQ(bed_unmap(&bed, va, 2 * top), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 5);
+	EXPECT(list_empty(&bed.g.pages));
+	EXPECT_SOUND(&bed);
+	end_permanent();
+}
 
-		if (step % 256 == 0) {
-			/* Afresh: empty tables keep large leaves out. */
-			pool.used = 0;
-			REQUIRE(!pgtable_init(&pt, pt.levels, &pool.source));
-			memset(m, 0, sizeof(*m));
-		}
-		n = min_u64(n, WINDOW - first);
-		va = range_make(base + first * PAGE_SIZE,
-				base + (first + n) * PAGE_SIZE);
-		if (rng_below(&rng, 2)) {
-			want = expect_map(m, first, n);
-			got = pgtable_map(&pt, va, pa, prot, ATTR_NORMAL,
-					  &pool.source);
-			/* A table that was left below keeps small leaves. */
-			for (uint64_t i = first; !got && i < first + n; i++) {
-				struct mapping q;
+KTEST(pgtable, walks_in_order_and_stops)
+{
+	vaddr_t va = upper(4);
 
-				pgtable_query(&pt, base + i * PAGE_SIZE, &q);
-				m->pa[i] = pa + (i - first) * PAGE_SIZE;
-				m->prot[i] = prot;
-				m->level[i] = (uint8_t)q.level;
-			}
-		} else {
-			want = cuts_a_leaf(m, first, n) ? -EINVAL : 0;
-			got = pgtable_unmap(&pt, va);
-			for (uint64_t i = first; !got && i < first + n; i++)
-				m->pa[i] = m->level[i] = 0;
-		}
-		REQUIRE(got == want);
-		for (unsigned k = 0; k < 8; k++)
-			REQUIRE(agrees(&pt, m, base, rng_below(&rng, WINDOW)));
-		if (step % 128 == 127)
-			for (uint64_t i = 0; i < WINDOW; i++)
-				REQUIRE(agrees(&pt, m, base, i));
-	}
+	if (!set_up(4))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, 0 - pt_span(1), PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, va + pt_span(1), 2 * pt_span(1), 0, VM_READ),
+		  0);
+	EXPECT_EQ(walk(0, UINT64_MAX, 0).n, 4);
+	EXPECT_EQ(walk(0, UINT64_MAX, 0).last, 0 - pt_span(1));
+	EXPECT_EQ(walk(0, UINT64_MAX, 3).n, 3);
+	EXPECT_EQ(walk(0, va, 0).n, 0);
+	EXPECT_EQ(walk(va + 1, va + 2, 0).n, 1);
+	/* Into the middle of leaves, on both sides. */
+	EXPECT_EQ(walk(va + pt_span(1) + 5, va + 2 * pt_span(1) + 1, 0).n, 2);
+	EXPECT_EQ(walk(va + PAGE_SIZE, va + pt_span(1), 0).n, 0);
+	bed_end(&bed);
+}
+
+KTEST(pgtable, holes_are_told_with_their_size)
+{
+	vaddr_t va = upper(4);
+	struct mapping m;
+
+	if (!set_up(4))
+		return;
+	EXPECT(!pgtable_query(&bed.pt, va + 5, &m));
+	EXPECT_EQ(m.level, 3);
+	EXPECT_EQ(m.va.start, va);
+	EXPECT_EQ(m.va.end, va + pt_span(3));
+	EXPECT(!pgtable_query(&bed.pt, 0 - 2 * PAGE_SIZE, &m));
+	EXPECT_EQ(m.va.start, 0 - pt_span(3));
+	EXPECT_EQ(m.va.end, 0 - PAGE_SIZE);
+	EXPECT_EQ(bed_map(&bed, va, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT(!pgtable_query(&bed.pt, va + PAGE_SIZE, &m));
+	EXPECT_EQ(m.level, 0);
+	EXPECT_EQ(m.va.start, va + PAGE_SIZE);
+	EXPECT_EQ(range_size(m.va), PAGE_SIZE);
+	bed_end(&bed);
+}
+
+/* A user table's root has the kernel's entries too: they are not looked at. */
+KTEST(pgtable, foreign_entries_of_the_root_are_left_alone)
+{
+	pte_t *root, kernel;
+	vaddr_t half = 0 - upper(3);
+
+	if (!set_up_in(3, pgtable_lower_half(3), false))
+		return;
+	root = phys_to_virt(bed.pt.root);
+	/* No such table is there. */
+	kernel = pte_table(((paddr_t)1 << PT_PADDR_BITS) - PAGE_SIZE, true);
+	for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++)
+		root[i] = kernel;
+	EXPECT_EQ(bed_map(&bed, half - PAGE_SIZE, PAGE_SIZE, 0,
+			  VM_READ | VM_USER),
+		  0);
+	EXPECT_EQ(bed_map(&bed, 0, PAGE_SIZE, 0, VM_READ | VM_USER), 0);
+	EXPECT_EQ(pgtable_tables(&bed.pt), 5);
+	EXPECT_EQ(walk(0, UINT64_MAX, 0).n, 2);
+	EXPECT(!bed_maps(&bed, upper(3)));
+	EXPECT_SOUND(&bed);
+	EXPECT_EQ(bed_unmap(&bed, 0, half), 0);
+	EXPECT(pte_same(root[PT_ENTRIES / 2], kernel));
+	EXPECT(pte_same(root[PT_ENTRIES - 1], kernel));
+	EXPECT_EQ(bed_map(&bed, 0, PAGE_SIZE, 0, VM_READ | VM_USER), 0);
+	listen();
+	pgtable_destroy(&bed.pt, &bed.g);
+	EXPECT_EQ(told, 1);
+	tlb_flush(&bed.g);
+	EXPECT_EQ(bed_unused_frames(), bed.unused);
+	bed_leave(&bed);
+}
+
+/* What check says when the entry is another one. */
+static bool check_sees(vaddr_t va, unsigned level, pte_t bad, const char *want)
+{
+	pte_t *slot = entry_at(va, level), was = *slot;
+	const char *wrong;
+
+	*slot = bad;
+	wrong = pgtable_check(&bed.pt);
+	*slot = was;
+	return wrong && strstr(wrong, want);
+}
+
+KTEST(pgtable, check_sees_planted_faults)
+{
+	const uint64_t big = pt_span(1);
+	struct range bounds = {upper(3), upper(3) + 8 * big};
+	pte_t leaf = pte_leaf(0, VM_READ, ATTR_NORMAL);
+	vaddr_t va = bounds.start;
+	pte_t first;
+
+	if (!set_up_in(3, bounds, true))
+		return;
+	EXPECT_EQ(bed_map(&bed, va, big / 2, 0, VM_READ), 0);
+	EXPECT_EQ(bed_map(&bed, va + big, PAGE_SIZE, 0, VM_READ), 0);
+	EXPECT(!pgtable_check(&bed.pt));
+	first = *entry_at(va, 0);
+	EXPECT(pte_is_group(first));
+	/* A table where none can be, a leaf that is not aligned. */
+	EXPECT(check_sees(va, 0, pte_table(0, false), "reserved"));
+	EXPECT(check_sees(va + 4 * big, 1, pte_advance(leaf, PAGE_SIZE),
+			  "reserved"));
+	EXPECT(check_sees(va + 4 * big, 1, pte_group(leaf), "reserved"));
+	EXPECT(check_sees(va + 8 * big, 1, leaf, "bounds"));
+	EXPECT(check_sees(va, 0, pte_protect(first, VM_EXEC), "group"));
+	EXPECT(check_sees(va + PAGE_SIZE, 0, leaf, "group"));
+	EXPECT(check_sees(va + big + PAGE_SIZE, 0, leaf, "count"));
+	EXPECT(check_sees(va + big, 0, pte_none(), "empty"));
+	EXPECT(check_sees(va + big, 0,
+			  pte_leaf(0, VM_READ | VM_USER, ATTR_NORMAL), "half"));
+	EXPECT(check_sees(va, 1, pte_table(pte_paddr(*entry_at(va, 1)), true),
+			  "permanent"));
+	count_at(va, 0)->refs++;
+	EXPECT(strstr(pgtable_check(&bed.pt), "count") != NULL);
+	count_at(va, 0)->refs--;
+	EXPECT_SOUND(&bed);
+	bed_end(&bed);
+}
+
+/* Bounds may be less than a half; then what is next to them is refused. */
+KTEST(pgtable, narrow_bounds)
+{
+	const uint64_t big = pt_span(1);
+	struct range bounds = {upper(3) + big, upper(3) + 3 * big};
+
+	if (!set_up_in(3, bounds, false))
+		return;
+	EXPECT_EQ(bed_map(&bed, bounds.start - PAGE_SIZE, 2 * PAGE_SIZE, 0,
+			  VM_READ),
+		  -EINVAL);
+	EXPECT_EQ(bed_map(&bed, bounds.start, 2 * big + PAGE_SIZE, 0, VM_READ),
+		  -EINVAL);
+	EXPECT_EQ(bed_map(&bed, bounds.start, 2 * big, 0, VM_READ), 0);
+	EXPECT_SOUND(&bed);
+	EXPECT(!bed_maps(&bed, bounds.end));
+	EXPECT(!bed_maps(&bed, bounds.start - 1));
+	EXPECT_EQ(bed_unmap(&bed, bounds.start, 2 * big), 0);
+	bed_end(&bed);
 }

@@ -17,6 +17,7 @@
  *						once arch_time() >= at, with
  *						interrupts off; replaces what was
  *						set before; UINT64_MAX: never
+ *	bool arch_timer_works(void)		false: it never will be
  *	uint64_t arch_instret(void)		instructions retired by this hart
  *	void arch_smp_mb(void)			orders all earlier memory accesses
  *						before all later ones, for other
@@ -29,6 +30,10 @@
 #pragma once
 
 #include <asm/cpu.h>
+#include <kernel/types.h>
+
+void arch_timer_set(uint64_t at);
+bool arch_timer_works(void);
 
 /* arch_ipi_send() was called for this hart, once or more (kernel/smp.c). */
 void kernel_ipi(void);

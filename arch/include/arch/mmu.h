@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <kernel/types.h>
+#include <kernel/cpu.h>
 #include <lib/range.h>
 
 /* Smallest and largest number of levels that there can be. */
@@ -31,17 +31,60 @@ void arch_mmu_early_window(unsigned levels, vaddr_t va, struct range frames);
  */
 volatile void *arch_mmu_early_device(struct range registers);
 
-/* From now on this hart walks the tables at `root`. They must map the image and
- * the stack in use where they are now. Nothing of the earlier tables is
- * remembered. */
+/* From now on this hart walks the tables at `root`, as address space 0. They
+ * must map the image and the stack in use where they are now. Nothing of the
+ * earlier tables is remembered. */
 void arch_mmu_activate(paddr_t root, unsigned levels);
 
 /*
- * Forget what this hart remembers of one page, or of everything. Needed after
- * every change of an entry that maps or mapped something, and, since entries
- * that map nothing may be remembered too, after new ones. For the page: only
- * of its leaf; a change of an entry that points or pointed to a table needs
- * arch_tlb_flush_all.
+ * The same for address space `asid`, below 2^arch_asid_bits(), but nothing is
+ * fenced: what the hart remembers of that space, and of the space before if
+ * both have one number, it goes on using. Only mm/tlb.c calls it.
  */
-void arch_tlb_flush_page(vaddr_t va);
-void arch_tlb_flush_all(void);
+void arch_mmu_switch(paddr_t root, unsigned levels, unsigned asid);
+
+/* Bits of an address space number that this hart keeps: 0 (all spaces are one
+ * to it) to 16. Found by trying, once, by the boot hart. */
+unsigned arch_asid_bits(void);
+
+#define ASID_ANY UINT32_MAX
+
+/*
+ * What to forget. A hart may remember entries of any level, those that map
+ * nothing too, and an earlier content of an entry until it is told to forget.
+ *
+ * With a range: only leaves in it, one every `step` bytes (the smallest leaf
+ * that is or was there); what points to tables stays remembered. With an empty
+ * range: everything. Of one address space: all but its global entries. Of
+ * ASID_ANY: of all spaces, and global entries.
+ */
+struct tlb_fence {
+	struct range va; /* whole pages */
+	uint64_t step;
+	unsigned asid;
+};
+
+/* This hart forgets; and its later walks see all stores before this call. */
+void arch_tlb_fence(const struct tlb_fence *f);
+
+/*
+ * These harts, all online and not this one, forget, and have when this returns;
+ * their later walks see what this hart stored before. Takes no lock and needs
+ * none of them to have interrupts on. More may be forgotten than was asked for.
+ * Returns 0, or -EIO when firmware refused, in whole or in part.
+ */
+int arch_tlb_fence_remote(const struct tlb_fence *f, cpumask_t cpus);
+
+/* Everything, on this hart. */
+static inline void arch_tlb_fence_all(void)
+{
+	arch_tlb_fence(&(struct tlb_fence){.asid = ASID_ANY});
+}
+
+/* Does this machine's hardware ignore fences with a range (errata)? */
+bool arch_tlb_needs_full(void);
+
+/* Instructions that this hart, or those harts, fetch from now on are those that
+ * were stored before. Returns as arch_tlb_fence_remote(). */
+void arch_icache_fence(void);
+int arch_icache_fence_remote(cpumask_t cpus);

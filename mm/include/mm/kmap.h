@@ -36,26 +36,22 @@ struct kmap_plan kmap_plan(struct range span, unsigned modes, unsigned wanted);
 struct range kmap_early_frames(const struct memblock *mb, paddr_t near);
 
 /*
- * Build the kernel's tables from `bump` and switch to them. `fdt` is where the
- * device tree lies (bytes), `view` its address, which it keeps, in the first
- * 4 MiB of the fixed windows. Returns 0, -ENOMEM, or what pgtable_map() says of
- * ranges that make no sense. Until then only the early
- * frames are in the direct map; from then on all RAM is.
+ * Build the kernel's tables from `bump` and switch to them. direct_map_offset is
+ * set, to the plan's. `fdt` is where the device tree lies (bytes), `view` its
+ * address, which it keeps, in the first 4 MiB of the fixed windows. Returns 0,
+ * -ENOMEM, or what pgtable_map() says of ranges that make no sense. Until then
+ * only the early frames are in the direct map; from then on all RAM is.
  */
 int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
 	      vaddr_t view);
 
 /*
- * Map device registers [pa, pa + size) into the fixed windows, until the MMIO
- * manager takes them over. Returns the address of the first byte, or NULL when
- * there is no room, no memory, or the range overlaps RAM.
+ * Add the tables that make the root complete: from now on no entry of it ever
+ * changes, and roots of user spaces can be copies. Sets kmap_arena: 4 GiB in
+ * Sv39, else all that there is room for. After kmap_init, once RAM can be had. Returns 0 or
+ * -ENOMEM.
  */
-volatile void *kmap_device(const struct memblock *mb, paddr_t pa,
-			   uint64_t size);
-
-/* A stack of `size` bytes (whole pages) with guards around it. Returns its
- * range, empty when out of memory. Boot only. */
-struct range kmap_stack(struct bump *bump, uint64_t size);
+int kmap_reserve(const struct memblock *mb);
 
 /* Tables come from the page allocator from now on. */
 void kmap_bump_retired(void);
@@ -66,6 +62,37 @@ void kmap_bump_retired(void);
  */
 void kmap_free_init(struct memblock *mb, void (*give)(struct range frames));
 
+/*
+ * Map device registers [pa, pa + size) into the fixed windows, until the MMIO
+ * manager takes them over. Returns the address of the first byte, or NULL when
+ * there is no room, no memory, or the range overlaps RAM. Boot only.
+ */
+volatile void *kmap_device(const struct memblock *mb, paddr_t pa,
+			   uint64_t size);
+
+/* A stack of `size` bytes (whole pages) with an unmapped page on either side,
+ * for ever; from the bump allocator, or, once that has retired, from the page
+ * allocator (and then it takes a power of two). Returns its range, empty when
+ * out of memory. Boot only. */
+struct range kmap_stack(uint64_t size);
+
+/*
+ * The kernel mapper, for all that comes after boot: addresses in kmap_arena, of
+ * which the caller knows that they are its own. As pgtable_map, _unmap and
+ * _protect, with their results; -EINVAL also for addresses outside of the arena
+ * (those of the user half among them), for VM_USER, and for memory both
+ * writable and executable. When they return, all harts see what they did.
+ * Any context in which page_alloc may be called; takes the mapper's lock. What
+ * was mapped is not freed.
+ */
+extern struct range kmap_arena;
+int kmap_map(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr);
+int kmap_unmap(struct range va);
+int kmap_protect(struct range va, vm_prot_t prot);
+
+/* Tables that are frames of page_alloc(). */
+extern struct table_source page_tables;
+
 /* Memory for a page of the page map; see struct page_map. */
 struct page_map;
 struct page;
@@ -73,11 +100,14 @@ struct frame_pool;
 int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool);
 
 /*
- * Check the live tables leaf by leaf: nothing both writable and executable,
- * nothing for user mode, no firmware or no-map memory (but for a device tree
- * that lies there, to be read), the image with the rights of its sections and
- * nowhere else, page 0 and the last page unmapped.
+ * The audit: check the live tables leaf by leaf. Nothing is both writable and
+ * executable, nothing is for user mode or in its half, entries have no reserved
+ * bits and all leaves are global; there is no firmware or no-map memory (but for
+ * a device tree that lies there, to be read), no free frame and no table outside
+ * the direct map; the image has the rights of its sections and is nowhere else;
+ * stacks have guards; page 0 and the last page are unmapped.
  * Calls `report` with a sentence for each fault; returns how many there were.
+ * On a live system, results are exact only while nobody changes the tables.
  */
 unsigned kmap_check(const struct memblock *mb,
 		    void (*report)(const char *what, const struct mapping *m));

@@ -2,27 +2,38 @@
  * Page tables: one walker for any number of levels, over the entry format of
  * <arch/pgtable.h>. Tables are reached through the direct map.
  *
- * Nothing here flushes a TLB; the caller does, before it relies on a change.
- * Locking: the owner of the table, which these functions only get as a root.
+ * Changes go into a gather (<mm/tlb.h>), which the caller flushes before it
+ * relies on them; tables and frames that became free are freed by that flush.
+ * Locking: the owner's, around each call.
  */
 #pragma once
 
 #include <arch/pgtable.h>
 #include <lib/range.h>
 
-struct pgtable {
-	paddr_t root;
-	unsigned levels;
-};
+struct tlb_gather;
 
 /* Where new tables come from. */
 struct table_source {
 	/* A frame, its contents undefined; PGTABLE_NO_FRAME if there is none. */
 	paddr_t (*alloc)(struct table_source *s);
+	/* Such tables are never freed, and need no struct page. The others are
+	 * frames of page_alloc(), and a flush gives them back to it. */
+	bool permanent;
 	void *ctx;
 };
 
 #define PGTABLE_NO_FRAME UINT64_MAX
+
+struct pgtable {
+	paddr_t root;
+	unsigned levels;
+	/* Addresses that it may map: the upper ("kernel") or the lower ("user")
+	 * half, or part of one. Others are refused. All leaves of the lower half
+	 * have VM_USER, those of the upper don't. */
+	struct range bounds;
+	struct table_source *source;
+};
 
 struct mapping {
 	struct range va; /* of the leaf; of the hole, if nothing is mapped */
@@ -33,38 +44,82 @@ struct mapping {
 	bool present;
 };
 
-/* The lowest address of the upper ("kernel") half with so many levels. */
-vaddr_t pgtable_upper_half(unsigned levels);
+/* The halves with so many levels. The last page is in none. */
+struct range pgtable_upper_half(unsigned levels);
+struct range pgtable_lower_half(unsigned levels);
 
-/* An empty table. Returns 0 or -ENOMEM. */
-int pgtable_init(struct pgtable *pt, unsigned levels,
+/* An empty table: a root, which is permanent if the source's tables are.
+ * Returns 0, -ENOMEM, or -EINVAL when the bounds are not inside one half. */
+int pgtable_init(struct pgtable *pt, unsigned levels, struct range bounds,
 		 struct table_source *source);
 
+/* Unmap all, and free the root with the flush. Not for permanent ones. */
+void pgtable_destroy(struct pgtable *pt, struct tlb_gather *g);
+
 /*
- * Map `va` (whole pages, not empty, inside one half) to physical memory from
- * `pa` on, with the largest leaves that fit. Returns 0, or
- *	-EINVAL	not page-aligned, empty, without any right, outside the table's reach, or no
- *		physical memory can be there
- *	-EEXIST	something is mapped there
- *	-ENOMEM	no table could be had
- * On failure nothing is mapped that was not before; tables that were added
- * stay, empty, for the next call.
+ * All of these take `va` in whole pages, not empty, inside the bounds, else
+ * they return -EINVAL. They return -ENOMEM when a table could not be had.
+ * On failure all is as before, no table more or less (those that were tried are
+ * freed with the gather's flush); but permanent ones that map added stay.
+ */
+
+/*
+ * Map `va` to physical memory from `pa` on, with the largest leaves that fit,
+ * groups too. -EINVAL also when pa is not page-aligned, no entry can hold it,
+ * there is no right in prot, or VM_USER is not as the half wants it; -EEXIST when
+ * something is mapped there.
  */
 int pgtable_map(const struct pgtable *pt, struct range va, paddr_t pa,
-		vm_prot_t prot, enum mem_attr attr,
-		struct table_source *source);
+		vm_prot_t prot, enum mem_attr attr, struct tlb_gather *g);
 
-/* Take away all leaves in `va`. Returns 0, or -EINVAL when a leaf lies only
- * partly in it (nothing is changed then). Holes are fine. Tables stay. */
-int pgtable_unmap(const struct pgtable *pt, struct range va);
+/*
+ * Take away all leaves in `va`; those that lie partly in it are split. Holes are
+ * fine. Tables that become empty go.
+ */
+int pgtable_unmap(const struct pgtable *pt, struct range va,
+		  struct tlb_gather *g);
 
-/* What is mapped at `va`? Always fills `*m`; returns m->present. */
+/* Set the rights of all leaves in `va`, splitting those that lie partly in it.
+ * Holes are fine. -EINVAL also when there is no right in prot, or VM_USER is not
+ * as the half wants it. */
+int pgtable_protect(const struct pgtable *pt, struct range va, vm_prot_t prot,
+		    struct tlb_gather *g);
+
+/* Make sure that no leaf lies across va.start or va.end: large ones there become
+ * tables of smaller ones. Translation stays as it is. */
+int pgtable_split(const struct pgtable *pt, struct range va,
+		  struct tlb_gather *g);
+
+/* The inverse: tables full of leaves that continue each other, all in `va`,
+ * become large leaves, and pages become groups. Permanent tables stay. */
+int pgtable_join(const struct pgtable *pt, struct range va,
+		 struct tlb_gather *g);
+
+/*
+ * Make all tables down to those at `level` exist for `va`, as permanent ones:
+ * nothing in there will ever change what is above. -EEXIST when a leaf or a
+ * table that is not permanent is in the way. What was added stays on failure.
+ * Harts that may have looked there must forget everything before it is used.
+ */
+int pgtable_reserve(const struct pgtable *pt, struct range va, unsigned level);
+
+/* What is mapped at `va`? Always fills `*m`, with an empty m->va if that is outside
+ * of the bounds; returns m->present. */
 bool pgtable_query(const struct pgtable *pt, vaddr_t va, struct mapping *m);
 
-/* Call `each` for every leaf in `va`, ascending, until it returns non-zero;
- * returns that, or 0. */
+/* Call `each` for every leaf in `va` (any range), ascending, until it returns
+ * non-zero; returns that, or 0. */
 int pgtable_walk(const struct pgtable *pt, struct range va,
 		 int (*each)(void *ctx, const struct mapping *m), void *ctx);
 
 /* Frames that the table itself takes, root included. */
 uint64_t pgtable_tables(const struct pgtable *pt);
+
+/*
+ * Validate: entries have no reserved bits, counts of live entries are true, no
+ * table but permanent ones is empty, groups are whole, VM_USER is where it must
+ * be, nothing is mapped outside the bounds except below entries that are not ours
+ * (`foreign`: those of the root outside of the bounds are not looked at). Returns
+ * NULL, or what is wrong.
+ */
+const char *pgtable_check(const struct pgtable *pt);

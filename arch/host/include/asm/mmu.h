@@ -1,5 +1,5 @@
 /*
- * What the native machine was asked to forget, so far, and the simulated hart
+ * What the native machine was asked to forget, so far, and the simulated MMU
  * that is asked to.
  */
 #pragma once
@@ -7,14 +7,19 @@
 #include <stdint.h>
 
 struct mmu_model {
-	uint64_t flushed_pages; /* calls of arch_tlb_flush_page */
-	uint64_t flushed_all;	/* of arch_tlb_flush_all */
+	uint64_t flushed_pages; /* fences with an address */
+	uint64_t flushed_all;	/* without */
 };
 
 extern struct mmu_model mmu_model;
 
 struct mmu_sim;
 
-/* From now on <arch/mmu.h> acts on this hart of `sim` (<host/mmu_sim.h>); NULL:
- * on none. A test that installs one takes it away. */
-void mmu_model_use(struct mmu_sim *sim, unsigned hart);
+/* From now on <arch/mmu.h> acts on the harts of `sim` (<host/mmu_sim.h>), on the
+ * one whose number is arch_cpu(); NULL: on none. A test that installs one takes
+ * it away. */
+void mmu_model_use(struct mmu_sim *sim);
+struct mmu_sim *mmu_model_in_use(void);
+
+/* Called with each write of satp, after it; NULL: nothing is. */
+extern void (*mmu_model_satp_written)(void);

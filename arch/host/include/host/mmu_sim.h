@@ -11,6 +11,10 @@
  * mmu_sim_access draws one, mmu_sim_outcomes tells them all. What a hart happens
  * to remember comes from the seed and from mmu_sim_prefetch.
  *
+ * Apart from that each hart has an instruction cache: words by physical address,
+ * as they were when they were first fetched, until it forgets one at random or
+ * all by FENCE.I.
+ *
  * No locks: one thread.
  */
 #pragma once
@@ -25,15 +29,29 @@ struct mmu_sim_entry {
 	unsigned asid;
 	unsigned level;
 	bool below_global; /* a pointer on the way had G set */
+	bool poisoned;	   /* leads to memory that was freed since */
+	bool detached;	   /* was read from memory that was freed since */
+};
+
+struct mmu_sim_code {
+	uint64_t pa;
+	uint64_t word;
+	bool valid;
 };
 
 #define MMU_SIM_ENTRIES	 256 /* that a hart can remember */
+#define MMU_SIM_CODE	 32  /* words in its instruction cache */
 #define MMU_SIM_INTEREST 64
+#define MMU_SIM_SEEN	 1024
 
 struct mmu_sim_hart {
 	uint64_t satp;
 	struct mmu_sim_entry entry[MMU_SIM_ENTRIES];
+	struct mmu_sim_code code[MMU_SIM_CODE];
 	uint64_t crowded_out; /* entries lost for want of a slot */
+	/* It waits, and uses no global leaf that it remembers: one that leads to
+	 * freed memory is poisoned, no fault yet. */
+	bool idle;
 };
 
 /* Extensions that the harts have. */
@@ -41,13 +59,16 @@ struct mmu_sim_hart {
 #define MMU_SIM_SVPBMT	(1u << 1)
 
 struct mmu_sim_config {
-	/* The aligned 64-bit word at physical address pa; false if there is no
-	 * memory. */
-	bool (*read)(void *ctx, uint64_t pa, uint64_t *word);
+	/* The 4 KiB of physical memory at pa, aligned to that; NULL if there is
+	 * no memory. */
+	const uint64_t *(*page)(void *ctx, uint64_t pa);
 	void *ctx;
 	unsigned asid_bits;  /* ASIDLEN: 0 to 16 */
 	unsigned modes;	     /* bit n: satp can be set to n levels; 3 to 5 */
 	unsigned extensions; /* MMU_SIM_SV... */
+	/* Addresses that may lead to freed memory (a direct map): the first one
+	 * and how many. */
+	uint64_t exempt, exempt_size;
 	uint64_t seed;
 };
 
@@ -58,6 +79,12 @@ struct mmu_sim {
 	unsigned nharts;
 	uint64_t interest[MMU_SIM_INTEREST];
 	unsigned ninterest; /* ever named */
+	/* Tables that a search has been through (arch/host/mmu_sim_check.c). */
+	struct {
+		uint64_t key, search;
+		bool found;
+	} seen[MMU_SIM_SEEN];
+	uint64_t searches;
 };
 
 enum mmu_sim_kind { MMU_SIM_FETCH, MMU_SIM_LOAD, MMU_SIM_STORE };
@@ -121,6 +148,18 @@ bool mmu_sim_possible(const struct mmu_sim *s, unsigned hart,
 bool mmu_sim_may_succeed(const struct mmu_sim *s, unsigned hart,
 			 const struct mmu_sim_access *a);
 
+/* The same for a fetch of the aligned 64-bit word at a->va; if it succeeds,
+ * `*word` is what the hart gets. */
+struct mmu_sim_outcome mmu_sim_fetch(struct mmu_sim *s, unsigned hart,
+				     const struct mmu_sim_access *a,
+				     uint64_t *word);
+
+/* FENCE.I. */
+void mmu_sim_fence_i(struct mmu_sim *s, unsigned hart);
+
+/* Does the hart hold another word for pa than is there now? */
+bool mmu_sim_stale_code(const struct mmu_sim *s, unsigned hart, uint64_t pa);
+
 /* A way to memory, for messages. */
 struct mmu_sim_path {
 	unsigned hart;
@@ -135,7 +174,28 @@ struct mmu_sim_path {
  * access with whatever right, or by reading it as a table? By what satp points
  * to now, and by everything remembered of whatever address space. If so, and
  * `path` is not NULL, it becomes one of the ways. A hart in Bare mode counts as
- * one that does not run. Visits all tables.
+ * one that does not run, as to satp. Visits all tables.
  */
-bool mmu_sim_reaches(const struct mmu_sim *s, uint64_t pa, uint64_t size,
+bool mmu_sim_reaches(struct mmu_sim *s, uint64_t pa, uint64_t size,
 		     struct mmu_sim_path *path);
+
+/*
+ * This memory is being freed. The same question, but only for what harts can use
+ * under their satp as it is now, and but for global leaves remembered by idle
+ * harts and for addresses that are exempt. All else that leads there is poisoned.
+ */
+bool mmu_sim_freed(struct mmu_sim *s, uint64_t pa, uint64_t size,
+		   struct mmu_sim_path *path);
+
+/* Can the hart use what is poisoned? To be asked when satp was written, and when
+ * it is no longer idle. */
+bool mmu_sim_poisoned(const struct mmu_sim *s, unsigned hart,
+		      struct mmu_sim_path *path);
+
+/*
+ * Does the hart remember, for addresses in [va, va + size), what allows other
+ * accesses, or the same to other places, than its tables do now? With `exact`,
+ * also what forbids more. Looks at some addresses of what is large. Draws.
+ */
+bool mmu_sim_outdated(struct mmu_sim *s, unsigned hart, uint64_t va,
+		      uint64_t size, bool exact, struct mmu_sim_path *path);

@@ -7,7 +7,15 @@
 #define SSTATUS_SUM  (1ull << 18)
 #define SSTATUS_MXR  (1ull << 19)
 
+/* Bits of sie and sip; causes of interrupts. */
+#define IRQ_SOFTWARE 1
+#define IRQ_TIMER    5
+#define SIE_SSIE     (1ull << IRQ_SOFTWARE)
+#define SIE_STIE     (1ull << IRQ_TIMER)
+
 #define SATP_MODE_SHIFT 60
+#define SATP_ASID_SHIFT 44
+#define SATP_ASID_MASK	0xffffull
 #define SATP_PPN_MASK	((1ull << 44) - 1)
 
 #ifndef __ASSEMBLER__

@@ -4,12 +4,16 @@
  */
 #pragma once
 
-#define SBI_LEGACY_PUTCHAR 0x01
-#define SBI_LEGACY_GETCHAR 0x02
-#define SBI_EXT_BASE	   0x10
-#define SBI_EXT_HSM	   0x48534d   /* "HSM" */
-#define SBI_EXT_SRST	   0x53525354 /* "SRST" */
-#define SBI_EXT_DBCN	   0x4442434e /* "DBCN" */
+#define SBI_LEGACY_SET_TIMER 0x00
+#define SBI_LEGACY_PUTCHAR   0x01
+#define SBI_LEGACY_GETCHAR   0x02
+#define SBI_EXT_BASE	     0x10
+#define SBI_EXT_IPI	     0x735049	/* "sPI" */
+#define SBI_EXT_HSM	     0x48534d	/* "HSM" */
+#define SBI_EXT_TIME	     0x54494d45 /* "TIME" */
+#define SBI_EXT_RFENCE	     0x52464e43 /* "RFNC" */
+#define SBI_EXT_SRST	     0x53525354 /* "SRST" */
+#define SBI_EXT_DBCN	     0x4442434e /* "DBCN" */
 
 #define SBI_BASE_SPEC_VERSION 0
 #define SBI_BASE_IMPL_ID      1
@@ -21,6 +25,16 @@
 
 #define SBI_IMPL_OPENSBI 1 /* of the ids that SBI_BASE_IMPL_ID gives */
 
+#define SBI_TIME_SET_TIMER 0
+
+#define SBI_IPI_SEND 0
+
+#define SBI_RFENCE_I	    0
+#define SBI_RFENCE_VMA	    1
+#define SBI_RFENCE_VMA_ASID 2
+
+#define SBI_HSM_HART_START  0
+#define SBI_HSM_HART_STOP   1
 #define SBI_HSM_HART_STATUS 2
 
 #define SBI_DBCN_WRITE	    0

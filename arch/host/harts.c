@@ -1,0 +1,330 @@
+/*
+ * The scheduler of the native machine (<host/harts.h>) and its share of
+ * <arch/cpu.h>.
+ *
+ * Who is next is drawn, evenly; but now and then a hart stays away for some time,
+ * for the errors that need others to do much in one small gap.
+ *
+ * A hart is a stack and a jmp_buf. The first entry goes through ucontext, which
+ * can begin a stack; later switches are _longjmp, without calls of the host's
+ * kernel. AddressSanitizer is told of each, where it is there.
+ *
+ *  I1  `now` is NULL when no harts run, and then the thread is hart 0
+ *  I2  interrupts: each restore undoes the latest save, and is made with
+ *      interrupts off
+ */
+#include <setjmp.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include <host/harts.h>
+#include <kernel/assert.h>
+#include <lib/rng.h>
+
+#define STACK_SIZE ((size_t)512 << 10)
+
+/* So many waits in a row, over all harts, are no coincidence. */
+#define STUCK 10000000u
+
+struct irq {
+	bool off;
+	unsigned depth;
+	bool saved[16]; /* by the saves that are not undone yet */
+};
+
+struct hart {
+	jmp_buf context;
+	void *fake_stack; /* AddressSanitizer's */
+	void (*fn)(void);
+	bool started, done;
+	struct irq irq;
+	bool pending;	 /* an interrupt */
+	unsigned absent; /* not to be drawn so many times */
+};
+
+static struct {
+	struct hart hart[HARTS_MAX];
+	unsigned n, left;
+	const struct harts_hooks *hooks;
+	struct rng rng;
+	jmp_buf home;
+	void *home_fake_stack;
+	const void *home_stack;
+	size_t home_size;
+	unsigned waits;	   /* arch_relax() since somebody did something else */
+	unsigned branches; /* of mm/, until the next yield */
+	unsigned rate;	   /* of these yields: one in so many, at least */
+} h;
+
+static uint8_t stacks[HARTS_MAX][STACK_SIZE] __attribute__((aligned(4096)));
+static struct hart *now;
+
+/* Threads of their own have interrupts of their own. */
+static _Thread_local struct irq outside;
+
+#define PERCPU_MAX 16384
+
+extern uint8_t __start_percpu[], __stop_percpu[];
+static uint8_t pristine[PERCPU_MAX],
+	copies[HARTS_MAX][PERCPU_MAX] __attribute__((aligned(64)));
+
+void __sanitizer_start_switch_fiber(void **save, const void *bottom,
+				    size_t size) __attribute__((weak));
+void __sanitizer_finish_switch_fiber(void *save, const void **bottom,
+				     size_t *size) __attribute__((weak));
+void __sanitizer_cov_trace_pc(void);
+
+/* Functions that leave their stack behind: nothing of it may stay poisoned. */
+#define UNCHECKED __attribute__((no_sanitize_address))
+
+static unsigned index_of(const struct hart *hart)
+{
+	return (unsigned)(hart - h.hart);
+}
+
+static void leaving(void **save, const void *stack, size_t size)
+{
+	if (__sanitizer_start_switch_fiber)
+		__sanitizer_start_switch_fiber(save, stack, size);
+}
+
+static void arrived(void *saved, const void **from, size_t *size)
+{
+	if (__sanitizer_finish_switch_fiber)
+		__sanitizer_finish_switch_fiber(saved, from, size);
+}
+
+static struct hart *draw_any(void)
+{
+	uint64_t k = rng_below(&h.rng, h.left);
+
+	for (unsigned i = 0;; i++)
+		if (!h.hart[i].done && !k--)
+			return &h.hart[i];
+}
+
+static struct hart *draw(void)
+{
+	struct hart *to = draw_any();
+
+	while (to->absent) {
+		to->absent--;
+		to = draw_any();
+	}
+	return to;
+}
+
+static void begin(void);
+
+/* Go on there; the caller has left its own stack behind. */
+UNCHECKED __attribute__((noreturn)) static void enter(struct hart *to)
+{
+	static ucontext_t start;
+
+	now = to;
+	if (to->started)
+		_longjmp(to->context, 1);
+	to->started = true;
+	getcontext(&start);
+	start.uc_stack.ss_sp = stacks[index_of(to)];
+	start.uc_stack.ss_size = STACK_SIZE;
+	start.uc_link = NULL;
+	makecontext(&start, begin, 0);
+	setcontext(&start);
+	panic("harts: no context");
+}
+
+UNCHECKED static void begin(void)
+{
+	const void *from;
+	size_t size;
+
+	arrived(NULL, &from, &size);
+	if (!h.home_stack) {
+		h.home_stack = from;
+		h.home_size = size;
+	}
+	now->fn();
+	assert(!now->irq.off && !now->irq.depth);
+	now->done = true;
+	h.waits = 0;
+	if (--h.left) {
+		struct hart *to = draw();
+
+		leaving(NULL, stacks[index_of(to)], STACK_SIZE);
+		enter(to);
+	}
+	now = NULL;
+	leaving(NULL, h.home_stack, h.home_size);
+	_longjmp(h.home, 1);
+}
+
+UNCHECKED static void switch_to(struct hart *to)
+{
+	struct hart *me = now;
+
+	if (to == me)
+		return;
+	leaving(&me->fake_stack, stacks[index_of(to)], STACK_SIZE);
+	if (!_setjmp(me->context))
+		enter(to);
+	arrived(me->fake_stack, NULL, NULL);
+}
+
+static void interrupts(void)
+{
+	while (now->pending && !now->irq.off) {
+		now->pending = false;
+		if (!h.hooks->ipi)
+			continue;
+		now->irq.off = true;
+		h.hooks->ipi(h.hooks->ctx);
+		now->irq.off = false;
+	}
+}
+
+static void yield(void)
+{
+	if (h.hooks->yield)
+		h.hooks->yield(h.hooks->ctx);
+	/* Others get far while this hart is between two steps. */
+	if (!rng_below(&h.rng, 32))
+		now->absent = (unsigned)rng_below(&h.rng, 100);
+	switch_to(draw());
+	interrupts();
+}
+
+void harts_yield(void)
+{
+	if (!now)
+		return;
+	h.waits = 0;
+	yield();
+}
+
+bool harts_running(void)
+{
+	return now;
+}
+
+void harts_interrupt(unsigned cpu)
+{
+	h.hart[cpu].pending = true;
+}
+
+static size_t percpu_size(void)
+{
+	return (size_t)(__stop_percpu - __start_percpu);
+}
+
+/* Before main(). */
+__attribute__((constructor)) static void save_percpu(void)
+{
+	assert(percpu_size() <= PERCPU_MAX);
+	memcpy(pristine, __start_percpu, percpu_size());
+}
+
+static void reset_percpu(unsigned n)
+{
+	size_t size = percpu_size();
+
+	memcpy(__start_percpu, pristine, size);
+	for (unsigned cpu = 1; cpu < n; cpu++) {
+		memcpy(copies[cpu], pristine, size);
+		percpu_offset[cpu] =
+			(uintptr_t)copies[cpu] - (uintptr_t)__start_percpu;
+	}
+}
+
+void harts_run(unsigned n, void (*const fn[])(void),
+	       const struct harts_hooks *hooks, uint64_t seed)
+{
+	assert(n && n <= HARTS_MAX && !now);
+	memset(&h, 0, sizeof(h));
+	h.n = h.left = n;
+	h.hooks = hooks;
+	h.rng = rng_seed(seed);
+	h.rate = 4u << rng_below(&h.rng, 8);
+	for (unsigned i = 0; i < n; i++)
+		h.hart[i].fn = fn[i];
+	reset_percpu(n);
+	leaving(&h.home_fake_stack, stacks[0], STACK_SIZE);
+	if (!_setjmp(h.home))
+		enter(&h.hart[0]);
+	arrived(h.home_fake_stack, NULL, NULL);
+}
+
+/* The compiler puts calls of this at the branches of mm/; not where libFuzzer is,
+ * which has its own. */
+__attribute__((weak)) void __sanitizer_cov_trace_pc(void)
+{
+	if (!now || h.branches--)
+		return;
+	h.branches = (unsigned)rng_below(&h.rng, h.rate);
+	yield();
+}
+
+unsigned arch_cpu(void)
+{
+	return now ? index_of(now) : 0;
+}
+
+uint64_t arch_percpu_offset(void)
+{
+	return percpu_offset[arch_cpu()];
+}
+
+void arch_relax(void)
+{
+	if (!now)
+		return;
+	if (h.waits++ == STUCK)
+		panic("harts: all wait; hart %u is one", arch_cpu());
+	yield();
+}
+
+void arch_wait_for_interrupt(void)
+{
+	arch_relax();
+}
+
+void arch_smp_mb(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	harts_yield();
+}
+
+static struct irq *irq(void)
+{
+	return now ? &now->irq : &outside;
+}
+
+bool arch_irq_enabled(void)
+{
+	return !irq()->off;
+}
+
+void arch_irq_enable(void)
+{
+	irq()->off = false;
+}
+
+uint64_t arch_irq_save(void)
+{
+	struct irq *i = irq();
+
+	assert(i->depth < ARRAY_SIZE(i->saved));
+	i->saved[i->depth++] = !i->off;
+	i->off = true;
+	return i->saved[i->depth - 1];
+}
+
+void arch_irq_restore(uint64_t flags)
+{
+	struct irq *i = irq();
+
+	assert(i->off && i->depth && flags == i->saved[i->depth - 1]);
+	i->depth--;
+	i->off = !flags;
+	harts_yield();
+}

@@ -1,0 +1,4 @@
+/* As the kernel has it. */
+#pragma once
+
+#include "../../../riscv/include/asm/sbi.h"

@@ -1,0 +1,41 @@
+/*
+ * Simulated harts that run tests: one thread, many stacks. A hart goes on until
+ * a yield point, where a seeded draw decides who is next; so a run is the same
+ * each time with one seed, and each seed is another interleaving.
+ *
+ * Yield points are arch_relax(), arch_smp_mb(), arch_irq_restore(), fences,
+ * calls of firmware, and from time to time any branch of mm/ (which is compiled
+ * so that it tells of them). All memory accesses are seen at once by everybody:
+ * this finds wrong orders of steps, not missing barriers.
+ */
+#pragma once
+
+#include <kernel/cpu.h>
+
+#define HARTS_MAX 8
+
+struct harts_hooks {
+	/* At each yield point, on the hart that comes to it. */
+	void (*yield)(void *ctx);
+	/* What arch_ipi_send() makes a hart do, with interrupts off. */
+	void (*ipi)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * Run fn[0] on cpu 0 to fn[n - 1] on cpu n - 1, until all have returned. Each
+ * starts with interrupts on. Per-hart variables are as at the start of the
+ * program, and stay as they are in the end. Ends the program when all harts
+ * wait for each other.
+ */
+void harts_run(unsigned n, void (*const fn[])(void),
+	       const struct harts_hooks *hooks, uint64_t seed);
+
+/* Are harts running? */
+bool harts_running(void);
+
+/* A yield point. */
+void harts_yield(void);
+
+/* Interrupt a hart: soon, once for any number of calls. */
+void harts_interrupt(unsigned cpu);

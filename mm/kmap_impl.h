@@ -1,0 +1,27 @@
+/* What the files of the kernel mapper share. */
+#pragma once
+
+#include <kernel/cpu.h>
+#include <mm/kmap.h>
+#include <mm/layout.h>
+
+#define KMAP_STACKS (2 * MAX_CPUS)
+
+/* Stacks lie at the start of the arena. */
+#define STACKS_END (ARENA_BASE + MIB(16))
+
+/* Fixed windows: first the device tree's, then device registers. */
+#define FDT_WINDOW_SIZE MIB(4)
+#define DEVICES_BASE	(FIXED_BASE + FDT_WINDOW_SIZE)
+
+/* Map and unmap anything in the kernel's half, and flush: pgtable_map and
+ * pgtable_unmap with their results. */
+int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr);
+int kmap_remove(struct range va);
+
+/* Is RAM of this kind in the direct map? */
+bool kmap_shows(enum region_type type);
+
+/* All stacks that kmap_stack() gave, for the audit. */
+extern struct range kmap_stacks[KMAP_STACKS];
+extern unsigned kmap_nstacks;
