@@ -1,6 +1,7 @@
 /* Commands about the machine: harts, time, boot, and its end. */
 #include <string.h>
 
+#include <arch/cpu.h>
 #include <arch/debug.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
@@ -8,31 +9,12 @@
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
 #include <kernel/time.h>
 #include <mm/page_alloc.h>
 
 #define LL(x) ((unsigned long long)(x))
-
-static int cmd_harts(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	for (unsigned i = 0; i < machine.ncpu; i++) {
-		const struct dt_cpu *c = &machine.cpu[i];
-		const char *isa =
-			fdt_get_str(&machine.fdt, c->node, "riscv,isa");
-		const char *state = arch_hart_state(c->hartid);
-
-		kprintf("hart %llu: %s%s", LL(c->hartid),
-			state ? state : "unknown to firmware",
-			c->hartid == machine_boot_hart() ? ", here" : "");
-		if (c->unusable)
-			kprintf(", can't run this kernel: %s", c->unusable);
-		kprintf(isa ? ", %s\n" : "\n", isa);
-	}
-	return 0;
-}
-COMMAND(harts, cmd_harts, "", "list the harts and their states");
 
 static int cmd_uptime(int argc, char **argv)
 {
@@ -125,6 +107,64 @@ static int free_twice(void)
 	return 0;
 }
 
+/* Locks out of order: debug builds notice. */
+static int lock_wrongly(void)
+{
+	static struct spinlock inner = SPINLOCK_INIT(LOCK_TEST);
+	static struct spinlock outer = SPINLOCK_INIT(LOCK_ZONE);
+
+	spin_lock(&inner);
+	spin_lock(&outer);
+	spin_unlock(&outer);
+	spin_unlock(&inner);
+	return 0;
+}
+
+static unsigned idle; /* harts that are not deaf yet (a) */
+
+static void all_deaf(void)
+{
+	while (__atomic_load_n(&idle, __ATOMIC_ACQUIRE))
+		arch_relax();
+}
+
+/* Deaf for ever; or, a while after all are, for a fault. */
+static void be_deaf(void *address)
+{
+	uint64_t end;
+
+	arch_irq_save();
+	__atomic_fetch_sub(&idle, 1, __ATOMIC_RELEASE);
+	all_deaf();
+	end = arch_time() + time_ticks(20000);
+	while (!address || arch_time() < end)
+		arch_relax();
+	*(volatile char *)address;
+}
+
+static void load(void *address)
+{
+	*(volatile char *)address;
+}
+
+/* On the other harts, or on the first of them only. */
+static int elsewhere(void (*fn)(void *), void *arg, bool all)
+{
+	static struct smp_work work[MAX_CPUS];
+	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu()), harts;
+
+	harts = all ? others : others & -others;
+	idle = (unsigned)__builtin_popcountll(harts);
+	for_each_cpu (cpu, harts) {
+		work[cpu] = (struct smp_work){.fn = fn, .arg = arg};
+		smp_run((unsigned)cpu, &work[cpu]);
+	}
+	while (harts && !all)
+		smp_idle(UINT64_MAX);
+	all_deaf();
+	panic("asked for at the console");
+}
+
 static int cmd_panic(int argc, char **argv)
 {
 	uint64_t address;
@@ -135,6 +175,14 @@ static int cmd_panic(int argc, char **argv)
 		return (int)overflow_stack(0);
 	if (argc == 2 && !strcmp(argv[1], "free"))
 		return free_twice();
+	if (argc == 2 && !strcmp(argv[1], "rank"))
+		return lock_wrongly();
+	if (argc == 2 && !strcmp(argv[1], "other"))
+		return elsewhere(load, (void *)16, false);
+	if (argc == 2 && !strcmp(argv[1], "all"))
+		return elsewhere(be_deaf, (void *)16, true);
+	if (argc == 2 && !strcmp(argv[1], "deaf"))
+		return elsewhere(be_deaf, NULL, true);
 	if (argc == 3 && !strcmp(argv[1], "load") &&
 	    shell_number(argv[2], &address))
 		return *(volatile char *)(uintptr_t)address & 0;
@@ -148,5 +196,6 @@ static int cmd_panic(int argc, char **argv)
 		return SHELL_USAGE;
 	return 0;
 }
-COMMAND(panic, cmd_panic, "[stack | free | load ADDR | store ADDR | jump ADDR]",
+COMMAND(panic, cmd_panic,
+	"[stack | free | rank | other | all | deaf | load ADDR | store ADDR | jump ADDR]",
 	"stop with a report, by choice or by a fault");

@@ -1,9 +1,40 @@
-/* The one console. Output may come from any context; devices are pollable. */
+/*
+ * The one console. Output may come from any context; devices are pollable.
+ *
+ * One lock is for the device and for what goes with it, the log ring: so lines
+ * of several harts come out whole, and in the order in which the ring has them.
+ * Interrupts are off as long as a line takes: 40 ms at worst, at 115200 baud.
+ * A panic ignores the lock: its holder may be stopped.
+ */
 #include <string.h>
 
 #include <kernel/console.h>
+#include <kernel/spinlock.h>
 
 static const struct console_device *current;
+static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE);
+static bool ignored; /* (a) */
+
+uint64_t console_lock(void)
+{
+	if (__atomic_load_n(&ignored, __ATOMIC_RELAXED))
+		return arch_irq_save();
+	return spin_lock_irqsave(&lock);
+}
+
+void console_unlock(uint64_t flags)
+{
+	/* One that was taken before that stays taken. */
+	if (__atomic_load_n(&ignored, __ATOMIC_RELAXED))
+		arch_irq_restore(flags);
+	else
+		spin_unlock_irqrestore(&lock, flags);
+}
+
+void console_ignore_lock(void)
+{
+	__atomic_store_n(&ignored, true, __ATOMIC_RELAXED);
+}
 
 void console_set(const struct console_device *d)
 {
@@ -15,7 +46,7 @@ const struct console_device *console_current(void)
 	return current;
 }
 
-void console_write(const char *s, size_t n)
+void console_write_locked(const char *s, size_t n)
 {
 	const char *end = s + n;
 
@@ -38,6 +69,14 @@ void console_write(const char *s, size_t n)
 	}
 }
 
+void console_write(const char *s, size_t n)
+{
+	uint64_t flags = console_lock();
+
+	console_write_locked(s, n);
+	console_unlock(flags);
+}
+
 void console_puts(const char *s)
 {
 	console_write(s, strlen(s));
@@ -45,5 +84,9 @@ void console_puts(const char *s)
 
 int console_getc(void)
 {
-	return current ? current->getc(current) : -1;
+	uint64_t flags = console_lock();
+	int c = current ? current->getc(current) : -1;
+
+	console_unlock(flags);
+	return c;
 }

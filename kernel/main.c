@@ -21,6 +21,7 @@
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/shell.h>
+#include <kernel/smp_boot.h>
 #include <kernel/time.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
@@ -106,6 +107,11 @@ __init static void read_options(void)
 					   sizeof(first)) != -ENOENT);
 }
 
+__init static bool all_harts_have(const char *extension)
+{
+	return devtree_isa_has(&machine, extension);
+}
+
 __init static void map_ram(struct range fdt)
 {
 	struct range init[MAX_INIT];
@@ -150,6 +156,20 @@ __init static unsigned wanted_levels(void)
 	return 0;
 }
 
+/* tlbflush=full is for the field: does it help if nothing is fenced by range? */
+__init static bool full_fences(void)
+{
+	char value[8];
+	int err =
+		cmdline_get(machine.bootargs, "tlbflush", value, sizeof(value));
+
+	if (!err && !strcmp(value, "full"))
+		return true;
+	if (err != -ENOENT)
+		pr_warn("boot: tlbflush= takes full; ignored\n");
+	return arch_tlb_needs_full();
+}
+
 __init static void map_kernel(struct range fdt, const void *fdt_view)
 {
 	unsigned modes = arch_mmu_modes(), wanted = wanted_levels();
@@ -180,7 +200,7 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
 		modes & 1u << 5 ? " Sv57" : "");
 
-	tlb_init(machine.ncpu, false);
+	tlb_init(machine.ncpu, full_fences());
 	direct_map_offset = plan.offset;
 	bump_init(&bump, &ram);
 	bump.bounds = early;
@@ -254,6 +274,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	if (!meminfo_account(account, sizeof(account)))
 		pr_err("boot: the account of memory does not add up\n");
 	pr_info("%s\n", account);
+	smp_boot();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,
@@ -278,6 +299,7 @@ __init void kernel_main(const struct boot_info *boot)
 	console_set(arch_firmware_console());
 	fdt = open_tree(boot);
 	read_options();
+	arch_features_init(all_harts_have);
 	boot_devices_early();
 	time_init(machine.timebase);
 	pr_info("Strata, %s, boot hart %llu of %u, image at %#llx, device tree "

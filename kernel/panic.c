@@ -2,18 +2,25 @@
  * Panic: everything that helps to find the cause, on the console, with no
  * reliance on what may be broken: no lock, no allocation, and each part is
  * printed before the next is tried, so that a fault in one loses only the rest.
+ *
+ * The first hart that panics stops the others and reports; one that panics while
+ * it does so just stops.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include <arch/boot.h>
+#include <arch/cpu.h>
 #include <arch/debug.h>
 #include <arch/firmware.h>
+#include <kernel/console.h>
 #include <kernel/devtree.h>
 #include <kernel/ksyms.h>
 #include <kernel/machine.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <kernel/smp_boot.h>
 #include <mm/zone.h>
 
 #define MAX_FRAMES 24
@@ -29,6 +36,18 @@ static void print_pc(vaddr_t pc)
 	kprintf("\n");
 }
 
+/* What became of a hart, as far as it ran this kernel. */
+static const char *fate(uint64_t hartid)
+{
+	int cpu = smp_cpu_of(hartid);
+
+	if (cpu < 0 || !(cpus_online() & cpu_bit((unsigned)cpu)))
+		return "";
+	if ((unsigned)cpu == arch_cpu())
+		return ", here";
+	return smp_stopped((unsigned)cpu) ? ", halted" : ", does not answer";
+}
+
 static void print_harts(void)
 {
 	for (unsigned i = 0; i < machine.ncpu; i++) {
@@ -36,8 +55,7 @@ static void print_harts(void)
 		const char *state = arch_hart_state(id);
 
 		kprintf("hart %llu: %s%s\n", (unsigned long long)id,
-			state ? state : "unknown to firmware",
-			id == machine_boot_hart() ? ", here" : "");
+			state ? state : "unknown to firmware", fate(id));
 	}
 }
 
@@ -57,8 +75,19 @@ static void print_memory(void)
 __attribute__((noreturn)) static void die(const struct trap_frame *frame,
 					  const char *fmt, va_list ap)
 {
+	static unsigned reporter; /* its cpu + 1; 0: none (a) */
 	static unsigned depth;
+	unsigned me = arch_cpu() + 1, none = 0;
 	char text[256];
+
+	arch_irq_save();
+	if (__atomic_compare_exchange_n(&reporter, &none, me, false,
+					__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		smp_stop_others();
+		console_ignore_lock();
+	} else if (none != me) {
+		smp_stop_here();
+	}
 
 	/* Report once; if that itself faults, say so in one line; if even that
 	 * does, end the machine without a word; then halt. */

@@ -4,8 +4,8 @@
  * The ring holds the newest RING_SIZE bytes of text; when it is full the
  * oldest bytes make room, a whole line at a time.
  *
- * Locking: none yet; one hart runs. A panic may interrupt a printk and print:
- * then the ring's newest line may be garbled, no more.
+ * Locking: the console's lock is the ring's, too. A panic may interrupt a printk
+ * and print: then the ring's newest line may be garbled, no more.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +13,9 @@
 #include <kernel/console.h>
 #include <kernel/printk.h>
 
-#define RING_SIZE 16384u /* a power of two: positions are taken modulo */
-#define LINE_MAX  512u
+#define RING_SIZE  16384u /* a power of two: positions are taken modulo */
+#define LINE_MAX   512u
+#define DUMP_PIECE 128u
 
 static struct {
 	char text[RING_SIZE];
@@ -57,22 +58,37 @@ static size_t format(char line[LINE_MAX], const char *fmt, va_list ap)
 void printk(enum log_level level, const char *fmt, ...)
 {
 	char line[LINE_MAX];
+	uint64_t flags;
 	va_list ap;
 	size_t n;
 
 	va_start(ap, fmt);
 	n = format(line, fmt, ap);
 	va_end(ap);
+	flags = console_lock();
 	for (size_t i = 0; i < n; i++)
 		ring_put(line[i]);
 	if (level <= console_level)
-		console_write(line, n);
+		console_write_locked(line, n);
+	console_unlock(flags);
 }
 
 void printk_dump(void)
 {
-	for (uint32_t at = ring.tail; at != ring.head; at++)
-		console_write(&ring.text[at % RING_SIZE], 1);
+	uint32_t at = ring.tail;
+	bool more = true;
+
+	/* The lock is not held for all of it: the ring may turn meanwhile. */
+	while (more) {
+		uint64_t flags = console_lock();
+
+		if (ring.head - at > ring.head - ring.tail)
+			at = ring.tail;
+		for (unsigned n = 0; n < DUMP_PIECE && at != ring.head; n++)
+			console_write_locked(&ring.text[at++ % RING_SIZE], 1);
+		more = at != ring.head;
+		console_unlock(flags);
+	}
 }
 
 void kvprintf(const char *fmt, va_list ap)

@@ -9,7 +9,6 @@
  */
 #include <string.h>
 
-#include <arch/cpu.h>
 #include <kernel/assert.h>
 #include <kernel/console.h>
 #include <kernel/lineedit.h>
@@ -259,19 +258,6 @@ void shell_feed(struct lineedit *e, uint8_t byte)
 struct lineedit *shell_editor(void)
 {
 	return &editor;
-}
-
-void shell_run(void)
-{
-	shell_start(&editor);
-	for (;;) {
-		int c = console_getc();
-
-		if (c >= 0)
-			shell_feed(&editor, (uint8_t)c);
-		else
-			arch_relax();
-	}
 }
 
 /* --- arguments --- */

@@ -2,6 +2,8 @@
 #include <arch/cpu.h>
 #include <kernel/time.h>
 
+#define FASTEST 100000000u /* Hz, of the counters of machines in reach */
+
 static uint64_t rate;
 static uint64_t start;
 
@@ -14,6 +16,13 @@ void time_init(uint64_t hz)
 bool time_known(void)
 {
 	return rate != 0;
+}
+
+uint64_t time_ticks(uint64_t us)
+{
+	uint64_t hz = rate ? rate : FASTEST;
+
+	return us / 1000000u * hz + us % 1000000u * hz / 1000000u;
 }
 
 uint64_t time_us(void)

@@ -22,9 +22,9 @@ sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
 import harness                      # noqa: E402
 import checks, native               # noqa: E401, E402
 import boot, console, firmware      # noqa: E401, E402
-import machines, trees              # noqa: E401, E402
+import machines, smp, trees         # noqa: E401, E402
 
-MODULES = (checks, native, boot, machines, firmware, trees, console)
+MODULES = (checks, native, boot, machines, smp, firmware, trees, console)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

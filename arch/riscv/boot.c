@@ -2,7 +2,9 @@
 #include <arch/boot.h>
 #include <arch/image.h>
 #include <asm/boot.h>
+#include <asm/csr.h>
 #include <asm/hart.h>
+#include <asm/hartid.h>
 #include <kernel/cpu.h>
 #include <mm/layout.h>
 
@@ -25,7 +27,8 @@ __init void riscv_boot(uint64_t hartid, paddr_t fdt, uint64_t instret,
 	};
 
 	image_phys = image;
-	arch_hart.hartid = hartid;
+	csr_write(sie, SIE_SSIE);
+	riscv_hartid[0] = hartid;
 	kernel_main(&boot);
 }
 

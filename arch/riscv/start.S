@@ -6,6 +6,13 @@
  * reaches data relative to pc only. Registers kept: s1 device tree, s2 instructions
  * retired at entry, s3 physical address of the image, s4 hart id; s0 is the frame
  * pointer.
+ *
+ * Who comes here first boots; `entered` tells. Later ones are harts that the
+ * kernel had started elsewhere: OpenSBI (1.1, for one) notes that a hart may
+ * start before it notes where, so one that is just arriving in firmware may
+ * be sent to where the first one went, with the first one's a1. So no hart that
+ * was started believes where it is and what a1 says: it finds its struct by its
+ * id, and goes back to firmware if it has none.
  */
 #include <asm/csr.h>
 #include <asm/hart.h>
@@ -35,7 +42,14 @@ _start:
 	.word	0			/* no PE header */
 
 entry:
-	csrw	sie, zero
+	la	t0, early_trap
+	csrw	stvec, t0
+	la	t0, entered
+	li	t1, 1
+	amoswap.w.aqrl t1, t1, (t0)
+	beqz	t1, 1f
+	j	secondary_start
+1:	csrw	sie, zero
 	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR
 	csrc	sstatus, t0
 	mv	s4, a0
@@ -142,6 +156,73 @@ place_text:
 	.asciz	"strata: the image is not at a multiple of 2 MiB; halted\r\n"
 mode_text:
 	.asciz	"strata: this hart has no Sv39; halted\r\n"
+
+/*
+ * Other harts, at any time. As the boot hart, but with the kernel's tables. A
+ * hart that can't walk them must not be here: it goes back to firmware, too.
+ */
+	.section .text.secondary_start, "ax"
+	.globl secondary_start
+	.balign	4
+secondary_start:
+	csrw	sie, zero
+	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR
+	csrc	sstatus, t0
+	la	t0, early_trap
+	csrw	stvec, t0
+	/* Partner: arch_cpu_start(), which stored the struct, then its address. */
+	fence	rw, rw
+	la	t0, riscv_started
+	addi	t1, t0, 8 * HART_MAX
+3:	ld	a1, 0(t0)
+	beqz	a1, 4f
+	ld	t2, HART_ID(a1)
+	beq	t2, a0, 5f
+4:	addi	t0, t0, 8
+	bltu	t0, t1, 3b
+	j	1f
+5:	ld	tp, HART_SELF(a1)
+	ld	a0, HART_SATP(a1)
+	li	t0, 0xffffffff80000000	/* IMAGE_BASE */
+	la	t1, image_start
+	sub	t1, t0, t1		/* physical to virtual */
+	la	t2, secondary_high
+	add	t2, t2, t1
+	csrw	stvec, t2
+	sfence.vma
+	csrw	satp, a0
+	.balign	4
+secondary_high:
+	csrr	t0, satp
+	bne	t0, a0, 1f
+	sfence.vma
+	fence.i
+	csrw	sscratch, tp
+	la	t0, trap_entry
+	csrw	stvec, t0
+	li	t0, SIE_SSIE
+	csrw	sie, t0
+	ld	sp, HART_STACK_START(tp)
+	ld	t0, HART_STACK_SIZE(tp)
+	add	sp, sp, t0
+	mv	fp, zero
+	mv	ra, zero
+	ld	t0, HART_ENTRY(tp)
+	jr	t0
+1:	li	a7, SBI_EXT_HSM
+	li	a6, SBI_HSM_HART_STOP
+	ecall
+2:	wfi
+	j	2b
+
+	/* Not in bss: whoever comes second may be earlier than its clearing. */
+	.section .data.entered, "aw"
+	.balign	8
+	.globl riscv_started
+riscv_started:
+	.skip	8 * HART_MAX
+entered:
+	.word	0
 
 	.section .text.switch_stack, "ax"
 /* void arch_switch_stack_(uint64_t top, void (*fn)(void)) */

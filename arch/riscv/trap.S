@@ -7,6 +7,7 @@
  * arch_hart.
  */
 #include <asm/csr.h>
+#include <asm/extable.h>
 #include <asm/hart.h>
 
 	.section .text.trap_entry, "ax"
@@ -113,14 +114,13 @@ trap_entry:
 	ld	x2, 8*2(sp)
 	sret
 
-/* bool arch_can_read(const void *p); trap_handle() knows the two labels. */
+/* bool arch_can_read(const void *p) */
 	.section .text.arch_can_read, "ax"
-	.globl arch_can_read, probe_load, probe_trapped
+	.globl arch_can_read
 arch_can_read:
-probe_load:
-	lbu	a0, 0(a0)
+1:	lbu	a0, 0(a0)
 	li	a0, 1
 	ret
-probe_trapped:
-	li	a0, 0
+2:	li	a0, 0
 	ret
+	EXTABLE(1b, 2b)

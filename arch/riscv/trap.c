@@ -1,13 +1,21 @@
 /* Traps taken in the kernel, and what a panic tells of them. */
+#include <arch/cpu.h>
 #include <arch/debug.h>
+#include <asm/csr.h>
+#include <asm/errata.h>
 #include <asm/hart.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 
 void trap_handle(struct trap_frame *f);
 
-/* The one instruction that may trap, and where it then goes on (trap.S). */
-extern const char probe_load[], probe_trapped[];
+#define INTERRUPT (1ull << 63) /* of scause */
+
+/* The exception table (<asm/extable.h>). */
+struct fixup {
+	uint64_t insn, fixup;
+};
+extern const struct fixup __start_extable[], __stop_extable[];
 
 /* Privileged specification, table "Supervisor cause register values". */
 static const char *cause_name(uint64_t scause)
@@ -31,7 +39,7 @@ static const char *cause_name(uint64_t scause)
 		"store page fault",
 	};
 
-	if (scause >> 63)
+	if (scause & INTERRUPT)
 		return "interrupt that was not asked for";
 	return scause < 16 ? name[scause] : "unknown cause";
 }
@@ -45,12 +53,56 @@ static bool overflowed(const struct trap_frame *f)
 	       f->x[2] + 4096 >= h->stack_start;
 }
 
+/* A probe waits for this exception (probe.S). */
+static bool caught(struct trap_frame *f)
+{
+	struct arch_hart *h = this_arch_hart();
+
+	if (!h->catch_pc)
+		return false;
+	f->sepc = h->catch_pc;
+	f->x[2] = h->catch_sp;
+	f->x[4] = (uint64_t)(uintptr_t)h;
+	f->sstatus = (f->sstatus | SSTATUS_SPP) & ~SSTATUS_SPIE;
+	h->catch_pc = 0;
+	return true;
+}
+
+static bool fixed(struct trap_frame *f)
+{
+	for (const struct fixup *x = __start_extable; x < __stop_extable; x++)
+		if (f->sepc == x->insn) {
+			f->sepc = x->fixup;
+			return true;
+		}
+	return false;
+}
+
+/* Returns whether it was one that somebody wants. */
+static bool interrupt(uint64_t scause)
+{
+	switch (scause) {
+	case INTERRUPT | IRQ_SOFTWARE:
+		csr_clear(sip, SIE_SSIE);
+		/* What the sender stored is seen, and what is sent from now on
+		 * interrupts again. */
+		arch_mb();
+		kernel_ipi();
+		return true;
+	case INTERRUPT | IRQ_TIMER:
+		kernel_timer();
+		return true;
+	}
+	return false;
+}
+
 void trap_handle(struct trap_frame *f)
 {
-	if (f->sepc == (uint64_t)(uintptr_t)probe_load) {
-		f->sepc = (uint64_t)(uintptr_t)probe_trapped;
+	if (f->scause & INTERRUPT ? interrupt(f->scause)
+				  : caught(f) || fixed(f))
 		return;
-	}
+	if (riscv_errata.short_stval)
+		f->stval = errata_stval(f->scause, f->stval);
 	panic_trap(f, "%s at pc %#llx, address %#llx%s", cause_name(f->scause),
 		   (unsigned long long)f->sepc, (unsigned long long)f->stval,
 		   overflowed(f) ? ": kernel stack overflow" : "");

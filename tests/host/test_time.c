@@ -44,3 +44,19 @@ KTEST(time, sleep_waits_and_ends_on_interrupt)
 	EXPECT_EQ(shell_execute("sleep 20"), 0);
 	EXPECT(time_us() - start >= 20000);
 }
+
+KTEST(time, ticks_of_microseconds)
+{
+	time_init(0);
+	EXPECT(time_ticks(1000) >= 100000); /* 100 MHz at least */
+	time_init(4000000);
+	EXPECT_EQ(time_ticks(0), 0);
+	EXPECT_EQ(time_ticks(1), 4);
+	EXPECT_EQ(time_ticks(10000000), 40000000);
+	time_init(32768);
+	EXPECT_EQ(time_ticks(1000000), 32768);
+	EXPECT_EQ(time_ticks(UINT32_MAX * UINT64_C(1000)),
+		  UINT32_MAX / 1000 * UINT64_C(32768) +
+			  UINT32_MAX % 1000 * UINT64_C(32768) / 1000);
+	time_init(1000000000);
+}

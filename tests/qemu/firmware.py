@@ -256,8 +256,11 @@ def bad_memory(test):
 
 def before_mmu(test):
     """A trap while addresses are physical: the image's bss is no memory."""
-    # NAPOT: 64 KiB from 0x80240000.
-    closed = 0x80240000 >> 2 | (0x10000 >> 3) - 1
+    symbols = test.run("riscv64-unknown-elf-nm", f"{BUILD}/kernel.elf")
+    bss = int(re.search(r"^(\w+) \w bss_start$", symbols, re.M)[1], 16)
+    # NAPOT: the first whole page of it. The image is at 0x80200000.
+    page = 0x80200000 + (bss + 0xfff & 0x7ffff000)
+    closed = page >> 2 | (0x1000 >> 3) - 1
     for kind in ("dbcn", "legacy"):
         flags, dbcn, _ = CONSOLES[kind]
         with machine(test, flags, dbcn, closed=closed) as m:

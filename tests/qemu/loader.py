@@ -42,31 +42,32 @@ def tree(test, path, options, bootargs):
     call(test, "fdtput", "-t", "s", path, "/chosen", "bootargs", bootargs)
 
 
-def trampoline(test, path, image, dtb, hart):
+def trampoline(test, path, image, dtb, hart, everybody):
     elf = path + ".elf"
     call(test, GCC, "-march=rv64imac", "-mabi=lp64", "-nostdlib",
          "-Wl,--build-id=none", "-Wl,-Ttext=0x80200000",
          f"-DIMAGE={image:#x}", f"-DDTB={dtb:#x}",
-         *([] if hart is None else [f"-DHART={hart}"]), "-o", elf,
+         *([] if hart is None else [f"-DHART={hart}"]),
+         *(["-DALL"] if everybody else []), "-o", elf,
          f"{ROOT}/tests/qemu/trampoline.S")
     call(test, "riscv64-unknown-elf-objcopy", "-O", "binary", elf, path)
 
 
 class Placed:
     """A machine with the image at one address and the given tree at another,
-    entered by the hart of one's choice:
+    entered by the hart of one's choice, or by all at once:
 
         with Placed(test, options, image, dtb_address, dtb_bytes) as m: ...
     """
 
     def __init__(self, test, options, image, dtb, blob, kernel=RELEASE,
-                 hart=None):
+                 hart=None, everybody=False):
         self.folder = tempfile.TemporaryDirectory()
         jump, dtb_file = (os.path.join(self.folder.name, n)
                           for n in ("trampoline", "tree.dtb"))
         with open(dtb_file, "wb") as f:
             f.write(blob)
-        trampoline(test, jump, image, dtb, hart)
+        trampoline(test, jump, image, dtb, hart, everybody)
         load = "-device 'loader,force-raw=on,file={},addr={:#x}'"
         self.machine = Machine(
             test, *options, "--qemu", " ".join([

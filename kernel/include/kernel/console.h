@@ -21,9 +21,19 @@ struct console_device {
 void console_set(const struct console_device *d);
 const struct console_device *console_current(void);
 
-/* Write to the current console; '\n' becomes "\r\n". Any context. */
+/* Write to the current console; '\n' becomes "\r\n". Any context. What is
+ * written by one call comes out in one piece. */
 void console_write(const char *s, size_t n);
 void console_puts(const char *s);
+
+/* The lock that both ways take, for others who need what they write to stay
+ * together; unlock with what lock returned. Rank LOCK_CONSOLE. */
+uint64_t console_lock(void);
+void console_unlock(uint64_t flags);
+void console_write_locked(const char *s, size_t n);
+
+/* For a panic: from now on nobody waits for the lock. */
+void console_ignore_lock(void);
 
 /* Next byte, -1 when there is none. */
 int console_getc(void);

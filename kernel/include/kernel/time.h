@@ -10,5 +10,9 @@ void time_init(uint64_t hz);
 /* Is there a clock, so that waiting for a time ends? */
 bool time_known(void);
 
+/* So many microseconds in ticks of arch_time(); where the rate is not known, at
+ * least that long on any machine that we know of. */
+uint64_t time_ticks(uint64_t us);
+
 /* Microseconds since time_init(). Any context. */
 uint64_t time_us(void);

@@ -13,6 +13,11 @@
 #define HART_SELF	    48
 #define HART_SATP	    56
 #define HART_ENTRY	    64
+#define HART_ID		    72
+#define HART_CATCH_PC	    80
+#define HART_CATCH_SP	    88
+
+#define HART_MAX 64 /* MAX_CPUS, for assembly */
 
 /* struct trap_frame: x0 to x31, then four CSRs. */
 #define FRAME_CSRS (32 * 8)
@@ -30,13 +35,16 @@ struct arch_hart {
 	uint64_t stack_size;
 	uint64_t emergency_top; /* stack for traps when that has overflowed */
 	uint64_t emergency_size;
-	/* What a hart that is started finds here, by physical address: */
+	/* What a hart that is started finds here, without the MMU: */
 	struct arch_hart *self; /* virtual, what tp becomes */
 	uint64_t satp;		/* the tables to go on with */
 	void (*entry)(void);
+	uint64_t hartid; /* not set for cpu 0 */
+	/* Where the next exception goes, if not 0, and with which stack. */
+	uint64_t catch_pc;
+	uint64_t catch_sp;
 
 	uint64_t percpu_offset; /* percpu_offset[cpu] */
-	uint64_t hartid;	/* as firmware numbers it */
 	unsigned cpu;
 };
 
@@ -54,6 +62,9 @@ _Static_assert(offsetof(struct arch_hart, emergency_size) ==
 _Static_assert(offsetof(struct arch_hart, self) == HART_SELF, "asm");
 _Static_assert(offsetof(struct arch_hart, satp) == HART_SATP, "asm");
 _Static_assert(offsetof(struct arch_hart, entry) == HART_ENTRY, "asm");
+_Static_assert(offsetof(struct arch_hart, hartid) == HART_ID, "asm");
+_Static_assert(offsetof(struct arch_hart, catch_pc) == HART_CATCH_PC, "asm");
+_Static_assert(offsetof(struct arch_hart, catch_sp) == HART_CATCH_SP, "asm");
 
 /* The registers of interrupted code, as the trap entry leaves them. x[0] holds
  * nothing; the frame lies on the stack of whoever handles the trap. */

@@ -1,0 +1,16 @@
+/* Bringing up the harts. */
+#pragma once
+
+#include <kernel/cpu.h>
+
+/*
+ * Start all harts that the device tree calls usable, and wait until they are
+ * online, for smptimeout= milliseconds (10,000) at most, in all. One that
+ * firmware refuses or that stays away is told; it will not come later either.
+ * maxcpus= limits how many run. Interrupts are on from here on. Once, by the
+ * boot hart, when memory that only boot used is gone.
+ */
+void smp_boot(void);
+
+/* The cpu that this hart id was given, online or not; -1: none. */
+int smp_cpu_of(uint64_t hartid);

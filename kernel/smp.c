@@ -1,0 +1,216 @@
+/*
+ * Calls, work, sleep and stop: <kernel/smp.h>.
+ *
+ * smp_call. There is one call at a time in the machine, in `call`; its lock is
+ * only ever tried, with interrupts off, and between the tries the hart serves.
+ *
+ * I1  Bits of call.pending are set by the lock's holder, each is cleared by its
+ *     hart once fn has returned; fn and arg hold good as long as one is set.
+ * I2  The holder waits for harts that are not in a call of their own, or serve
+ *     while they try: nobody waits in a circle. So the holder itself need not
+ *     serve: no bit can be its own.
+ *
+ * smp_run. Each hart has a stack of work. Others push, only the hart itself
+ * pops: so the first entry's `next` can't change under it, and one compare and
+ * exchange is enough (no ABA).
+ *
+ * Sleep. Whoever has news stores them and interrupts; the handler sets `woken`.
+ * A hart that waits looks for its news, then sleeps unless `woken`: looked at
+ * with interrupts off, since a pending interrupt ends the wait even so. `woken`
+ * is cleared before the caller looks again.
+ */
+#include <arch/cpu.h>
+#include <arch/firmware.h>
+#include <arch/smp.h>
+#include <kernel/assert.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
+#include <kernel/time.h>
+#include <mm/tlb.h>
+
+#define STOP_US 100000u
+
+static PERCPU struct smp_counters counters;
+static PERCPU struct smp_work *work; /* the last one pushed (a) */
+static PERCPU bool woken;
+
+static struct {
+	struct spinlock lock;
+	cpumask_t pending; /* (a) */
+	void (*fn)(void *arg);
+	void *arg;
+} call = {.lock = SPINLOCK_INIT(LOCK_SMP)};
+
+static bool stopping;	  /* (a) */
+static cpumask_t stopped; /* (a) */
+
+const struct smp_counters *smp_counters(unsigned cpu)
+{
+	return cpu_var(counters, cpu);
+}
+
+static void interrupt(cpumask_t cpus)
+{
+	if (cpus && arch_ipi_send(cpus))
+		panic("firmware refuses to interrupt harts %#llx",
+		      (unsigned long long)cpus);
+}
+
+/* Do what others want of this hart at once. Interrupts are off. */
+static void serve(void)
+{
+	cpumask_t me = cpu_bit(arch_cpu());
+
+	if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+		smp_stop_here();
+	/* Acquire: fn and arg were stored before (I1). */
+	if (!(__atomic_load_n(&call.pending, __ATOMIC_ACQUIRE) & me))
+		return;
+	this_cpu(counters)->calls++;
+	if (DEBUG_CHECKS)
+		spin_check_irq(true);
+	call.fn(call.arg);
+	if (DEBUG_CHECKS)
+		spin_check_irq(false);
+	/* Release: what fn stored is there before the call ends. */
+	__atomic_fetch_and(&call.pending, ~me, __ATOMIC_RELEASE);
+}
+
+void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg)
+{
+	uint64_t flags = arch_irq_save();
+	cpumask_t others = cpus & ~cpu_bit(arch_cpu());
+
+	if (others != cpus)
+		fn(arg);
+	if (others) {
+		while (!spin_trylock(&call.lock)) {
+			serve();
+			arch_relax();
+		}
+		call.fn = fn;
+		call.arg = arg;
+		__atomic_store_n(&call.pending, others, __ATOMIC_RELEASE);
+		interrupt(others);
+		/* Acquire: pairs with the release in serve(). */
+		while (__atomic_load_n(&call.pending, __ATOMIC_ACQUIRE)) {
+			if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+				smp_stop_here();
+			arch_relax();
+		}
+		spin_unlock(&call.lock);
+	}
+	arch_irq_restore(flags);
+}
+
+void kernel_ipi(void)
+{
+	this_cpu(counters)->ipis++;
+	*this_cpu(woken) = true;
+	serve();
+}
+
+void kernel_timer(void)
+{
+	this_cpu(counters)->timers++;
+	*this_cpu(woken) = true;
+	arch_timer_set(UINT64_MAX);
+}
+
+void smp_run(unsigned cpu, struct smp_work *w)
+{
+	struct smp_work **top = cpu_var(work, cpu);
+
+	w->from = arch_cpu();
+	w->done = false;
+	w->next = __atomic_load_n(top, __ATOMIC_RELAXED);
+	/* Release: the hart that pops it sees what is in it. */
+	while (!__atomic_compare_exchange_n(top, &w->next, w, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	if (cpu != w->from)
+		interrupt(cpu_bit(cpu));
+}
+
+static struct smp_work *pop(void)
+{
+	struct smp_work **top = this_cpu(work);
+	struct smp_work *w = __atomic_load_n(top, __ATOMIC_ACQUIRE);
+
+	while (w &&
+	       !__atomic_compare_exchange_n(top, &w, w->next, true,
+					    __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+		;
+	return w;
+}
+
+void smp_wait(const struct smp_work *w)
+{
+	while (!__atomic_load_n(&w->done, __ATOMIC_ACQUIRE))
+		smp_idle(UINT64_MAX);
+}
+
+/* Interrupts are off. */
+static void sleep(uint64_t until)
+{
+	if (*this_cpu(woken) || *this_cpu(work))
+		return;
+	if (!until || (until != UINT64_MAX && !arch_timer_works())) {
+		arch_relax();
+		return;
+	}
+	arch_timer_set(until);
+	this_cpu(counters)->sleeps++;
+	tlb_idle_enter();
+	arch_wait_for_interrupt();
+	tlb_idle_exit();
+}
+
+void smp_idle(uint64_t until)
+{
+	struct smp_work *w = pop();
+	uint64_t flags;
+	unsigned from;
+
+	if (!w) {
+		flags = arch_irq_save();
+		sleep(until);
+		arch_irq_restore(flags);
+		*this_cpu(woken) = false;
+		return;
+	}
+	this_cpu(counters)->work++;
+	from = w->from;
+	w->fn(w->arg);
+	/* Who waits may be gone, and the work with it, from here on. */
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	if (from != arch_cpu())
+		interrupt(cpu_bit(from));
+}
+
+void smp_stop_here(void)
+{
+	__atomic_fetch_or(&stopped, cpu_bit(arch_cpu()), __ATOMIC_RELEASE);
+	arch_halt();
+}
+
+bool smp_stopped(unsigned cpu)
+{
+	return __atomic_load_n(&stopped, __ATOMIC_ACQUIRE) & cpu_bit(cpu);
+}
+
+void smp_stop_others(void)
+{
+	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
+	uint64_t end = arch_time() + time_ticks(STOP_US);
+
+	if (!others)
+		return;
+	__atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+	/* If firmware refuses, they stop when they next look. */
+	arch_ipi_send(others);
+	while ((__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) & others) !=
+		       others &&
+	       arch_time() < end)
+		arch_relax();
+}
