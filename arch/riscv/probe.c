@@ -1,0 +1,74 @@
+/*
+ * Probes (<asm/probe.h>): an access and an EBREAK after it. If that is what
+ * traps, the access did not.
+ */
+#include <arch/cpu.h>
+#include <asm/csr.h>
+#include <asm/probe.h>
+
+#define CAUSE_BREAKPOINT 3
+
+struct ending {
+	uint64_t a0, scause;
+};
+
+struct ending probe_go(uint64_t pc, uint64_t sstatus, uint64_t a0, uint64_t a1);
+
+static vaddr_t address(const void *p)
+{
+	return (vaddr_t)(uintptr_t)p;
+}
+
+/* Where the code for the access begins. */
+static vaddr_t pc_of(enum access kind, vaddr_t va, const struct probe_mode *m)
+{
+	const char *code = kind == ACCESS_LOAD ? probe_by_load : probe_by_store;
+
+	if (kind == ACCESS_FETCH)
+		return va;
+	return m->user ? m->code + (vaddr_t)(code - probe_by_load)
+		       : address(code);
+}
+
+struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
+			 const struct probe_mode *m)
+{
+	uint64_t flags = arch_irq_save(), sstatus = csr_read(sstatus);
+	struct ending e;
+
+	sstatus &= ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SUM | SSTATUS_MXR);
+	sstatus |= (m->user ? 0 : SSTATUS_SPP) | (m->sum ? SSTATUS_SUM : 0) |
+		   (m->mxr ? SSTATUS_MXR : 0);
+	e = probe_go(pc_of(kind, va, m), sstatus, va, value);
+	arch_irq_restore(flags);
+	return (struct probe){
+		.ok = e.scause == CAUSE_BREAKPOINT,
+		.cause = (unsigned)e.scause,
+		.value = e.a0,
+	};
+}
+
+struct probe arch_probe(enum access kind, vaddr_t va, uint64_t value)
+{
+	/* SUM as it is: some harts forget translations when it changes, and a
+	 * litmus test would not see what they remember. */
+	struct probe_mode kernel = {.sum = csr_read(sstatus) & SSTATUS_SUM};
+
+	return riscv_probe(kind, va, value, &kernel);
+}
+
+void arch_probe_users(bool allowed)
+{
+	if (allowed)
+		csr_set(sstatus, SSTATUS_SUM);
+	else
+		csr_clear(sstatus, SSTATUS_SUM);
+}
+
+void arch_probe_code(void *at, unsigned n)
+{
+	uint32_t *code = at;
+
+	code[0] = 0x00000513 | (uint32_t)n << 20; /* addi a0, zero, n */
+	code[1] = 0x00100073;			  /* ebreak */
+}
