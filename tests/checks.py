@@ -47,9 +47,44 @@ def headers(test, root=ROOT):
     return f"{len(commands) // 2} headers, gcc and clang"
 
 
+# Each primitive of asm/fence.h with its arguments in a0 and a1, and what it must
+# be: privileged specification, chapters SFENCE.VMA and Svinval. No emulator
+# looks at the operands.
+FENCES = {
+    "sfence_vma()": 0x12000073,
+    "sfence_vma_page(a)": 0x12050073,
+    "sfence_vma_asid(a)": 0x12a00073,
+    "sfence_vma_page_asid(a, b)": 0x12b50073,
+    "sinval_vma_page(a)": 0x16050073,
+    "sinval_vma_page_asid(a, b)": 0x16b50073,
+    "sfence_w_inval()": 0x18000073,
+    "sfence_inval_ir()": 0x18100073,
+    "fence_i()": 0x0000100f,
+}
+
+
+def fences(test, root=ROOT):
+    """Fence instructions are what they are meant to be, operands too."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/f.c", "w", encoding="utf-8") as f:
+            f.write("#include <asm/fence.h>\n" + "".join(
+                f"void f{i}(uint64_t a, uint64_t b);\n"
+                f"void f{i}(uint64_t a, uint64_t b) {{ (void)a; (void)b; "
+                f"{call}; }}\n" for i, call in enumerate(FENCES)))
+        test.run(*GCC, *INCLUDES, "-O2", "-c", f"{folder}/f.c", "-o",
+                 f"{folder}/f.o", cwd=root)
+        out = test.run("riscv64-unknown-elf-objdump", "-d", f"{folder}/f.o")
+    for i, (call, word) in enumerate(FENCES.items()):
+        m = re.search(rf"<f{i}>:\n\s*\w+:\s+(\w+)", out)
+        if not m or int(m[1], 16) != word:
+            raise Failure(f"{call} is {m and m[1]}, should be {word:08x}")
+    return f"{len(FENCES)} instructions"
+
+
 def kernel_sources(root):
     return [s for s in files(".c", root=root)
-            if re.match(r"(lib|mm|memtest|drivers|kernel|arch/riscv|tests/unit)/",
+            if re.match(r"(lib|mm|memtest|drivers|kernel|arch/riscv|"
+                        r"tests/(unit|target|bench))/",
                         s)]
 
 
@@ -176,6 +211,8 @@ TESTS = [
     Test("format", "quick", 60, "clang-format has nothing to change", format_),
     Test("includes", "quick", 60, "who may include whom", includes),
     Test("headers", "quick", 120, "each public header compiles alone", headers),
+    Test("fences", "quick", 60, "fence instructions have the right operands",
+         fences),
     Test("scripts", "quick", 60, "scripts parse", scripts),
     Test("paths", "quick", 60, "no file names a path of one machine", paths),
     Test("dts", "quick", 60, "device trees compile", dts),
