@@ -4,6 +4,8 @@ sources(HOST_ONLY arch/host/*.c tests/host/*.c arch/riscv/fence.c
     arch/riscv/pte.c)
 set(HOST_SOURCES ${PORTABLE} ${HOST_ONLY})
 list(TRANSFORM HOST_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")
+include(cmake/mutant.cmake)
+mutate(HOST_SOURCES)
 
 set(HOST_FLAGS -O1)
 if(STRATA_SANITIZE)

@@ -6,6 +6,8 @@ sources(KERNEL_ONLY kernel/*.c arch/riscv/*.c arch/riscv/*.S
 set(KERNEL_SOURCES ${PORTABLE} ${KERNEL_ONLY})
 list(TRANSFORM KERNEL_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")
 list(REMOVE_DUPLICATES KERNEL_SOURCES)
+include(cmake/mutant.cmake)
+mutate(KERNEL_SOURCES)
 
 set(KERNEL_MACHINE -march=rv64imac -misa-spec=2.2 -mabi=lp64 -mcmodel=medany
     --specs=picolibc.specs)
