@@ -20,11 +20,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
 
 import harness                      # noqa: E402
-import checks, mutants, native      # noqa: E401, E402
+import checks, mutants, native, spin # noqa: E401, E402
 import boot, console, firmware      # noqa: E401, E402
 import litmus, machines, smp, trees # noqa: E401, E402
 
-MODULES = (checks, native, mutants, boot, machines, smp, litmus, firmware,
+MODULES = (checks, native, mutants, spin, boot, machines, smp, litmus, firmware,
            trees, console)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
