@@ -1,7 +1,7 @@
 # The kernel image. Linked twice: the first link gives the addresses of all
 # functions, which scripts/ksyms.py turns into the symbol table that panics use;
 # the table lies behind the text, so the second link moves no function.
-sources(KERNEL_ONLY kernel/*.c arch/riscv/*.c arch/riscv/*.S
+sources(KERNEL_ONLY kernel/*.c arch/riscv/*.c arch/riscv/*.S tests/bench/*.c
     tests/target/*.c)
 set(KERNEL_SOURCES ${PORTABLE} ${KERNEL_ONLY})
 list(TRANSFORM KERNEL_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")

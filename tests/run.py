@@ -21,11 +21,12 @@ sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin # noqa: E401, E402
-import boot, console, firmware      # noqa: E401, E402
+import bench, boot, console         # noqa: E401, E402
+import firmware                     # noqa: E402
 import litmus, machines, smp, trees # noqa: E401, E402
 
-MODULES = (checks, native, mutants, spin, boot, machines, smp, litmus, firmware,
-           trees, console)
+MODULES = (checks, native, mutants, spin, boot, machines, smp, litmus, bench,
+           firmware, trees, console)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
