@@ -200,7 +200,7 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
 		modes & 1u << 5 ? " Sv57" : "");
 
-	tlb_init(machine.ncpu, full_fences());
+	tlb_init(smp_most(), full_fences());
 	direct_map_offset = plan.offset;
 	bump_init(&bump, &ram);
 	bump.bounds = early;

@@ -100,6 +100,11 @@ static unsigned count_wanted(void)
 	return n;
 }
 
+unsigned smp_most(void)
+{
+	return (unsigned)min_u64(count_wanted() + 1, MAX_CPUS);
+}
+
 /* Stacks and variables, for ever. */
 static bool prepare(struct cpu_start *s)
 {

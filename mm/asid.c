@@ -115,6 +115,7 @@ unsigned asid_enter(struct asid_pool *p, uint64_t *context, unsigned cpu,
 	uint64_t mine = running_of(p, cpu);
 	uint64_t c = __atomic_load_n(context, __ATOMIC_RELAXED);
 
+	debug_assert(cpu < p->cpus);
 	*forget = false;
 	if (mine && current(p, c) &&
 	    __atomic_compare_exchange_n(&p->hart[cpu].running, &mine, c, false,

@@ -45,10 +45,10 @@ def up(*options, harts, kernel=RELEASE, append="", ends=True):
     return fn
 
 
-def placed(test, path, options, hart=None):
+def placed(test, path, options, hart=None, kernel=RELEASE):
     with open(path, "rb") as f:
         blob = f.read()
-    return Placed(test, options, 0x80400000, 0x87000000, blob, hart=hart)
+    return Placed(test, options, 0x80400000, 0x87000000, blob, kernel, hart)
 
 
 def each_hart(test):
@@ -88,6 +88,20 @@ def all_enter(test):
                                                m.output))
                 if sorted([*here, *refused_]) != list(range(8)):
                     raise Failure(f"online: {here}")
+
+
+def unlisted(test):
+    """The tree has no node for the hart that boots."""
+    options = ("--mem", "128M", "--harts", "4")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tree.dtb")
+        tree(test, path, options, 'autorun="harts; test smp; litmus --rounds 3"')
+        call(test, "fdtput", "-r", path, "/cpus/cpu@1")
+        with placed(test, path, options, 1, DEBUG) as m:
+            if finish(m) or online(m.output) != [0, 2, 3]:
+                raise Failure(f"online: {online(m.output)}")
+            if "smp: 4 of 4 harts online" not in m.output:
+                raise Failure("the boot hart does not count")
 
 
 def refused(test):
@@ -204,6 +218,8 @@ TESTS = [
         "--board", "qemu-" + board, harts=range(1, 5), ends=False), BUILT)
       for board in ("sifive-u", "icicle")],
     Test("smp-each-hart", "all", 600, "harts 0 to 3 boot", each_hart, BUILT),
+    Test("smp-unlisted", "all", 300, "the tree does not name the boot hart",
+         unlisted, DEBUGGED),
     Test("smp-all-enter", "all", 300, "8 harts enter as if to boot", all_enter,
          BUILT),
     Test("smp-late", "all", 300, "harts that come too late", late, BUILT),

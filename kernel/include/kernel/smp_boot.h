@@ -12,5 +12,9 @@
  */
 void smp_boot(void);
 
+/* So many harts run at most: all that can be started, and the one that boots,
+ * which the device tree need not name. */
+unsigned smp_most(void);
+
 /* The cpu that this hart id was given, online or not; -1: none. */
 int smp_cpu_of(uint64_t hartid);
