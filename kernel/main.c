@@ -79,6 +79,16 @@ __init static size_t readable(const struct boot_info *boot)
 	return arch_can_read(p + size - 1) ? size : size - 1;
 }
 
+/* It runs this kernel, whatever the tree says: what it lacks counts. */
+__init static void believe_boot_hart(void)
+{
+	for (unsigned i = 0; i < machine.ncpu; i++)
+		if (machine.cpu[i].hartid == boot_hart) {
+			machine.cpu[i].unusable = NULL;
+			return;
+		}
+}
+
 /* Returns the bytes that the tree takes. */
 __init static struct range open_tree(const struct boot_info *boot)
 {
@@ -93,6 +103,7 @@ __init static struct range open_tree(const struct boot_info *boot)
 	if (err)
 		refuse("the device tree at %#llx is no good: %s\n",
 		       (unsigned long long)boot->fdt, fdt_strerror(err));
+	believe_boot_hart();
 	return range_make(boot->fdt, boot->fdt + machine.fdt.size);
 }
 

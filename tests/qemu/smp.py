@@ -104,6 +104,22 @@ def unlisted(test):
                 raise Failure("the boot hart does not count")
 
 
+def disabled(test):
+    """The tree calls the hart that boots disabled. It counts all the same: it
+    has no Svpbmt, so that is not used."""
+    options = ("--mem", "128M", "--harts", "2")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tree.dtb")
+        tree(test, path, options, 'autorun="harts; test smp"')
+        for hart, name, value in ((0, "riscv,isa", "rv64imafdc_svpbmt"),
+                                  (1, "status", "disabled")):
+            call(test, "fdtput", "-t", "s", path, f"/cpus/cpu@{hart}", name,
+                 value)
+        with placed(test, path, options, 1) as m:
+            if finish(m) or online(m.output) != [0, 1]:
+                raise Failure(f"online: {online(m.output)}")
+
+
 def refused(test):
     """A hart in the tree that firmware has never heard of."""
     options = ("--mem", "128M", "--harts", "2")
@@ -220,6 +236,8 @@ TESTS = [
     Test("smp-each-hart", "all", 600, "harts 0 to 3 boot", each_hart, BUILT),
     Test("smp-unlisted", "all", 300, "the tree does not name the boot hart",
          unlisted, DEBUGGED),
+    Test("smp-disabled", "all", 300, "the tree calls the boot hart disabled",
+         disabled, BUILT),
     Test("smp-all-enter", "all", 300, "8 harts enter as if to boot", all_enter,
          BUILT),
     Test("smp-late", "all", 300, "harts that come too late", late, BUILT),
