@@ -72,11 +72,12 @@ static inline void spin_lock(struct spinlock *l)
  * out of order. */
 static inline bool spin_trylock(struct spinlock *l)
 {
-	uint32_t ticket = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+	/* Acquire as in spin_lock, and here: `next` is not what was released. */
+	uint32_t ticket = __atomic_load_n(&l->owner, __ATOMIC_ACQUIRE);
 
-	/* Free when the next ticket is the owner's; acquire as in spin_lock. */
+	/* Free when the next ticket is the owner's. */
 	if (!__atomic_compare_exchange_n(&l->next, &ticket, ticket + 1, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
 	if (DEBUG_CHECKS)
 		spin_check_taken(l);
