@@ -170,7 +170,9 @@ secondary_start:
 	csrc	sstatus, t0
 	la	t0, early_trap
 	csrw	stvec, t0
-	/* Partner: arch_cpu_start(), which stored the struct, then its address. */
+	/* Partner: arch_cpu_start(), which stored the struct, then its address,
+	 * then told firmware. What firmware read comes before what is read here;
+	 * at 5, the address before all that was stored before it. */
 	fence	rw, rw
 	la	t0, riscv_started
 	addi	t1, t0, 8 * HART_MAX
@@ -181,7 +183,8 @@ secondary_start:
 4:	addi	t0, t0, 8
 	bltu	t0, t1, 3b
 	j	1f
-5:	ld	tp, HART_SELF(a1)
+5:	fence	r, rw
+	ld	tp, HART_SELF(a1)
 	ld	a0, HART_SATP(a1)
 	li	t0, 0xffffffff80000000	/* IMAGE_BASE */
 	la	t1, image_start
