@@ -148,12 +148,17 @@ static void wait(cpumask_t started, uint64_t ms)
 
 	while (started & ~cpus_online() && arch_time() < end)
 		smp_idle(end);
-	for_each_cpu (cpu, started)
+	for_each_cpu (cpu, started) {
 		if (becomes((unsigned)cpu, ABSENT))
 			pr_warn("smp: hart %llu did not come up within %llu "
 				"ms\n",
 				(unsigned long long)arch_hartid((unsigned)cpu),
 				(unsigned long long)ms);
+		/* Else it is here, or takes its last steps. */
+		else
+			while (!(cpus_online() & cpu_bit((unsigned)cpu)))
+				arch_relax();
+	}
 }
 
 void smp_boot(void)
