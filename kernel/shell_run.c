@@ -20,6 +20,8 @@ void shell_run(void)
 {
 	struct lineedit *e = shell_editor();
 	uint64_t now = arch_time(), drowsy = now + time_ticks(AWAKE_US);
+	/* Without the clock's rate, ticks are too long rather than too short. */
+	bool may_sleep = time_known();
 
 	shell_start(e);
 	for (;;) {
@@ -30,7 +32,9 @@ void shell_run(void)
 			shell_feed(e, (uint8_t)c);
 			drowsy = arch_time() + time_ticks(AWAKE_US);
 		} else {
-			smp_idle(now < drowsy ? 0 : now + time_ticks(SLEEP_US));
+			smp_idle(may_sleep && now >= drowsy
+					 ? now + time_ticks(SLEEP_US)
+					 : 0);
 		}
 	}
 }
