@@ -140,6 +140,7 @@ void arch_backtrace(const struct trap_frame *f, unsigned max,
 		    void (*each)(vaddr_t pc))
 {
 	uint64_t fp = f ? f->x[8] : (uint64_t)__builtin_frame_address(0);
+	bool leaf = f != NULL; /* may be one */
 
 	if (f && max) {
 		each(f->sepc);
@@ -156,6 +157,13 @@ void arch_backtrace(const struct trap_frame *f, unsigned max,
 		uint64_t ra = ((const uint64_t *)fp)[-1];
 		uint64_t caller = ((const uint64_t *)fp)[-2];
 
+		/* A function that calls nobody stores the caller's only, first,
+		 * and still has ra. */
+		if (leaf && on_a_stack(ra)) {
+			caller = ra;
+			ra = f->x[1];
+		}
+		leaf = false;
 		if (!ra)
 			return;
 		/* The call is the instruction before. */

@@ -249,7 +249,8 @@ TESTS = [
         "panic", r"^panic: asked for", *[HALTED] * 3, ENDED), BUILT),
     Test("smp-panic-other", "all", 300, "a panic on another hart", panics(
         "panic other", r"^panic: load page fault .*address 0x10$",
-        r"^  [0-9a-f]{16}  load\+0x", r"^  [0-9a-f]{16}  secondary\+0x",
+        r"^  [0-9a-f]{16}  load\+0x\w+\n  [0-9a-f]{16}  smp_idle\+0x\w+\n"
+        r"  [0-9a-f]{16}  secondary\+0x",
         *[HALTED] * 3, ENDED), BUILT),
     Test("smp-panic-all", "all", 300, "all panic, one reports", panics(
         "panic all", r"^panic: asked for", *[HALTED] * 3, ENDED), BUILT),
