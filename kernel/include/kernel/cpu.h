@@ -1,7 +1,8 @@
 /*
  * The harts that run this kernel, by index: 0 is the one that booted, the
- * others follow without gaps. Firmware's hart ids are something else: any
- * numbers, known to the architecture and to commands that print them.
+ * others follow. One that was to be started and did not come leaves a gap.
+ * Firmware's hart ids are something else: any numbers, known to the
+ * architecture and to commands that print them.
  */
 #pragma once
 
