@@ -81,6 +81,8 @@ void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg)
 	uint64_t flags = arch_irq_save();
 	cpumask_t others = cpus & ~cpu_bit(arch_cpu());
 
+	if (DEBUG_CHECKS)
+		spin_check_none();
 	if (others != cpus)
 		fn(arg);
 	if (others) {
@@ -172,6 +174,8 @@ void smp_idle(uint64_t until)
 	uint64_t flags;
 	unsigned from;
 
+	if (DEBUG_CHECKS)
+		spin_check_none();
 	if (!w) {
 		flags = arch_irq_save();
 		sleep(until);

@@ -57,6 +57,14 @@ void spin_check_release(struct spinlock *l)
 	*this_cpu(held) &= ~((uint32_t)1 << l->rank & ~1u);
 }
 
+void spin_check_none(void)
+{
+	uint32_t mine = *this_cpu(held);
+
+	if (mine)
+		panic("the ranks in %#x are held where none may be", mine);
+}
+
 void spin_check_irq(bool enter)
 {
 	*this_cpu(irq_depth) += enter ? 1u : -1u;

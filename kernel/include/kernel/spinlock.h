@@ -51,6 +51,9 @@ void spin_check_order(const struct spinlock *l);
 void spin_check_taken(struct spinlock *l);
 void spin_check_release(struct spinlock *l);
 
+/* This hart holds no ranked lock: it is about to wait for other harts. */
+void spin_check_none(void);
+
 /* This hart begins, or ends, to serve an interrupt. */
 void spin_check_irq(bool enter);
 
