@@ -262,7 +262,7 @@ static bool round_asleep(cpumask_t cpus)
 	if (change())
 		return false;
 	on_all(cpus, look_again);
-	return !shell_interrupted();
+	return true;
 }
 
 static bool all_rounds(cpumask_t others)
@@ -271,7 +271,9 @@ static bool all_rounds(cpumask_t others)
 	bool ok = true;
 
 	for (uint32_t n = 0; n < lit.rounds && ok; n++) {
-		if (map(place(), lit.frame[0], lit.scene->prot))
+		/* Waits are short, and may never get to look. */
+		if (shell_interrupted() ||
+		    map(place(), lit.frame[0], lit.scene->prot))
 			return false;
 		ok = lit.scene->asleep ? round_asleep(others)
 				       : round_awake(n, harts);
@@ -407,10 +409,14 @@ static int cmd_litmus(int argc, char **argv)
 		kprintf("litmus: it takes more than one hart\n");
 		return 1;
 	}
-	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++)
-		if (wanted(&scenes[i], argc, argv) &&
-		    run_scene(&scenes[i], (uint32_t)rounds, others))
+	for (unsigned i = 0; i < ARRAY_SIZE(scenes); i++) {
+		if (!wanted(&scenes[i], argc, argv))
+			continue;
+		if (run_scene(&scenes[i], (uint32_t)rounds, others))
 			status = 1;
+		if (shell_interrupted())
+			return SHELL_INTERRUPTED;
+	}
 	return status;
 }
 COMMAND(litmus, cmd_litmus, "[NAME...] [--rounds N]",

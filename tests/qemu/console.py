@@ -66,6 +66,14 @@ def interrupt(test):
         m.send(CTRL_C)
         m.expect(r"^test: interrupted$", unless=PANIC + r"|^ok 100 ")
         m.expect(PROMPT)
+    # Harts that work together stop together, and leave nothing mapped.
+    with session(test, "--harts", "2") as m:
+        m.send("litmus --rounds 1000000\r")
+        m.expect(r"litmus --rounds 1000000")
+        m.send(CTRL_C)
+        m.expect(r"^litmus: interrupted$", unless=PANIC)
+        m.expect(PROMPT)
+        has(m.command("pagetable check"), r"^pagetable: 0 faults$")
 
 
 def rubbish(test):
