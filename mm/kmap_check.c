@@ -99,6 +99,20 @@ static int check_leaf(void *ctx, const struct mapping *m)
 	return 0;
 }
 
+/* The walk keeps to the kernel's half. What is in the other half of the root,
+ * leaf or table, harts would follow whenever they are in no space. */
+static void check_user_half(struct check *c)
+{
+	const pte_t *root = phys_to_virt(kernel_pgtable.root);
+	uint64_t span = pt_span(kernel_pgtable.levels - 1);
+
+	for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
+		if (!pte_same(pte_load(&root[i]), pte_none()))
+			fault(c, "in the user half, or the last page",
+			      &(struct mapping){
+				      .va = {i * span, (i + 1) * span}});
+}
+
 static void check_guards(struct check *c)
 {
 	for (unsigned i = 0; i < kmap_nstacks; i++) {
@@ -121,6 +135,7 @@ unsigned kmap_check(const struct memblock *mb,
 		fault(&c, wrong, &(struct mapping){.present = false});
 	pgtable_walk(&kernel_pgtable, range_make(0, UINT64_MAX), check_leaf,
 		     &c);
+	check_user_half(&c);
 	check_guards(&c);
 	return c.faults;
 }
