@@ -34,12 +34,17 @@ struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
 			 const struct probe_mode *m)
 {
 	uint64_t flags = arch_irq_save(), sstatus = csr_read(sstatus);
+	uint64_t sie = csr_read(sie);
 	struct ending e;
 
+	/* In user mode they are on whatever SIE says. An exception in a handler
+	 * would be taken for that of the access. */
+	csr_write(sie, 0);
 	sstatus &= ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SUM | SSTATUS_MXR);
 	sstatus |= (m->user ? 0 : SSTATUS_SPP) | (m->sum ? SSTATUS_SUM : 0) |
 		   (m->mxr ? SSTATUS_MXR : 0);
 	e = probe_go(pc_of(kind, va, m), sstatus, va, value);
+	csr_write(sie, sie);
 	arch_irq_restore(flags);
 	return (struct probe){
 		.ok = e.scause == CAUSE_BREAKPOINT,

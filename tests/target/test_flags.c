@@ -9,6 +9,7 @@
 #include <asm/features.h>
 #include <asm/probe.h>
 #include <kernel/ktest.h>
+#include <kernel/smp.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/umap.h>
@@ -185,6 +186,28 @@ KTEST(flags, every_set_of_flags_does_what_the_specification_says)
 			all_modes(bits, level);
 			all_modes(bits & ~PTE_V, level);
 		}
+	tear_down();
+}
+
+/* In user mode interrupts are on, whatever SIE says; a handler that comes in
+ * between would find its own exceptions taken away from it. */
+KTEST(flags, nothing_interrupts_a_probe)
+{
+	struct probe_mode user = {.user = true, .code = USER_STUBS};
+	const struct smp_counters *n = smp_counters(arch_cpu());
+	uint64_t flags, before;
+
+	if (!arch_timer_works())
+		return ktest_skip("no timer");
+	REQUIRE(set_up());
+	flags = arch_irq_save();
+	arch_timer_set(arch_time());
+	before = n->timers;
+	for (unsigned i = 0; i < 1000; i++)
+		EXPECT(riscv_probe(ACCESS_LOAD, PLACE, 0, &user).ok);
+	EXPECT_EQ(n->timers, before);
+	arch_irq_restore(flags);
+	EXPECT_EQ(n->timers, before + 1);
 	tear_down();
 }
 
