@@ -333,6 +333,7 @@ void tlb_join(void)
 
 	enter(h, &kernel_space, cpu_bit(arch_cpu()));
 	forget(h, ASID_ANY);
+	arch_icache_fence();
 }
 
 void tlb_idle_enter(void)
@@ -351,8 +352,10 @@ void tlb_idle_exit(void)
 void tlb_sync_code(void)
 {
 	uint64_t flags = arch_irq_save();
-	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
+	cpumask_t others;
 
+	arch_smp_mb(); /* the stores, before who is there; partner: enter() */
+	others = cpus_online() & ~cpu_bit(arch_cpu());
 	this_cpu(harts)->n.code++;
 	arch_icache_fence();
 	if (others && arch_icache_fence_remote(others))

@@ -146,7 +146,10 @@ MUTANTS = [
            "\tif (others && arch_icache_fence_remote(others))\n", "\tif (0)\n",
            "machine."),
     Mutant("code-fenced-there-only", 10, "mm/tlb.c",
-           "\tarch_icache_fence();\n", "", "machine."),
+           "n.code++;\n\tarch_icache_fence();\n", "n.code++;\n", "machine."),
+    Mutant("late-hart-keeps-old-code", 10, "mm/tlb.c",
+           "\tforget(h, ASID_ANY);\n\tarch_icache_fence();\n",
+           "\tforget(h, ASID_ANY);\n", "machine_watch."),
     # What the litmus tests in QEMU see (tests/qemu/litmus.py).
     Mutant("kernel-no-remote-leaf", 1, "mm/tlb.c",
            "\tif (now)\n\t\tfence_others(",

@@ -217,3 +217,38 @@ KTEST(machine_watch, waking_up_with_freed_memory)
 		end();
 	}
 }
+
+static void nothing(void)
+{
+}
+
+static void come_late(void)
+{
+	__atomic_fetch_or(&cpus_online_, cpu_bit(1), __ATOMIC_RELAXED);
+	tlb_join();
+}
+
+/* Code that is stored while a hart is on its way is not fenced for it. */
+KTEST(machine_watch, a_hart_that_comes_late_fetches_what_is_there)
+{
+	static void (*const late[])(void) = {nothing, come_late};
+	const struct mmu_sim_access a = {.va = KERNEL_VA,
+					 .kind = MMU_SIM_FETCH};
+	uint64_t word;
+	paddr_t pa;
+
+	begin();
+	pa = page_to_phys(t.page);
+	wipe(KERNEL_VA);
+	*entry_of(&kernel_pgtable, KERNEL_VA) =
+		pte_leaf(pa, VM_READ | VM_EXEC, ATTR_NORMAL);
+	umap_activate(NULL);
+	cpus_online_ = cpu_bit(0);
+	EXPECT(mmu_sim_fetch(&t.m.mmu, 1, &a, &word).ok);
+	*(uint64_t *)phys_to_virt(pa) = ~word;
+	tlb_sync_code();
+	machine_run(&t.m, late);
+	EXPECT(!mmu_sim_stale_code(&t.m.mmu, 1, pa));
+	seen();
+	end();
+}
