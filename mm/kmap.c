@@ -75,10 +75,15 @@ int kmap_remove(struct range va)
 	return err;
 }
 
+static bool allowed(vm_prot_t prot)
+{
+	return !(prot & VM_USER) &&
+	       (prot & (VM_WRITE | VM_EXEC)) != (VM_WRITE | VM_EXEC);
+}
+
 int kmap_map(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 {
-	if (!range_within(va, kmap_arena) || (prot & VM_USER) ||
-	    (prot & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
+	if (!range_within(va, kmap_arena) || !allowed(prot))
 		return -EINVAL;
 	return kmap_add(va, pa, prot, attr);
 }
@@ -94,8 +99,7 @@ int kmap_protect(struct range va, vm_prot_t prot)
 	uint64_t flags;
 	int err;
 
-	if (!range_within(va, kmap_arena) ||
-	    (prot & (VM_WRITE | VM_EXEC)) == (VM_WRITE | VM_EXEC))
+	if (!range_within(va, kmap_arena) || !allowed(prot))
 		return -EINVAL;
 	flags = spin_lock_irqsave(&kmap_lock);
 	tlb_gather_init(&g, NULL);

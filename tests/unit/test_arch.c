@@ -147,6 +147,8 @@ static void refused(void)
 	EXPECT_EQ(kmap_map(high, 0, RW | VM_EXEC, ATTR_NORMAL), -EINVAL);
 	EXPECT_EQ(kmap_unmap(low), -EINVAL);
 	EXPECT_EQ(kmap_protect(low, VM_READ), -EINVAL);
+	EXPECT_EQ(kmap_protect(high, VM_READ | VM_USER), -EINVAL);
+	EXPECT_EQ(kmap_protect(high, RW | VM_EXEC), -EINVAL);
 	/* Not the direct map, nor the image, nor the page map. */
 	EXPECT_EQ(kmap_unmap(range_make(DIRECT_MAP_SV39,
 					DIRECT_MAP_SV39 + PAGE_SIZE)),
