@@ -38,7 +38,7 @@ static paddr_t table_from_pages(struct table_source *s)
 struct table_source page_tables = {.alloc = table_from_pages};
 
 /* Reserve the next `size` bytes from *next on below `end`, and an unmapped page
- * in front; empty if there is no room. The lock is held. */
+ * in front; empty if there is no room. Boot only, so there is no lock. */
 static struct range take_room(vaddr_t *next, uint64_t size, vaddr_t end)
 {
 	struct range va = {*next + PAGE_SIZE, *next + PAGE_SIZE + size};
@@ -129,6 +129,11 @@ volatile void *kmap_device(const struct memblock *mb, paddr_t pa, uint64_t size)
 	return (volatile void *)(uintptr_t)(va.start + (pa - pages.start));
 }
 
+static unsigned stack_order(uint64_t size)
+{
+	return highest_bit(size - 1) + 1 - PAGE_SHIFT;
+}
+
 static paddr_t stack_frames(uint64_t size)
 {
 	struct bump *bump = kernel_pgtable.source->ctx;
@@ -136,19 +141,32 @@ static paddr_t stack_frames(uint64_t size)
 
 	if (bump) /* not retired yet */
 		return bump_alloc(bump, size, PAGE_SIZE, REGION_STACK);
-	p = page_alloc(highest_bit(size - 1) + 1 - PAGE_SHIFT, 0);
+	p = page_alloc(stack_order(size), 0);
 	return p ? page_to_phys(p) : BUMP_NONE;
+}
+
+/* Bump takes nothing back. */
+static void free_stack_frames(paddr_t pa, uint64_t size)
+{
+	if (!kernel_pgtable.source->ctx)
+		page_free(pfn_to_page(pa >> PAGE_SHIFT), stack_order(size));
 }
 
 struct range kmap_stack(uint64_t size)
 {
-	paddr_t pa = stack_frames(size);
 	vaddr_t next = next_stack;
 	struct range va = take_room(&next, size, STACKS_END);
+	paddr_t pa;
 
-	if (pa == BUMP_NONE || range_empty(va) || kmap_nstacks == KMAP_STACKS ||
-	    kmap_add(va, pa, VM_READ | VM_WRITE, ATTR_NORMAL))
+	if (range_empty(va) || kmap_nstacks == KMAP_STACKS)
 		return range_make(0, 0);
+	pa = stack_frames(size);
+	if (pa == BUMP_NONE)
+		return range_make(0, 0);
+	if (kmap_add(va, pa, VM_READ | VM_WRITE, ATTR_NORMAL)) {
+		free_stack_frames(pa, size);
+		return range_make(0, 0);
+	}
 	next_stack = next;
 	kmap_stacks[kmap_nstacks++] = va;
 	return va;

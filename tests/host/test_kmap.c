@@ -8,7 +8,9 @@
 #include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/page_alloc.h>
 #include <mm/page_map.h>
+#include <mm/tlb.h>
 
 /* `n` frames of scratch memory, aligned to `align`. */
 static uint8_t *frames(uint64_t n, uint64_t align)
@@ -58,6 +60,24 @@ KTEST(kmap_host, growing_the_page_map_fences_new_tables_too)
 	EXPECT_EQ(mmu_model.flushed_all, before.flushed_all);
 	EXPECT_EQ(mmu_model.flushed_pages, before.flushed_pages + 1);
 	kernel_pgtable = (struct pgtable){0};
+}
+
+/* There are frames for the stack, but none for the tables to map it. */
+KTEST(kmap_host, a_stack_that_can_t_be_mapped_gives_its_frames_back)
+{
+	struct page *block = page_alloc(2, 0), *p;
+	struct tlb_gather g;
+
+	REQUIRE(block && !pgtable_init(&kernel_pgtable, 3,
+				       pgtable_upper_half(3), &page_tables));
+	tlb_gather_init(&g, NULL);
+	while ((p = page_alloc(0, 0)))
+		tlb_gather_free(&g, p);
+	page_free(block, 2);
+	EXPECT(range_empty(kmap_stack(4 * PAGE_SIZE)));
+	EXPECT_EQ(page_free_count(), 4);
+	pgtable_destroy(&kernel_pgtable, &g);
+	tlb_flush(&g);
 }
 
 /* What kmap_init gets from boot: a map of RAM whose first 2 MiB are real. */
