@@ -156,8 +156,9 @@ static void witness(void *arg)
 	for (uint32_t n = 0; n < lit.rounds && !stopped(); n++) {
 		while (told() != 2 * n && !stopped())
 			rest();
-		while (!as_before(look()) && !stopped())
-			rest();
+		/* That nothing is there may be remembered in a user space. */
+		for (; !as_before(look()) && !stopped(); rest())
+			tlb_forget(&lit.space.tlb);
 		count(&lit.ready);
 		for (; told() != 2 * n + 1 && !stopped(); rest())
 			look();
