@@ -11,8 +11,9 @@
 
 #define RW (VM_READ | VM_WRITE)
 
-/* Device registers that are never touched: any address that is not RAM. */
-#define DEVICE GIB(1)
+/* Device registers that are never touched. There is RAM from 1 GiB on (JH7110)
+ * or from 2 GiB on (the others). */
+#define DEVICE MIB(512)
 
 static bool ready(void)
 {
@@ -261,7 +262,12 @@ static struct umap other;
 
 static bool enter_two(void)
 {
-	return !umap_init(&other) && enter_1();
+	if (umap_init(&other))
+		return false;
+	if (enter_1())
+		return true;
+	umap_destroy(&other);
+	return false;
 }
 
 static void leave_two(void)
