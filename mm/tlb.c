@@ -45,6 +45,9 @@
  * New mappings. A hart may remember that there was nothing. For the kernel's
  * space all are told before anybody can use the mapping: stacks must not fault.
  * In a user space only this hart is; others may fault once more for nothing.
+ * If this one is not in it, it is marked stale like the others that are not: its
+ * walks are ordered after its own stores by a fence only. For the same reason a
+ * new space is stale for all.
  *
  * Cost: a flush of one page with one hart running is one fence. With others, an
  * atomic and a barrier more, and one call of firmware for all that are active.
@@ -242,13 +245,17 @@ void tlb_flush_new(struct tlb_gather *g)
 	/* A mapping that failed half way was there for a moment. */
 	if (!g->space || !list_empty(&g->pages))
 		return tlb_flush(g);
+	if (!g->tables && range_empty(g->va))
+		return;
 	flags = arch_irq_save();
 	h = this_cpu(harts);
-	if ((g->tables || !range_empty(g->va)) && inside(h, g->space)) {
+	if (inside(h, g->space)) {
 		struct tlb_fence f;
 
 		fence_for(&f, g, number_of(g->space));
 		fence_here(h, &f);
+	} else {
+		in_space(g->space);
 	}
 	arch_irq_restore(flags);
 	reset(g);

@@ -31,10 +31,11 @@ struct tlb_space {
 	cpumask_t stale;  /* harts that must forget it before they do (a) */
 };
 
-/* One that never ran. */
+/* One that never ran. Its tables are new to every hart, so each orders its walks
+ * after the stores to them, by a fence, when it first enters. */
 static inline void tlb_space_init(struct tlb_space *s)
 {
-	*s = (struct tlb_space){0};
+	*s = (struct tlb_space){.stale = ~(cpumask_t)0};
 }
 
 struct tlb_gather {
@@ -85,7 +86,8 @@ void tlb_flush(struct tlb_gather *g);
 
 /*
  * The same for entries that were only added. In a user space just this hart is
- * fenced, and others may still fault there: then tlb_forget() helps.
+ * fenced, at once or when it enters, and others that are in it may still fault
+ * there: then tlb_forget() helps.
  */
 void tlb_flush_new(struct tlb_gather *g);
 
