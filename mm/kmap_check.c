@@ -51,8 +51,8 @@ static void check_memory(struct check *c, const struct mapping *m)
 	     pa += PAGE_SIZE) {
 		const struct region *r = memblock_at(c->mb, pa);
 
-		if (!r)
-			return; /* not RAM */
+		if (!r) /* not RAM */
+			continue;
 		if (r->type == REGION_TABLES || page_is_table(pa >> PAGE_SHIFT))
 			return fault(c, "a page table", m);
 		if (page_is_free(pa >> PAGE_SHIFT))

@@ -84,6 +84,7 @@ static int cross(void)
 static int cmd_tlbcross(int argc, char **argv)
 {
 	struct page *p = page_alloc(0, 0);
+	uint64_t mapped = 0;
 	struct range va;
 	int status = 1;
 
@@ -92,13 +93,16 @@ static int cmd_tlbcross(int argc, char **argv)
 	base = align_up(kmap_arena.start, MIB(2)) + PAGE_SIZE;
 	va = range_make(base, base + WORK * PAGE_SIZE);
 	/* All to one frame: a leaf for each page all the same. */
-	for (vaddr_t at = va.start; p && at < va.end; at += PAGE_SIZE)
+	for (vaddr_t at = va.start; p && at < va.end; at += PAGE_SIZE) {
 		if (kmap_map(range_make(at, at + PAGE_SIZE), page_to_phys(p),
 			     VM_READ, ATTR_NORMAL))
-			goto out;
-	if (p)
+			break;
+		mapped += PAGE_SIZE;
+	}
+	if (mapped == range_size(va))
 		status = cross();
-out:
+	else
+		kprintf("tlbcross: out of memory\n");
 	kmap_unmap(va);
 	if (p)
 		page_free(p, 0);
