@@ -13,8 +13,8 @@
 /*
  * Call fn(arg) on each of these harts, all online, this one may be among them;
  * return when all have. Interrupts are off in fn, which must not wait for
- * another hart and takes locks as an interrupt handler does. Any context, no
- * spinlock held. Calls of several harts come one after the other; while a hart
+ * another hart, nor call smp_call, and takes locks as an interrupt handler does.
+ * Any other context, no spinlock held. Calls of several harts come one after the other; while a hart
  * waits for its turn it serves the calls of others, even with interrupts off.
  * What was stored before is seen by fn, and what fn stored, afterwards.
  */
@@ -37,7 +37,8 @@ struct smp_work {
 void smp_run(unsigned cpu, struct smp_work *w);
 
 /* Wait for its end, on the hart that called smp_run; meanwhile work for this
- * hart is run. Interrupts on, no spinlock held. */
+ * hart is run, on the same stack: so work may wait for work, but not in a circle
+ * nor many times over. Interrupts on, no spinlock held. */
 void smp_wait(const struct smp_work *w);
 
 /*
