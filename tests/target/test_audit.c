@@ -130,12 +130,12 @@ KTEST(audit, firmware_and_entries_that_make_no_sense)
 	map(kmap_arena.start, r->range.start, VM_READ);
 	EXPECT(sees("firmware", kmap_arena.start));
 	unmap(kmap_arena.start);
-	/* Rights that no entry can have, in one of the kernel's root that is
+	/* A reserved bit, in an entry of the kernel's root that is
 	 * none: 1 GiB or more of nothing. */
 	table = phys_to_virt(kernel_pgtable.root);
 	for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++)
 		if (!pte_present(table[i])) {
-			table[i] = (pte_t){2};
+			table[i] = (pte_t){(uint64_t)1 << 60};
 			EXPECT_EQ(kmap_check(&ram, note), 1);
 			EXPECT(!strcmp(reported,
 				       "an entry with reserved bits"));
