@@ -21,6 +21,7 @@
 #include <mm/kmap.h>
 #include <mm/layout.h>
 #include <mm/page_map.h>
+#include <mm/tlb.h>
 
 #include "kmap_impl.h"
 
@@ -234,6 +235,7 @@ int kmap_reserve(const struct memblock *mb)
 	/* In Sv39 each entry of the root maps 1 GiB only. */
 	uint64_t room = ARENA_TABLES * pt_span(kernel_pgtable.levels - 1);
 	const struct region *r;
+	struct tlb_gather g;
 	paddr_t at = 0;
 	int err;
 
@@ -247,6 +249,10 @@ int kmap_reserve(const struct memblock *mb)
 		at = r->range.end;
 		err = reserve_page_map(r->range);
 	}
+	/* The tables are live, and that these were not there may be known. */
+	tlb_gather_init(&g, NULL);
+	tlb_gather_table(&g);
+	tlb_flush(&g);
 	return err;
 }
 

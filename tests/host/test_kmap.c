@@ -203,3 +203,24 @@ KTEST(kmap_host, a_tree_in_no_map_memory_is_read_there)
 	EXPECT(in_nomap > 0);
 	end();
 }
+
+/* Tables that are added while a hart walks the root: it may remember that there
+ * were none. */
+KTEST(kmap_host, completing_the_root_is_fenced)
+{
+	struct boot *b = boot();
+	struct memblock *mb = ktest_alloc(sizeof(*mb));
+	struct mmu_model before;
+
+	if (!b || !mb)
+		return ktest_skip("no memory");
+	REQUIRE(init(b) == 0);
+	/* The process's memory is beyond the page map. */
+	memblock_add(mb, range_make(GIB(2), GIB(4)));
+	before = mmu_model;
+	EXPECT_EQ(kmap_reserve(mb), 0);
+	EXPECT(mmu_model.flushed_all > before.flushed_all);
+	EXPECT(!range_empty(kmap_arena));
+	EXPECT(range_within(kmap_arena, range_make(ARENA_BASE, ARENA_END)));
+	end();
+}
