@@ -13,7 +13,8 @@
  * can't use what it remembers, as satp has another number, so it may be told
  * later: it is marked `stale`, and forgets before it enters the space again.
  * The kernel's space is the same, where "in it" means awake: a hart that waits
- * for an interrupt uses only its stack and the image. But the tables of the
+ * for an interrupt uses only its stack, its variables and the image, whose
+ * mappings never change. But the tables of the
  * kernel's space are in every hart's satp, and hardware walks them, and may set
  * bits in them, even then. So when kernel tables are freed, all are told.
  *

@@ -207,10 +207,10 @@ def native(test):
     """Each mutant is built in one directory, and seen; the last build has none,
     and passes."""
     folder = f"{BUILD}/mutants"
-    todo = [m for m in MUTANTS if m.native]
-    for m in todo:
+    planted = [m for m in MUTANTS if m.native]
+    for m in planted:
         mutated(m)
-    for m in [*todo, None]:
+    for m in [*planted, None]:
         test.run("cmake", "--preset", "host-gcc", "-B", folder,
                  f"-DSTRATA_MUTANT={m.name if m else ''}")
         test.run("cmake", "--build", folder, "-j", jobs(), "--target", "unit",
@@ -219,7 +219,7 @@ def native(test):
             raise Failure(f"mutant {m.name} was not seen")
         if not m and seen(test, f"{folder}/unit", "machine."):
             raise Failure("fails without any mutant")
-    return f"{len(todo)} mutants"
+    return f"{len(planted)} mutants"
 
 
 def build_kernel(test, name):

@@ -102,7 +102,8 @@ void tlb_forget(struct tlb_space *s);
 void tlb_switch(struct tlb_space *space, const struct pgtable *pt);
 
 /* Around waiting for an interrupt, with interrupts off: fences that can wait
- * are made at the end of it. In between, nothing but stack and image is used. */
+ * are made at the end of it. In between, nothing is used but stack,
+ * per-hart variables and image. */
 void tlb_idle_enter(void);
 void tlb_idle_exit(void);
 
