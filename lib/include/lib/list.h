@@ -49,6 +49,18 @@ static inline void list_del(struct list *e)
 	e->next->prev = e->prev;
 }
 
+/* All elements of `from` go behind `at`, in their order; `from` is empty then. */
+static inline void list_splice(struct list *at, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->prev->next = at->next;
+	at->next->prev = from->prev;
+	at->next = from->next;
+	from->next->prev = at;
+	list_init(from);
+}
+
 #define list_entry(p, T, m) container_of(p, T, m)
 
 #define list_for_each(p, head) \
