@@ -45,10 +45,10 @@ target_link_libraries(unit PRIVATE strata_flags fdt)
 target_compile_options(unit PRIVATE ${HOST_FLAGS})
 target_link_options(unit PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 
-# The same with a page table format that no machine has, for what knows none.
+# Unit tests with a page table format that no machine has, for what knows none.
 sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/fence.c)
 list(APPEND ODD ${PORTABLE})
-list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb)\\.c$")
+list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb|vmalloc)\\.c$")
 add_executable(unit-odd EXCLUDE_FROM_ALL ${ODD} tests/unit_main.c)
 target_include_directories(unit-odd BEFORE PRIVATE arch/host/odd)
 target_link_libraries(unit-odd PRIVATE strata_flags)

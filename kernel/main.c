@@ -27,6 +27,7 @@
 #include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/page_debug.h>
 #include <mm/tlb.h>
 #include <mm/zone.h>
 
@@ -211,7 +212,8 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		modes & 1u << 3 ? " Sv39" : "", modes & 1u << 4 ? " Sv48" : "",
 		modes & 1u << 5 ? " Sv57" : "");
 
-	tlb_init(smp_most(), full_fences());
+	cpus_possible = smp_most();
+	tlb_init(cpus_possible, full_fences());
 	direct_map_offset = plan.offset;
 	bump_init(&bump, &ram);
 	bump.bounds = early;
@@ -274,12 +276,33 @@ static void check_memory(void)
 			panic("the free lists are damaged");
 }
 
+/* page_debug=owner, poison or both. */
+static void start_page_debug(void)
+{
+	unsigned flags = 0;
+	char value[16];
+	int err = cmdline_get(machine.bootargs, "page_debug", value,
+			      sizeof(value));
+
+	if (err == -ENOENT)
+		return;
+	if (!err && strstr(value, "owner"))
+		flags |= PAGE_DEBUG_OWNER;
+	if (!err && strstr(value, "poison"))
+		flags |= PAGE_DEBUG_POISON;
+	if (!flags)
+		pr_warn("boot: page_debug= takes owner, poison; ignored\n");
+	else if (page_debug_set(flags))
+		pr_warn("boot: no memory for page_debug=\n");
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[320];
 	int err;
 
 	kmap_free_init(&ram, page_alloc_give);
+	start_page_debug();
 	if (DEBUG_CHECKS)
 		check_memory();
 	if (!meminfo_account(account, sizeof(account)))

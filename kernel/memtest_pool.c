@@ -76,7 +76,7 @@ static void take(struct list *blocks, uint64_t reserve)
 
 	while (order-- > 0)
 		while (page_free_count() >= reserve + ((uint64_t)1 << order)) {
-			struct page *p = page_alloc(order, 0);
+			struct page *p = page_alloc(order, ALLOC_RESERVE);
 
 			if (!p)
 				break;

@@ -78,7 +78,7 @@ __attribute__((noreturn)) static void die(const struct trap_frame *frame,
 	static unsigned reporter; /* its cpu + 1; 0: none (a) */
 	static unsigned depth;
 	unsigned me = arch_cpu() + 1, none = 0;
-	char text[256];
+	char text[400];
 
 	arch_irq_save();
 	if (__atomic_compare_exchange_n(&reporter, &none, me, false,

@@ -105,6 +105,14 @@ void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg)
 	arch_irq_restore(flags);
 }
 
+void smp_serve(void)
+{
+	uint64_t flags = arch_irq_save();
+
+	serve();
+	arch_irq_restore(flags);
+}
+
 void kernel_ipi(void)
 {
 	this_cpu(counters)->ipis++;
@@ -155,7 +163,8 @@ void smp_wait(const struct smp_work *w)
 /* Interrupts are off. */
 static void sleep(uint64_t until)
 {
-	if (*this_cpu(woken) || *this_cpu(work))
+	if (*this_cpu(woken) ||
+	    __atomic_load_n(this_cpu(work), __ATOMIC_RELAXED))
 		return;
 	if (!until || (until != UINT64_MAX && !arch_timer_works())) {
 		arch_relax();

@@ -18,7 +18,8 @@
  *  I2  two buddies are never both free: they have melted (but at MAX_ORDER)
  *  I3  bit k of `nonempty` is set exactly if free[k] has a block
  *  I4  free_frames is the sum over all lists and seeds
- *  I5  a page that exists is PAGE_NONE unless it heads a block
+ *  I5  a page that exists is PAGE_NONE unless it heads a block, or is in the
+ *      pool or the page map (PAGE_META)
  *  I6  before each operation the pool holds at least POOL_LOW frames, or as
  *      many as the last refill could find
  *
@@ -35,74 +36,24 @@
  * Largest seeds are used first, so that a request does not go through the small
  * ones in vain; it does so, once, when no large one is left.
  *
+ * In bulk, blocks up to what is missing are used up first, the largest before
+ * others; only then a larger one is split, down to that. Who can do with less
+ * stops there: else each request would leave pieces for the next to pick up. Blocks up to the size of a chunk have all
+ * their pages in it, so to carve one into its frames needs nothing of the pool.
+ * Frees in bulk put runs of neighbours together before they go on the lists.
+ *
  * Cost: alloc and free take O(MAX_ORDER) steps, no list is searched; when the
  * lists can't serve, a look at all seeds for each block that is taken off one.
  * Locking: the instance's lock, interrupts off; inside it, that of the page map.
+ * Pages of blocks that are handed out or cached are written by whoever has them.
  */
 #include <kernel/assert.h>
 #include <lib/errno.h>
-#include <mm/buddy.h>
+
+#include "buddy_internal.h"
 
 #define POOL_LOW  BUDDY_POOL_MIN
 #define POOL_FULL FRAME_POOL_SIZE
-
-/* Buddies of smaller blocks share a chunk of the page map with them. */
-#define CHUNK_ORDER PAGES_PER_CHUNK_SHIFT
-
-static struct page *page_of(const struct buddy *b, pfn_t pfn)
-{
-	return b->map->pages + pfn;
-}
-
-static pfn_t pfn_of(const struct buddy *b, const struct page *p)
-{
-	return (pfn_t)(p - b->map->pages);
-}
-
-static void push(struct buddy *b, struct page *p, unsigned order)
-{
-	p->state = PAGE_FREE;
-	p->order = (uint8_t)order;
-	list_add(&b->free[order], &p->link);
-	b->nonempty |= 1u << order;
-	b->blocks[order]++;
-}
-
-static void take(struct buddy *b, struct page *p, unsigned order)
-{
-	list_del(&p->link);
-	if (list_empty(&b->free[order]))
-		b->nonempty &= ~(1u << order);
-	b->blocks[order]--;
-}
-
-/* Put a block on the lists, melting it with its buddy as long as that is free.
- * The pages of both buddies exist or, at the edge of a seed, are not ours. */
-static void melt(struct buddy *b, pfn_t pfn, unsigned order)
-{
-	struct page *p = page_of(b, pfn);
-
-	while (order < MAX_ORDER) {
-		pfn_t other = pfn ^ ((pfn_t)1 << order);
-		struct page *q;
-
-		if (order >= CHUNK_ORDER && !page_map_has(b->map, other))
-			break;
-		q = page_of(b, other);
-		if (q->state != PAGE_FREE || q->order != order)
-			break;
-		take(b, q, order);
-		if (other < pfn) {
-			p->state = PAGE_NONE;
-			p = q;
-			pfn = other;
-		} else {
-			q->state = PAGE_NONE;
-		}
-		order++;
-	}
-	push(b, p, order);
-}
 
 void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 {
@@ -113,6 +64,53 @@ void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 	};
 	for (unsigned k = 0; k <= MAX_ORDER; k++)
 		list_init(&b->free[k]);
+}
+
+void buddy_melt(struct buddy *b, pfn_t pfn, unsigned order)
+{
+	struct page *p = page_of(b, pfn);
+
+	while (order < MAX_ORDER) {
+		pfn_t other = pfn ^ ((pfn_t)1 << order);
+		struct page *q;
+
+		if (order >= CHUNK_ORDER && !page_map_has(b->map, other))
+			break;
+		q = page_of(b, other);
+		if (kind_of(q) != page_kind(PAGE_FREE, order))
+			break;
+		take(b, q, order);
+		if (other < pfn) {
+			set_none(p);
+			p = q;
+			pfn = other;
+		} else {
+			set_none(q);
+		}
+		b->counts[++order].merges++;
+	}
+	push(b, p, order);
+}
+
+struct page *buddy_split(struct buddy *b, struct page *p, unsigned k, pfn_t pfn,
+			 unsigned order)
+{
+	while (k > order) {
+		pfn_t upper = pfn_of(b, p) + ((pfn_t)1 << (k - 1));
+
+		if (k > CHUNK_ORDER && !have_page(b, upper)) {
+			push(b, p, k);
+			return NULL;
+		}
+		b->counts[k--].splits++;
+		if (pfn < upper) {
+			push(b, page_of(b, upper), k);
+		} else {
+			push(b, p, k);
+			p = page_of(b, upper);
+		}
+	}
+	return p;
 }
 
 static struct range *smallest_seed(struct buddy *b)
@@ -135,9 +133,17 @@ static struct range *largest_seed(struct buddy *b)
 	return s;
 }
 
-/* Move the first block of a seed to the lists. Returns whether there was one
- * and its page could be had. */
-static bool sprout(struct buddy *b, struct range *s)
+/* The largest block that frames r begin with. */
+static unsigned first_order(struct range r)
+{
+	unsigned order = highest_bit(range_size(r));
+
+	if (r.start && lowest_bit(r.start) < order)
+		order = lowest_bit(r.start);
+	return order < MAX_ORDER ? order : MAX_ORDER;
+}
+
+bool buddy_sprout(struct buddy *b, struct range *s)
 {
 	unsigned order;
 	pfn_t pfn;
@@ -145,48 +151,29 @@ static bool sprout(struct buddy *b, struct range *s)
 	if (!b->nseeds)
 		return false;
 	pfn = s->start;
-	order = highest_bit(range_size(*s));
-	if (pfn && lowest_bit(pfn) < order)
-		order = lowest_bit(pfn);
-	if (order > MAX_ORDER)
-		order = MAX_ORDER;
+	order = first_order(*s);
 	if (page_map_add(b->map, pfn, &b->pool))
 		return false;
 	s->start += (pfn_t)1 << order;
 	if (range_empty(*s))
 		*s = b->seed[--b->nseeds];
-	melt(b, pfn, order);
+	buddy_melt(b, pfn, order);
 	return true;
 }
 
-/* A block from the lists. */
-static struct page *alloc_locked(struct buddy *b, unsigned order)
+struct page *buddy_take(struct buddy *b, unsigned order)
 {
 	struct page *p;
 	unsigned k;
-	pfn_t pfn;
 
 	if (!(b->nonempty >> order))
 		return NULL;
 	k = order + lowest_bit(b->nonempty >> order);
-	p = list_entry(b->free[k].next, struct page, link);
-	pfn = pfn_of(b, p);
+	p = first_block(b, k);
 	take(b, p, k);
-	while (k > order) {
-		pfn_t upper = pfn + ((pfn_t)1 << (k - 1));
-
-		if (k > CHUNK_ORDER && page_map_add(b->map, upper, &b->pool)) {
-			push(b, p, k);
-			return NULL;
-		}
-		push(b, page_of(b, upper), --k);
-	}
-	b->free_frames -= (uint64_t)1 << order;
-	p->state = PAGE_USED;
-	p->order = (uint8_t)order;
-	p->flags = 0;
-	p->refs = 1;
-	p->owner = 0;
+	p = buddy_split(b, p, k, pfn_of(b, p), order);
+	if (p)
+		add_free(b, -((uint64_t)1 << order));
 	return p;
 }
 
@@ -201,24 +188,31 @@ static uint32_t pool_target(const struct buddy *b)
 	return (uint32_t)min_u64(2 * missing, POOL_FULL);
 }
 
-/* Restore I6. */
-static void refill(struct buddy *b)
+static void refill_pool(struct buddy *b, uint32_t target)
 {
-	uint32_t target = pool_target(b);
-
-	if (b->pool.n >= min_u64(target, POOL_LOW))
-		return;
 	while (b->pool.n < target) {
 		struct page *p;
 
-		if (!b->nonempty && !sprout(b, largest_seed(b)))
+		if (!b->nonempty && !buddy_sprout(b, largest_seed(b)))
 			return;
-		p = alloc_locked(b, 0);
+		p = buddy_take(b, 0);
 		if (!p)
 			return;
+		set_head(p, PAGE_META, 0);
 		b->pool.frame[b->pool.n++] = pfn_of(b, p);
 		b->meta_frames++;
 	}
+}
+
+void buddy_refill(struct buddy *b)
+{
+	uint32_t target;
+
+	if (b->pool.n >= POOL_LOW)
+		return;
+	target = pool_target(b);
+	if (b->pool.n < min_u64(target, POOL_LOW))
+		refill_pool(b, target);
 }
 
 int buddy_seed(struct buddy *b, struct range frames)
@@ -231,140 +225,205 @@ int buddy_seed(struct buddy *b, struct range frames)
 		return 0;
 	flags = spin_lock_irqsave(&b->lock);
 	/* Use up the smallest seed when there is no room for another. */
-	while (b->nseeds == BUDDY_SEEDS && sprout(b, smallest_seed(b)))
-		refill(b);
+	while (b->nseeds == BUDDY_SEEDS && buddy_sprout(b, smallest_seed(b)))
+		buddy_refill(b);
 	if (b->nseeds == BUDDY_SEEDS) {
 		err = -ENOSPC;
 	} else {
 		b->seed[b->nseeds++] = frames;
-		b->free_frames += range_size(frames);
+		add_free(b, range_size(frames));
 		b->total_frames += range_size(frames);
 	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return err;
 }
 
-/* Have a block of this order on the lists, if there is one in the seeds. The
- * large ones first: one that can serve comes before those that can't. */
-static void prepare(struct buddy *b, unsigned order)
+/* The large ones first: one that can serve comes before those that can't. */
+void buddy_prepare(struct buddy *b, unsigned order)
 {
-	while (!(b->nonempty >> order) && sprout(b, largest_seed(b)))
+	while (!(b->nonempty >> order) && buddy_sprout(b, largest_seed(b)))
 		if (!(b->nonempty >> order))
-			refill(b);
+			buddy_refill(b);
 }
 
-struct page *buddy_alloc(struct buddy *b, unsigned order)
+struct page *buddy_alloc(struct buddy *b, unsigned order, uint64_t keep)
 {
-	struct page *p;
+	struct page *p = NULL;
 	uint64_t flags;
 
 	if (order > MAX_ORDER)
 		return NULL;
 	flags = spin_lock_irqsave(&b->lock);
-	prepare(b, order);
-	p = alloc_locked(b, order);
-	refill(b);
+	if (b->free_frames >= keep + ((uint64_t)1 << order)) {
+		buddy_prepare(b, order);
+		p = buddy_take(b, order);
+		buddy_refill(b);
+	}
+	if (p) {
+		set_head(p, PAGE_USED, order);
+		b->counts[order].allocs++;
+	} else {
+		b->counts[order].failures++;
+	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return p;
 }
 
-int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
+/* Orders, as bits, of the blocks from `order` to `most` that are on the lists. */
+static uint32_t fitting(const struct buddy *b, unsigned order, unsigned most)
 {
+	return b->nonempty & ((2u << most) - (1u << order));
+}
+
+/* Take a block to be carved into blocks of `order`: better one of order `most`,
+ * but nothing larger is split as long as there are smaller ones. */
+static struct page *take_for_bulk(struct buddy *b, unsigned order,
+				  unsigned most, unsigned *k)
+{
+	uint32_t fit = fitting(b, order, most);
 	struct page *p;
-	uint64_t flags;
-	int err = 0;
+
+	if (!fit) {
+		buddy_prepare(b, order);
+		fit = fitting(b, order, most);
+	}
+	if (!fit) {
+		*k = most;
+		return buddy_take(b, most);
+	}
+	*k = highest_bit(fit);
+	p = first_block(b, *k);
+	take(b, p, *k);
+	add_free(b, -((uint64_t)1 << *k));
+	return p;
+}
+
+/* Make blocks of `order` out of one of order `k`. Returns how many. */
+static size_t carve(struct page *p, unsigned k, unsigned order, uint64_t head,
+		    struct page **page)
+{
+	size_t n = (size_t)1 << (k - order), step = (size_t)1 << order;
+
+	for (struct page **end = page + n; page < end; p += step) {
+		store_relaxed(&p->head, head);
+		*page++ = p;
+	}
+	return n;
+}
+
+size_t buddy_alloc_bulk(struct buddy *b, unsigned order, size_t enough,
+			size_t n, struct page **page, enum page_state state,
+			uint64_t keep)
+{
+	uint64_t flags = spin_lock_irqsave(&b->lock), head;
+	uint64_t spare = b->free_frames > keep ? b->free_frames - keep : 0;
+	size_t got = 0;
+
+	n = min_u64(n, spare >> order);
+	head = page_head(state, order);
+	while (got < n) {
+		unsigned most = order + highest_bit(n - got), k;
+		struct page *p;
+
+		if (most > CHUNK_ORDER)
+			most = order > CHUNK_ORDER ? order : CHUNK_ORDER;
+		if (got >= enough && !fitting(b, order, most))
+			break;
+		p = take_for_bulk(b, order, most, &k);
+		if (b->pool.n < POOL_LOW)
+			buddy_refill(b);
+		if (!p)
+			break;
+		got += carve(p, k, order, head, page + got);
+	}
+	b->counts[order].allocs += got;
+	b->counts[order].failures += !got;
+	spin_unlock_irqrestore(&b->lock, flags);
+	return got;
+}
+
+int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order)
+{
+	const struct page *p;
 
 	if (order > MAX_ORDER || !range_has(b->frames, pfn) ||
 	    !is_aligned(pfn, (pfn_t)1 << order))
 		return -EINVAL;
+	if (!page_map_has(b->map, pfn))
+		return -ENOENT;
 	p = page_of(b, pfn);
-	flags = spin_lock_irqsave(&b->lock);
-	if (!page_map_has(b->map, pfn) || p->state != PAGE_USED) {
-		err = -ENOENT;
-	} else if (p->order != order) {
-		err = -ERANGE;
-	} else {
-		b->free_frames += (uint64_t)1 << order;
-		melt(b, pfn, order);
+	if (p->state != PAGE_USED)
+		return -ENOENT;
+	return p->order == order ? 0 : -ERANGE;
+}
+
+int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
+{
+	uint64_t flags = spin_lock_irqsave(&b->lock);
+	int err = buddy_check_used(b, pfn, order);
+
+	if (!err) {
+		add_free(b, (uint64_t)1 << order);
+		b->counts[order].frees++;
+		buddy_melt(b, pfn, order);
 	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return err;
 }
 
-static bool is_free(const struct buddy *b, pfn_t pfn)
+/* Put frames that are in a run on the lists. */
+static void free_run(struct buddy *b, struct range r)
 {
-	for (uint32_t i = 0; i < b->nseeds; i++)
-		if (range_has(b->seed[i], pfn))
-			return true;
-	for (unsigned k = 0; k <= MAX_ORDER; k++) {
-		pfn_t head = align_down(pfn, (pfn_t)1 << k);
+	add_free(b, range_size(r));
+	while (!range_empty(r)) {
+		unsigned order = first_order(r);
 
-		if (range_has(b->frames, head) && page_map_has(b->map, head) &&
-		    page_of(b, head)->state == PAGE_FREE &&
-		    page_of(b, head)->order >= k)
-			return true;
+		buddy_melt(b, r.start, order);
+		r.start += (pfn_t)1 << order;
 	}
-	return false;
 }
 
-bool buddy_is_free(struct buddy *b, pfn_t pfn)
+/* How many blocks from page[0] on, which is ours, are neighbours in memory, all
+ * going up or all going down, and ours. They become PAGE_NONE. */
+static size_t find_run(struct buddy *b, unsigned order, size_t n,
+		       struct page *const *page)
+{
+	pfn_t first = pfn_of(b, *page);
+	struct page *next = *page;
+	ptrdiff_t step = (ptrdiff_t)1 << order;
+	size_t i = 0;
+
+	if (n > 1 && page[1] < *page) {
+		n = min_u64(n, ((first - b->frames.start) >> order) + 1);
+		step = -step;
+	} else {
+		n = min_u64(n, (b->frames.end - first) >> order);
+	}
+	for (; i < n && page[i] == next; i++, next += step)
+		set_none(next);
+	return i;
+}
+
+size_t buddy_free_bulk(struct buddy *b, unsigned order, size_t n,
+		       struct page *const *page)
 {
 	uint64_t flags = spin_lock_irqsave(&b->lock);
-	bool free = is_free(b, pfn);
+	size_t i = 0;
 
-	spin_unlock_irqrestore(&b->lock, flags);
-	return free;
-}
+	while (i < n && range_has(b->frames, pfn_of(b, page[i]))) {
+		size_t run = find_run(b, order, n - i, page + i);
+		pfn_t first = pfn_of(b, page[i]);
 
-const char *buddy_strerror(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "no such block can exist";
-	case -ENOENT:
-		return "not handed out (freed twice?)";
-	case -ERANGE:
-		return "handed out with another order";
-	default:
-		return "no error";
-	}
-}
-
-/* I1 and I2 for one block. */
-static bool block_ok(const struct buddy *b, pfn_t pfn, unsigned order)
-{
-	pfn_t other = pfn ^ ((pfn_t)1 << order);
-	const struct page *p = page_of(b, pfn), *q = page_of(b, other);
-
-	if (!range_has(b->frames, pfn) || !page_map_has(b->map, pfn) ||
-	    !is_aligned(pfn, (pfn_t)1 << order) || p->state != PAGE_FREE ||
-	    p->order != order)
-		return false;
-	return order == MAX_ORDER || !page_map_has(b->map, other) ||
-	       q->state != PAGE_FREE || q->order != order;
-}
-
-bool buddy_check(struct buddy *b)
-{
-	uint64_t flags = spin_lock_irqsave(&b->lock), frames = 0;
-	bool ok = true;
-
-	for (unsigned k = 0; k <= MAX_ORDER; k++) {
-		uint64_t n = 0;
-
-		list_for_each (l, &b->free[k]) {
-			struct page *p = list_entry(l, struct page, link);
-
-			ok = ok && l->next->prev == l &&
-			     block_ok(b, pfn_of(b, p), k);
-			n++;
+		first = min_u64(first, pfn_of(b, page[i + run - 1]));
+		if (run == 1) {
+			add_free(b, (uint64_t)1 << order);
+			buddy_melt(b, first, order);
+		} else {
+			free_run(b, range_make(first, first + (run << order)));
 		}
-		ok = ok && n == b->blocks[k] && !n == !(b->nonempty >> k & 1);
-		frames += n << k;
+		i += run;
 	}
-	for (uint32_t i = 0; i < b->nseeds; i++)
-		frames += range_size(b->seed[i]);
-	ok = ok && frames == b->free_frames;
+	b->counts[order].frees += i;
 	spin_unlock_irqrestore(&b->lock, flags);
-	return ok;
+	return i;
 }

@@ -29,7 +29,9 @@ static vaddr_t next_stack = ARENA_BASE;
 
 static paddr_t table_from_pages(struct table_source *s)
 {
-	struct page *p = page_alloc(0, 0);
+	/* Mappers ask with their locks held; and who unmaps, to free memory,
+	 * may need a table to split a leaf. */
+	struct page *p = page_alloc(0, ALLOC_ATOMIC | ALLOC_RESERVE);
 
 	(void)s;
 	return p ? page_to_phys(p) : PGTABLE_NO_FRAME;

@@ -9,15 +9,15 @@ Exit status 1 when there was one, or no file at all.
 
 The rule in one sentence: lib/ stands alone; mm/, memtest/ and drivers/ stand on
 lib/, the architecture's contract (arch/include) and a few kernel services, so
-that they also run natively; kernel/ may use all public headers, its own tests
-anything.
+that they also run natively; libc/ makes of mm/ what C code wants; kernel/ may
+use all public headers, its own tests anything.
 """
 import os
 import re
 import sys
 
 STD = r"(stdint|stddef|stdbool|stdarg|limits|inttypes|string|stdio)\.h"
-SERVICES = r"kernel/(types|cpu|assert|panic|printk|spinlock|ktest)\.h"
+SERVICES = r"kernel/(types|cpu|smp|assert|panic|printk|spinlock|ktest|ksyms)\.h"
 
 # (files, what they may include), the first that matches decides.
 RULES = [
@@ -35,7 +35,9 @@ RULES = [
                    r"kernel/(types|assert)\.h"]),
     (r"drivers/", [STD, r"lib/.*", r"arch/io\.h", r"arch/cpu\.h", r"kernel/.*",
                    r"drivers/.*"]),
-    (r"kernel/", [STD, r"lib/.*", r"arch/.*", r"kernel/.*", r"mm/.*",
+    (r"libc/", [STD, r"(assert|errno|malloc|stdlib|unistd)\.h", r"lib/.*",
+                r"libc/.*", r"mm/.*", r"kernel/(types|panic|console)\.h"]),
+    (r"kernel/", [STD, r"stdlib\.h", r"lib/.*", r"arch/.*", r"kernel/.*", r"mm/.*",
                   r"drivers/.*", r"memtest/.*"]),
 ]
 

@@ -12,14 +12,18 @@
  *  I1  `now` is NULL when no harts run, and then the thread is hart 0
  *  I2  interrupts: each restore undoes the latest save, and is made with
  *      interrupts off
+ *  I3  a hart whose function has returned is drawn while it serves an interrupt
+ *      only, until the last of them has: then its stack is left as it is
  */
 #include <setjmp.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include <arch/cpu.h>
 #include <host/harts.h>
 #include <kernel/assert.h>
 #include <lib/rng.h>
+#include <mm/reclaim.h>
 
 #define STACK_SIZE ((size_t)512 << 10)
 
@@ -62,12 +66,6 @@ static struct hart *now;
 /* Threads of their own have interrupts of their own. */
 static _Thread_local struct irq outside;
 
-#define PERCPU_MAX 16384
-
-extern uint8_t __start_percpu[], __stop_percpu[];
-static uint8_t pristine[PERCPU_MAX],
-	copies[HARTS_MAX][PERCPU_MAX] __attribute__((aligned(64)));
-
 void __sanitizer_start_switch_fiber(void **save, const void *bottom,
 				    size_t size) __attribute__((weak));
 void __sanitizer_finish_switch_fiber(void *save, const void **bottom,
@@ -94,12 +92,22 @@ static void arrived(void *saved, const void **from, size_t *size)
 		__sanitizer_finish_switch_fiber(saved, from, size);
 }
 
+static bool can_run(const struct hart *hart)
+{
+	/* One that is done still serves, and may be in the middle of it. */
+	return !hart->done || hart->pending || hart->irq.off;
+}
+
 static struct hart *draw_any(void)
 {
-	uint64_t k = rng_below(&h.rng, h.left);
+	unsigned n = 0;
+	uint64_t k;
 
+	for (unsigned i = 0; i < h.n; i++)
+		n += can_run(&h.hart[i]);
+	k = rng_below(&h.rng, n);
 	for (unsigned i = 0;; i++)
-		if (!h.hart[i].done && !k--)
+		if (can_run(&h.hart[i]) && !k--)
 			return &h.hart[i];
 }
 
@@ -134,6 +142,9 @@ UNCHECKED __attribute__((noreturn)) static void enter(struct hart *to)
 	panic("harts: no context");
 }
 
+static void switch_to(struct hart *to);
+static void interrupts(void);
+
 UNCHECKED static void begin(void)
 {
 	const void *from;
@@ -145,14 +156,15 @@ UNCHECKED static void begin(void)
 		h.home_size = size;
 	}
 	now->fn();
+	/* Nobody can drain its caches once it is gone. */
+	reclaim_drain_hart();
 	assert(!now->irq.off && !now->irq.depth);
 	now->done = true;
 	h.waits = 0;
-	if (--h.left) {
-		struct hart *to = draw();
-
-		leaving(NULL, stacks[index_of(to)], STACK_SIZE);
-		enter(to);
+	h.left--;
+	while (h.left) {
+		switch_to(draw());
+		interrupts();
 	}
 	now = NULL;
 	leaving(NULL, h.home_stack, h.home_size);
@@ -175,10 +187,11 @@ static void interrupts(void)
 {
 	while (now->pending && !now->irq.off) {
 		now->pending = false;
-		if (!h.hooks->ipi)
-			continue;
 		now->irq.off = true;
-		h.hooks->ipi(h.hooks->ctx);
+		if (h.hooks->ipi)
+			h.hooks->ipi(h.hooks->ctx);
+		else
+			kernel_ipi();
 		now->irq.off = false;
 	}
 }
@@ -212,33 +225,11 @@ void harts_interrupt(unsigned cpu)
 	h.hart[cpu].pending = true;
 }
 
-static size_t percpu_size(void)
-{
-	return (size_t)(__stop_percpu - __start_percpu);
-}
-
-/* Before main(). */
-__attribute__((constructor)) static void save_percpu(void)
-{
-	assert(percpu_size() <= PERCPU_MAX);
-	memcpy(pristine, __start_percpu, percpu_size());
-}
-
-static void reset_percpu(unsigned n)
-{
-	size_t size = percpu_size();
-
-	memcpy(__start_percpu, pristine, size);
-	for (unsigned cpu = 1; cpu < n; cpu++) {
-		memcpy(copies[cpu], pristine, size);
-		percpu_offset[cpu] =
-			(uintptr_t)copies[cpu] - (uintptr_t)__start_percpu;
-	}
-}
-
 void harts_run(unsigned n, void (*const fn[])(void),
 	       const struct harts_hooks *hooks, uint64_t seed)
 {
+	cpumask_t online = cpus_online();
+
 	assert(n && n <= HARTS_MAX && !now);
 	memset(&h, 0, sizeof(h));
 	h.n = h.left = n;
@@ -247,11 +238,14 @@ void harts_run(unsigned n, void (*const fn[])(void),
 	h.rate = 4u << rng_below(&h.rng, 8);
 	for (unsigned i = 0; i < n; i++)
 		h.hart[i].fn = fn[i];
-	reset_percpu(n);
+	if (!hooks->keep_online)
+		cpus_online_ = cpu_bit(n) - 1;
 	leaving(&h.home_fake_stack, stacks[0], STACK_SIZE);
 	if (!_setjmp(h.home))
 		enter(&h.hart[0]);
 	arrived(h.home_fake_stack, NULL, NULL);
+	if (!hooks->keep_online)
+		cpus_online_ = online;
 }
 
 /* The compiler puts calls of this at the branches of mm/; not where libFuzzer is,
@@ -267,11 +261,6 @@ __attribute__((weak)) void __sanitizer_cov_trace_pc(void)
 unsigned arch_cpu(void)
 {
 	return now ? index_of(now) : 0;
-}
-
-uint64_t arch_percpu_offset(void)
-{
-	return percpu_offset[arch_cpu()];
 }
 
 void arch_relax(void)

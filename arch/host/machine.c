@@ -94,6 +94,13 @@ static bool concerned(unsigned cpu, const struct tlb_space *s)
 	       root == machine->config.root_of(s) >> PAGE_SHIFT;
 }
 
+static void flush_begins(const struct tlb_space *s, struct range va)
+{
+	if (machine && !range_empty(va))
+		mmu_sim_flush_begins(&machine->mmu, arch_cpu(), va.start,
+				     range_size(va), !s);
+}
+
 static void check_flush(const struct tlb_space *s, struct range va)
 {
 	struct mmu_sim_path path;
@@ -103,8 +110,8 @@ static void check_flush(const struct tlb_space *s, struct range va)
 		return;
 	for (unsigned cpu = 0; cpu < machine->config.started; cpu++)
 		if (concerned(cpu, s) &&
-		    mmu_sim_outdated(&machine->mmu, cpu, va.start,
-				     range_size(va), !s, &path))
+		    mmu_sim_overdue(&machine->mmu, arch_cpu(), cpu, va.start,
+				    range_size(va), !s, &path))
 			violation("remembers what was flushed", &path, 0);
 }
 
@@ -113,6 +120,7 @@ void __wrap_tlb_flush(struct tlb_gather *g)
 	struct tlb_space *s = g->space;
 	struct range va = g->va;
 
+	flush_begins(s, va);
 	__real_tlb_flush(g);
 	if (machine)
 		check_flush(s, va);
@@ -123,6 +131,7 @@ void __wrap_tlb_flush_new(struct tlb_gather *g)
 	struct tlb_space *s = g->space;
 	struct range va = g->va;
 
+	flush_begins(s, va);
 	__real_tlb_flush_new(g);
 	if (machine)
 		check_flush(s, va);
@@ -185,7 +194,8 @@ static void yielded(void *ctx)
 
 void machine_run(struct machine *m, void (*const fn[])(void))
 {
-	const struct harts_hooks hooks = {.yield = yielded, .ctx = m};
+	const struct harts_hooks hooks = {
+		.yield = yielded, .ctx = m, .keep_online = true};
 
 	harts_run(m->config.started, fn, &hooks, m->config.mmu.seed);
 }

@@ -49,10 +49,9 @@ struct mmu_sim *mmu_model_in_use(void)
 /* Harts may do something of their own just before, and just after. */
 static void forget(const uint64_t *va, const uint64_t *asid)
 {
-	if (va)
-		mmu_model.flushed_pages++;
-	else
-		mmu_model.flushed_all++;
+	__atomic_fetch_add(va ? &mmu_model.flushed_pages
+			      : &mmu_model.flushed_all,
+			   1, __ATOMIC_RELAXED);
 	if (!sim)
 		return;
 	harts_yield();

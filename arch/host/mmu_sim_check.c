@@ -206,36 +206,72 @@ static bool differs(const struct mmu_sim *s, uint64_t satp,
 	return false;
 }
 
+/* Does the hart remember it wrongly, for some address in [va, va + size)? */
+static bool outdated(struct mmu_sim *s, unsigned hart,
+		     const struct mmu_sim_entry *e, uint64_t va, uint64_t size,
+		     bool exact, struct mmu_sim_path *path)
+{
+	uint64_t satp = s->hart[hart].satp;
+	uint64_t first = e->va > va ? e->va : va;
+	uint64_t last = e->va + (e->size - 1);
+
+	/* The last address may be that of all. */
+	if (va + (size - 1) < last)
+		last = va + (size - 1);
+	if (!in_use(e, satp) || first > last)
+		return false;
+	for (unsigned k = 0; k < 5; k++) {
+		uint64_t at =
+			k == 0	 ? first
+			: k == 1 ? last
+				 : first + rng_below(&s->rng, last - first + 1);
+
+		if (!differs(s, satp, e, at, exact))
+			continue;
+		*path = (struct mmu_sim_path){hart, at, e->pte, e->size > 0,
+					      true};
+		path->table = mmu_sim_kind_of(s, e->pte, e->level) == POINTER;
+		return true;
+	}
+	return false;
+}
+
 bool mmu_sim_outdated(struct mmu_sim *s, unsigned hart, uint64_t va,
 		      uint64_t size, bool exact, struct mmu_sim_path *path)
 {
-	const struct mmu_sim_hart *h = &s->hart[hart];
-
-	for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
-		const struct mmu_sim_entry *e = &h->entry[i];
-		uint64_t first = e->va > va ? e->va : va;
-		uint64_t last = e->va + (e->size - 1);
-
-		/* The last address may be that of all. */
-		if (va + (size - 1) < last)
-			last = va + (size - 1);
-		if (!in_use(e, h->satp) || first > last)
-			continue;
-		for (unsigned k = 0; k < 5; k++) {
-			uint64_t at =
-				k == 0	 ? first
-				: k == 1 ? last
-					 : first + rng_below(&s->rng,
-							     last - first + 1);
-
-			if (!differs(s, h->satp, e, at, exact))
-				continue;
-			*path = (struct mmu_sim_path){hart, at, e->pte,
-						      e->size > 0, true};
-			path->table =
-				mmu_sim_kind_of(s, e->pte, e->level) == POINTER;
+	for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++)
+		if (outdated(s, hart, &s->hart[hart].entry[i], va, size, exact,
+			     path))
 			return true;
+	return false;
+}
+
+void mmu_sim_flush_begins(struct mmu_sim *s, unsigned flush, uint64_t va,
+			  uint64_t size, bool exact)
+{
+	const uint8_t bit = (uint8_t)(1u << flush);
+	struct mmu_sim_path path;
+
+	for (unsigned k = 0; k < s->nharts; k++)
+		for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
+			struct mmu_sim_entry *e = &s->hart[k].entry[i];
+
+			e->overdue &= (uint8_t)~bit;
+			if (outdated(s, k, e, va, size, exact, &path))
+				e->overdue |= bit;
 		}
+}
+
+bool mmu_sim_overdue(struct mmu_sim *s, unsigned flush, unsigned hart,
+		     uint64_t va, uint64_t size, bool exact,
+		     struct mmu_sim_path *path)
+{
+	for (unsigned i = 0; i < MMU_SIM_ENTRIES; i++) {
+		const struct mmu_sim_entry *e = &s->hart[hart].entry[i];
+
+		if (e->overdue >> flush & 1 &&
+		    outdated(s, hart, e, va, size, exact, path))
+			return true;
 	}
 	return false;
 }

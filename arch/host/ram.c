@@ -1,20 +1,20 @@
 /* RAM of the native machine (<host/ram.h>). */
 #include <sys/mman.h>
 
+#include <host/harts.h>
 #include <host/ram.h>
 #include <kernel/panic.h>
 #include <kernel/types.h>
 #include <mm/layout.h>
 #include <mm/zone.h>
 
-/* Below all that the host's kernel and the sanitizers' runtimes place, so that
- * no physical address is negative. */
-#define HOST_RAM_AT 0x110000000000u
+/* Where all sanitizers let a program have memory, and below all that the host's
+ * kernel places, so that no physical address is negative. */
+#define HOST_RAM_AT 0x40000000u
 
 #define FIRST  (HOST_RAM_START >> PAGE_SHIFT)
 #define FRAMES (HOST_RAM_SIZE >> PAGE_SHIFT)
 #define CHUNKS (FRAMES / PAGES_PER_CHUNK)
-#define BORDER (GIB(4) >> PAGE_SHIFT) /* of the zones */
 
 static struct page pages[FRAMES];
 static uint64_t populated[CHUNKS / 64 + 1];
@@ -23,13 +23,6 @@ static struct page_map map = {
 	.populated = populated,
 	.nr_chunks = CHUNKS,
 };
-
-static void give(enum zone z, struct range frames)
-{
-	buddy_init(zone_buddy(z), &map, frames);
-	if (buddy_seed(zone_buddy(z), frames))
-		panic("host_ram_use: the zone takes nothing");
-}
 
 void host_ram_use(void)
 {
@@ -42,10 +35,9 @@ void host_ram_use(void)
 		panic("host_ram_use: no memory at %p", at);
 	direct_map_offset = HOST_RAM_AT - HOST_RAM_START;
 	map.pages = (struct page *)((uintptr_t)pages - FIRST * sizeof(*pages));
-	page_map = map.pages;
 	/* The page map is complete: it never has to grow. */
 	for (uint64_t i = 0; i < CHUNKS; i++)
 		populated[i / 64] |= (uint64_t)1 << (i % 64);
-	give(ZONE_DMA32, range_make(FIRST, BORDER));
-	give(ZONE_NORMAL, range_make(BORDER, FIRST + FRAMES));
+	zone_init(&map);
+	page_alloc_give(range_make(HOST_RAM_START, HOST_RAM_END));
 }

@@ -1,4 +1,5 @@
 /* The firmware of the native machine (<host/sbi_sim.h>). */
+#include <asm/hartid.h>
 #include <host/mmu_sim.h>
 #include <host/sbi_sim.h>
 
@@ -12,9 +13,18 @@
 
 static struct sbi_sim *sbi;
 
+/* Without a model, ids are indices, and nobody remembers anything. */
+__attribute__((constructor)) static void plain_ids(void)
+{
+	for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
+		riscv_hartid[cpu] = cpu;
+}
+
 void sbi_sim_use(struct sbi_sim *s)
 {
 	sbi = s;
+	if (!s)
+		plain_ids();
 }
 
 bool sbi_probe(uint64_t ext)
@@ -136,6 +146,17 @@ static struct sbi_ret perform(const struct sbi_sim_call *c)
 	return (struct sbi_ret){error, 0};
 }
 
+static int64_t plain(uint64_t ext, uint64_t fid, cpumask_t cpus)
+{
+	if (ext == SBI_EXT_RFENCE && harts_running())
+		return 0;
+	if (ext != SBI_EXT_IPI || fid != SBI_IPI_SEND || !harts_running())
+		return NOT_SUPPORTED;
+	for_each_cpu (cpu, cpus)
+		harts_interrupt((unsigned)cpu);
+	return 0;
+}
+
 struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t a0, uint64_t a1,
 			uint64_t a2, uint64_t a3, uint64_t a4)
 {
@@ -143,7 +164,7 @@ struct sbi_ret sbi_call(uint64_t ext, uint64_t fid, uint64_t a0, uint64_t a1,
 	struct sbi_ret r;
 
 	if (!sbi)
-		return (struct sbi_ret){NOT_SUPPORTED, 0};
+		return (struct sbi_ret){plain(ext, fid, a0 << a1), 0};
 	c = &sbi->call[++sbi->calls % SBI_SIM_CALLS];
 	*c = (struct sbi_sim_call){
 		ext, fid, {a0, a1, a2, a3, a4}, arch_cpu(), 0};

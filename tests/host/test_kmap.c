@@ -71,7 +71,7 @@ KTEST(kmap_host, a_stack_that_can_t_be_mapped_gives_its_frames_back)
 	REQUIRE(block && !pgtable_init(&kernel_pgtable, 3,
 				       pgtable_upper_half(3), &page_tables));
 	tlb_gather_init(&g, NULL);
-	while ((p = page_alloc(0, 0)))
+	while ((p = page_alloc(0, ALLOC_RESERVE)))
 		tlb_gather_free(&g, p);
 	page_free(block, 2);
 	EXPECT(range_empty(kmap_stack(4 * PAGE_SIZE)));

@@ -36,7 +36,7 @@ static int populate(struct page_map *m, struct page *at,
 
 static void use_up(void)
 {
-	while (buddy_alloc(&shared.buddy[arch_cpu()], PAGES_PER_CHUNK_SHIFT))
+	while (buddy_alloc(&shared.buddy[arch_cpu()], PAGES_PER_CHUNK_SHIFT, 0))
 		;
 }
 

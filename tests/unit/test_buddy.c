@@ -113,10 +113,24 @@ static bool could_allocate(unsigned order)
 	return false;
 }
 
+/* A block was handed out. Returns false when that is wrong. */
+static bool note(pfn_t pfn, unsigned order)
+{
+	const struct page *p = bench->pages + pfn;
+
+	if (!is_aligned(pfn, 1ull << order) || !all_are(pfn, order, M_FREE) ||
+	    p->state != PAGE_USED || p->order != order || p->refs != 1)
+		return false;
+	memset(bench->frame + pfn, M_USED, 1ull << order);
+	mark_pool();
+	bench->block[bench->nblocks++] = (struct block){pfn, order};
+	return true;
+}
+
 /* One allocation, checked. Returns false when something is wrong. */
 static bool alloc_one(unsigned order)
 {
-	struct page *p = buddy_alloc(&bench->buddy, order);
+	struct page *p = buddy_alloc(&bench->buddy, order, 0);
 	pfn_t pfn = p ? (pfn_t)(p - bench->pages) : 0;
 
 	if (!p) {
@@ -126,13 +140,7 @@ static bool alloc_one(unsigned order)
 		mark_pool();
 		return right;
 	}
-	if (!is_aligned(pfn, 1ull << order) || !all_are(pfn, order, M_FREE) ||
-	    p->state != PAGE_USED || p->order != order || p->refs != 1)
-		return false;
-	memset(bench->frame + pfn, M_USED, 1ull << order);
-	mark_pool();
-	bench->block[bench->nblocks++] = (struct block){pfn, order};
-	return true;
+	return note(pfn, order);
 }
 
 static bool free_one(unsigned i)
@@ -194,9 +202,9 @@ KTEST(buddy, splits_and_melts)
 	if (!set_up())
 		return ktest_skip("no memory");
 	seed(0, 16);
-	a = buddy_alloc(&bench->buddy, 0);
-	b = buddy_alloc(&bench->buddy, 0);
-	c = buddy_alloc(&bench->buddy, 1);
+	a = buddy_alloc(&bench->buddy, 0, 0);
+	b = buddy_alloc(&bench->buddy, 0, 0);
+	c = buddy_alloc(&bench->buddy, 1, 0);
 	REQUIRE(a && b && c);
 	EXPECT_EQ(b - a, 1);
 	EXPECT_EQ(c - a, 2);
@@ -216,7 +224,7 @@ KTEST(buddy, refuses_wrong_frees)
 	if (!set_up())
 		return ktest_skip("no memory");
 	seed(0, 64);
-	p = buddy_alloc(&bench->buddy, 2);
+	p = buddy_alloc(&bench->buddy, 2, 0);
 	REQUIRE(p);
 	pfn = (pfn_t)(p - bench->pages);
 	EXPECT_EQ(buddy_free(&bench->buddy, pfn + 1, 0), -ENOENT);
@@ -238,10 +246,10 @@ KTEST(buddy, seeding_touches_nothing_and_costs_one_chunk_a_block)
 		return ktest_skip("no memory");
 	seed(0, FRAMES);
 	EXPECT_EQ(bench->populated, 0);
-	REQUIRE(buddy_alloc(&bench->buddy, 13));
+	REQUIRE(buddy_alloc(&bench->buddy, 13, 0));
 	EXPECT_EQ(bench->populated, 1);
 	EXPECT_EQ(bench->buddy.free_frames, 0);
-	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT(!buddy_alloc(&bench->buddy, 0, 0));
 }
 
 KTEST(buddy, a_starved_page_map_fails_the_allocation_only)
@@ -250,13 +258,13 @@ KTEST(buddy, a_starved_page_map_fails_the_allocation_only)
 		return ktest_skip("no memory");
 	seed(0, FRAMES);
 	bench->starve = true;
-	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT(!buddy_alloc(&bench->buddy, 0, 0));
 	EXPECT_EQ(bench->buddy.free_frames, FRAMES);
 	bench->starve = false;
 	REQUIRE(alloc_one(12));
 	bench->starve = true;
 	/* Splitting the other half needs chunks. */
-	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	EXPECT(!buddy_alloc(&bench->buddy, 0, 0));
 	EXPECT_EQ(bench->buddy.free_frames, FRAMES / 2);
 	EXPECT(buddy_check(&bench->buddy));
 	bench->starve = false;
@@ -289,7 +297,7 @@ KTEST(buddy, a_hopeless_request_leaves_the_rest_usable)
 	bench->buddy.pool.n = BUDDY_POOL_MIN;
 	for (pfn_t i = 0; i < FRAMES; i += 512)
 		seed(i, i + 256);
-	EXPECT(!buddy_alloc(&bench->buddy, 9));
+	EXPECT(!buddy_alloc(&bench->buddy, 9, 0));
 	mark_pool();
 	EXPECT(alloc_one(0));
 	EXPECT(alloc_one(8));
@@ -327,9 +335,9 @@ KTEST(buddy, largest_order)
 	for (unsigned i = 0; i < FRAME_POOL_SIZE; i++)
 		bench->buddy.pool.frame[bench->buddy.pool.n++] = i;
 	EXPECT_EQ(buddy_seed(&bench->buddy, bench->map.frames), 0);
-	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER));
-	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER));
-	EXPECT(!buddy_alloc(&bench->buddy, 0));
+	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER, 0));
+	REQUIRE(buddy_alloc(&bench->buddy, MAX_ORDER, 0));
+	EXPECT(!buddy_alloc(&bench->buddy, 0, 0));
 	EXPECT_EQ(buddy_free(&bench->buddy, 0, MAX_ORDER), 0);
 	EXPECT_EQ(buddy_free(&bench->buddy, 1u << MAX_ORDER, MAX_ORDER), 0);
 	EXPECT_EQ(bench->buddy.blocks[MAX_ORDER], 2);
@@ -389,9 +397,9 @@ KTEST(buddy, one_allocation_never_empties_the_pool)
 		buddy_init(b, &bench->map, frames);
 		b->pool.n = BUDDY_POOL_MIN;
 		EXPECT_EQ(buddy_seed(b, range_make(start, frames.end)), 0);
-		EXPECT(buddy_alloc(b, i % (MAX_ORDER + 1)));
+		EXPECT(buddy_alloc(b, i % (MAX_ORDER + 1), 0));
 		for (unsigned k = 0; k < 256; k++)
-			EXPECT(buddy_alloc(b, 0));
+			EXPECT(buddy_alloc(b, 0, 0));
 		EXPECT(buddy_check(b));
 		lowest = (uint32_t)min_u64(lowest, tables.lowest);
 	}
@@ -479,6 +487,58 @@ static void restore(const struct snapshot *s)
 	bench->nblocks = s->nblocks;
 }
 
+/* Three frames, of which each block is freed by itself. */
+static bool alloc_three(void)
+{
+	struct page *p = buddy_alloc_exact(&bench->buddy, 3, 0);
+	pfn_t pfn = p ? (pfn_t)(p - bench->pages) : 0;
+
+	if (!p)
+		return !could_allocate(2);
+	return is_aligned(pfn, 4) && note(pfn, 1) && note(pfn + 2, 0);
+}
+
+/* Two frames at 8 or at 10. */
+static bool alloc_placed(void)
+{
+	struct page *p =
+		buddy_alloc_within(&bench->buddy, 1, range_make(7, 13), 0);
+
+	if (!p)
+		return !all_are(8, 1, M_FREE) && !all_are(10, 1, M_FREE);
+	return (p == bench->pages + 8 || p == bench->pages + 10) &&
+	       note((pfn_t)(p - bench->pages), 1);
+}
+
+/* Up to five frames; four are to stay. */
+static bool alloc_five(void)
+{
+	uint64_t before = bench->buddy.free_frames;
+	struct page *page[5];
+	size_t n = buddy_alloc_bulk(&bench->buddy, 0, 3, 5, page, PAGE_USED, 4);
+
+	for (size_t i = 0; i < n; i++)
+		if (!note((pfn_t)(page[i] - bench->pages), 0))
+			return false;
+	return before - n >= 4 ? n > 2 || n == before - 4 : !n;
+}
+
+static bool alloc_step(unsigned step)
+{
+	switch (step) {
+	case 5:
+		return alloc_three();
+	case 6:
+		return alloc_placed();
+	case 7:
+		return alloc_five();
+	default:
+		return alloc_one(step);
+	}
+}
+
+#define ALLOC_STEPS 8
+
 /* Returns the number of sequences tried, 0 as soon as one went wrong. */
 static uint64_t exhaust(unsigned depth)
 {
@@ -490,8 +550,9 @@ static uint64_t exhaust(unsigned depth)
 	if (!depth)
 		return 1;
 	save(s);
-	for (unsigned step = 0; step <= 4 + s->nblocks; step++) {
-		bool right = step <= 4 ? alloc_one(step) : free_one(step - 5);
+	for (unsigned step = 0; step < ALLOC_STEPS + s->nblocks; step++) {
+		bool right = step < ALLOC_STEPS ? alloc_step(step)
+						: free_one(step - ALLOC_STEPS);
 		uint64_t below = right ? exhaust(depth - 1) : 0;
 
 		if (!below)
@@ -512,5 +573,5 @@ KTEST(buddy, exhaustive_on_sixteen_frames)
 	/* The first step brings the only chunk; from then on the frames are
 	 * all there is to save. */
 	REQUIRE(alloc_one(0) && free_one(0));
-	EXPECT(exhaust(DEPTH) > 50000);
+	EXPECT(exhaust(DEPTH) > 500000);
 }

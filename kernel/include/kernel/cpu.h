@@ -34,6 +34,10 @@ static inline cpumask_t cpus_online(void)
 	return __atomic_load_n(&cpus_online_, __ATOMIC_RELAXED);
 }
 
+/* Indices are below this: as many harts as can ever run (c). Set by boot before
+ * memory is allocated by page. */
+extern unsigned cpus_possible;
+
 /*
  * Variables of which each hart has its own:
  *

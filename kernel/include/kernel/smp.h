@@ -20,6 +20,10 @@
  */
 void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg);
 
+/* Do at once what others want of this hart by smp_call: for loops that wait for
+ * a hart and may have interrupts off. No spinlock held. */
+void smp_serve(void);
+
 /* Something to run on a hart. The caller's, in one use until smp_wait returns. */
 struct smp_work {
 	void (*fn)(void *arg);

@@ -18,11 +18,16 @@
 enum lock_rank {
 	LOCK_UNRANKED, /* all zero: nothing is known of its place */
 	LOCK_UMAP,     /* a user address space's tables */
-	LOCK_KMAP,     /* the kernel's */
+	LOCK_KMAP,     /* the kernel's tables */
+	LOCK_MEMPOOL,
+	LOCK_SLABS,    /* the list of all object caches */
+	LOCK_SLAB,     /* an object cache */
+	LOCK_GUARD,    /* guarded objects, and the tables of their pages */
 	LOCK_ZONE,     /* a buddy allocator */
 	LOCK_PAGE_MAP, /* growing the page map */
 	LOCK_ASID,     /* handing out address space numbers */
 	LOCK_SMP,
+	LOCK_VMALLOC, /* areas of the kernel's arena */
 	LOCK_CONSOLE, /* log ring and console device */
 	LOCK_TEST,    /* of tests; nothing is called with it held */
 };

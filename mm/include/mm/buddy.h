@@ -16,6 +16,15 @@
 
 #define BUDDY_SEEDS 64
 
+/* What happened to blocks of one order, ever. */
+struct buddy_counts {
+	uint64_t allocs;   /* handed out, by any function */
+	uint64_t frees;	   /* given back */
+	uint64_t splits;   /* into two of the order below */
+	uint64_t merges;   /* of two of the order below */
+	uint64_t failures; /* asked for in vain */
+};
+
 struct buddy {
 	struct spinlock lock;
 	struct page_map *map;  /* (c) */
@@ -24,7 +33,8 @@ struct buddy {
 	uint64_t free_frames;  /* on lists and in seeds (l) */
 	uint64_t total_frames; /* all that were ever given to us (l) */
 	uint64_t meta_frames;  /* of these, in the pool or the page map (l) */
-	uint64_t blocks[MAX_ORDER + 1];	 /* length of free[k] (l) */
+	uint64_t blocks[MAX_ORDER + 1];		   /* length of free[k] (l) */
+	struct buddy_counts counts[MAX_ORDER + 1]; /* (l) */
 	struct list free[MAX_ORDER + 1]; /* free blocks by order (l) */
 	/* Free ranges that no block was ever taken from: their frames have no
 	 * entry in the page map yet. (l) */
@@ -46,9 +56,26 @@ void buddy_init(struct buddy *b, struct page_map *map, struct range frames);
  * BUDDY_SEEDS untouched ranges that could not be put on the lists. */
 int buddy_seed(struct buddy *b, struct range frames);
 
+/* All that allocates leaves at least `keep` frames free, or fails. */
+
 /* A block of 2^order frames, or NULL when there is none (or order >
  * MAX_ORDER): its page says PAGE_USED, its order, and one reference. */
-struct page *buddy_alloc(struct buddy *b, unsigned order);
+struct page *buddy_alloc(struct buddy *b, unsigned order, uint64_t keep);
+
+/* Up to `n` blocks of 2^order frames (order <= MAX_ORDER), carved out of as few
+ * larger ones as there are. Their pages say `state`. Returns how many; `enough`
+ * are, when a larger block would have to be split for more. */
+size_t buddy_alloc_bulk(struct buddy *b, unsigned order, size_t enough,
+			size_t n, struct page **page, enum page_state state,
+			uint64_t keep);
+
+/* `frames` (> 0) contiguous ones, as blocks of falling orders, of which each
+ * can be freed; the first is aligned as a block that would hold all. */
+struct page *buddy_alloc_exact(struct buddy *b, uint64_t frames, uint64_t keep);
+
+/* A block inside `within`: see page_alloc_within(). */
+struct page *buddy_alloc_within(struct buddy *b, unsigned order,
+				struct range within, uint64_t keep);
 
 /*
  * Give a block back. Returns 0, or without any effect
@@ -58,6 +85,20 @@ struct page *buddy_alloc(struct buddy *b, unsigned order);
  *	-ERANGE	  handed out with another order
  */
 int buddy_free(struct buddy *b, pfn_t pfn, unsigned order);
+
+/* Give back those of `n` blocks of one order, from the first on, that are this
+ * allocator's; the caller has made sure of them, and their pages say
+ * PAGE_CACHED. Neighbours that follow each other, up or down, melt at little
+ * cost. Returns how many. */
+size_t buddy_free_bulk(struct buddy *b, unsigned order, size_t n,
+		       struct page *const *page);
+
+/* Give back what buddy_alloc_exact() gave; errors as above. */
+int buddy_free_exact(struct buddy *b, pfn_t pfn, uint64_t frames);
+
+/* How much of the free memory is in blocks too small for this order, in 1/1000:
+ * 0 none, 1000 all of it (or nothing is free). */
+unsigned buddy_unusable(struct buddy *b, unsigned order);
 
 /* Is the frame free: in a free block, or a seed? Any number will do. */
 bool buddy_is_free(struct buddy *b, pfn_t pfn);

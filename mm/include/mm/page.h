@@ -17,23 +17,47 @@
  * block are PAGE_NONE, as is every frame that the allocator does not own. */
 enum page_state {
 	PAGE_NONE = 0,
-	PAGE_FREE, /* head of a free block */
-	PAGE_USED, /* head of a block that was handed out */
+	PAGE_FREE,   /* head of a free block */
+	PAGE_USED,   /* head of a block that was handed out */
+	PAGE_CACHED, /* head of a free block in a hart's cache */
+	PAGE_META,   /* holds part of the page map, or is kept for that */
 };
 
-/* Flags, set by the owner of a block: it is a page table. */
-#define PAGE_TABLE (1u << 0)
+/* Flags, set by the owner of a block; those of slabs are on each of its frames. */
+#define PAGE_TABLE (1u << 0) /* a page table */
+#define PAGE_SLAB  (1u << 1) /* a slab: `owner` is its cache */
+#define PAGE_LARGE (1u << 2) /* of kmalloc: `owner` is the number of frames */
 
 struct page {
-	uint8_t state;	  /* enum page_state (z) */
-	uint8_t order;	  /* of the block, when head (z) */
-	uint16_t flags;	  /* the owner's; 0 when handed out */
-	int32_t refs;	  /* owner's count; 1 when handed out (a) */
+	union {
+		struct {
+			uint8_t state;	/* enum page_state (z) */
+			uint8_t order;	/* of the block, when head (z) */
+			uint16_t flags; /* the owner's; 0 when handed out */
+			int32_t refs; /* owner's count; 1 when handed out (a) */
+		};
+		uint16_t kind; /* state and order at once */
+		uint64_t head; /* all four */
+	};
 	struct list link; /* free list while free; the owner's while used */
 	uint64_t owner;	  /* the owner's, any value */
 };
 
 _Static_assert(sizeof(struct page) == 32, "8 GiB of RAM need 64 MiB of these");
+
+/* What `kind` says of a block, and `head` of one that is handed out, or goes
+ * from hand to hand inside the allocator: no flags, one reference. */
+static inline uint16_t page_kind(enum page_state state, unsigned order)
+{
+	return (uint16_t)((unsigned)state | order << 8);
+}
+
+static inline uint64_t page_head(enum page_state state, unsigned order)
+{
+	return page_kind(state, order) | (uint64_t)1 << 32;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "page_kind()");
 
 /* The array: page_map[pfn]. Only entries of existing frames may be touched. */
 extern struct page *page_map;

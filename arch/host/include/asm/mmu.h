@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct mmu_model {
-	uint64_t flushed_pages; /* fences with an address */
-	uint64_t flushed_all;	/* without */
+	uint64_t flushed_pages; /* fences with an address (a) */
+	uint64_t flushed_all;	/* without (a) */
 };
 
 extern struct mmu_model mmu_model;

@@ -17,16 +17,19 @@
 struct harts_hooks {
 	/* At each yield point, on the hart that comes to it. */
 	void (*yield)(void *ctx);
-	/* What arch_ipi_send() makes a hart do, with interrupts off. */
+	/* What arch_ipi_send() makes a hart do, with interrupts off; NULL:
+	 * kernel_ipi(). */
 	void (*ipi)(void *ctx);
 	void *ctx;
+	bool keep_online; /* leave cpus_online() alone */
 };
 
 /*
  * Run fn[0] on cpu 0 to fn[n - 1] on cpu n - 1, until all have returned. Each
- * starts with interrupts on. Per-hart variables are as at the start of the
- * program, and stay as they are in the end. Ends the program when all harts
- * wait for each other.
+ * starts with interrupts on; one that has returned still serves interrupts.
+ * These harts are cpus_online() while they run. Each of the HARTS_MAX harts has
+ * its per-hart variables from the start of the program to its end. Ends the
+ * program when all harts wait for each other.
  */
 void harts_run(unsigned n, void (*const fn[])(void),
 	       const struct harts_hooks *hooks, uint64_t seed);

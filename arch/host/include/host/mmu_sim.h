@@ -31,6 +31,7 @@ struct mmu_sim_entry {
 	bool below_global; /* a pointer on the way had G set */
 	bool poisoned;	   /* leads to memory that was freed since */
 	bool detached;	   /* was read from memory that was freed since */
+	uint8_t overdue;   /* bit n: it was outdated when flush n began */
 };
 
 struct mmu_sim_code {
@@ -199,3 +200,13 @@ bool mmu_sim_poisoned(const struct mmu_sim *s, unsigned hart,
  */
 bool mmu_sim_outdated(struct mmu_sim *s, unsigned hart, uint64_t va,
 		      uint64_t size, bool exact, struct mmu_sim_path *path);
+
+/*
+ * The same for what has been so since mmu_sim_flush_begins() was called with this
+ * number (0 to 7): what others have unhooked meanwhile is theirs to flush.
+ */
+void mmu_sim_flush_begins(struct mmu_sim *s, unsigned flush, uint64_t va,
+			  uint64_t size, bool exact);
+bool mmu_sim_overdue(struct mmu_sim *s, unsigned flush, unsigned hart,
+		     uint64_t va, uint64_t size, bool exact,
+		     struct mmu_sim_path *path);

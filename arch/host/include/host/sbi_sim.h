@@ -41,5 +41,6 @@ struct sbi_sim {
 	int64_t (*refuse)(const struct sbi_sim_call *c);
 };
 
-/* From now on sbi_call() comes here; NULL: nowhere, it is not supported. */
+/* From now on sbi_call() comes here. NULL: to no model; then interrupts are
+ * delivered while harts run, fences do nothing, and hart ids are cpu numbers. */
 void sbi_sim_use(struct sbi_sim *s);

@@ -9,12 +9,26 @@
 
 static inline unsigned arch_cpu(void)
 {
-	return this_arch_hart()->cpu;
+	uint64_t cpu;
+
+	/* It never changes, so this may be done once for several uses. */
+	__asm__("lwu %0, %1(tp)"
+		: "=r"(cpu)
+		: "i"(offsetof(struct arch_hart, cpu)));
+	if (cpu >= HART_MAX)
+		__builtin_unreachable();
+	return (unsigned)cpu;
 }
 
 static inline uint64_t arch_percpu_offset(void)
 {
-	return this_arch_hart()->percpu_offset;
+	uint64_t offset;
+
+	/* Nor does this. */
+	__asm__("ld %0, %1(tp)"
+		: "=r"(offset)
+		: "i"(offsetof(struct arch_hart, percpu_offset)));
+	return offset;
 }
 
 static inline uint64_t arch_irq_save(void)
