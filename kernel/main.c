@@ -25,6 +25,7 @@
 #include <kernel/time.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
+#include <mm/kmalloc.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
 #include <mm/page_debug.h>
@@ -35,6 +36,8 @@
 #define EMERGENCY_SIZE KIB(8)
 #define MAX_INIT       4
 #define FDT_HEADER     40 /* bytes */
+
+#define GUARDED_OBJECTS 64
 
 struct devtree machine;
 struct memblock ram;
@@ -108,15 +111,48 @@ __init static struct range open_tree(const struct boot_info *boot)
 	return range_make(boot->fdt, boot->fdt + machine.fdt.size);
 }
 
+/* slab_debug=on|off: redzones, poison and more for all objects. */
+__init static void read_slab_debug(void)
+{
+	char value[4];
+	int err = cmdline_get(machine.bootargs, "slab_debug", value,
+			      sizeof(value));
+
+	if (!err && !strcmp(value, "on"))
+		slab_debug = SLAB_DEBUG;
+	else if (!err && !strcmp(value, "off"))
+		slab_debug = 0;
+	else if (err != -ENOENT)
+		pr_warn("boot: slab_debug= takes on or off; ignored\n");
+}
+
 __init static void read_options(void)
 {
 	char first;
 
 	if (cmdline_flag(machine.bootargs, "quiet"))
 		printk_set_console_level(LOG_WARN);
+	read_slab_debug();
 	/* From here on a panic ends the machine, too. */
 	machine_set_unattended(cmdline_get(machine.bootargs, "autorun", &first,
 					   sizeof(first)) != -ENOENT);
+}
+
+/* slab_guard=N: every N-th time that a hart's magazine is empty, an object gets
+ * guard pages. */
+static void start_guard(void)
+{
+	char value[12];
+	uint64_t interval;
+	int err = cmdline_get(machine.bootargs, "slab_guard", value,
+			      sizeof(value));
+
+	if (err == -ENOENT)
+		return;
+	if (err || !shell_number(value, &interval) || interval > UINT32_MAX)
+		pr_warn("boot: slab_guard= takes a number; ignored\n");
+	else if (slab_guard_start(GUARDED_OBJECTS, (unsigned)interval))
+		pr_warn("boot: no memory for guarded objects\n");
 }
 
 __init static bool all_harts_have(const char *extension)
@@ -309,6 +345,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 		pr_err("boot: the account of memory does not add up\n");
 	pr_info("%s\n", account);
 	smp_boot();
+	start_guard();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,
@@ -356,5 +393,7 @@ __init void kernel_main(const struct boot_info *boot)
 	if (bump_retire(&bump, give_to_pages, NULL))
 		refuse("the device tree's memory is in too many pieces\n");
 	kmap_bump_retired();
+	slab_init();
+	kmalloc_init();
 	arch_switch_stack(stack, emergency, boot_finish);
 }

@@ -77,6 +77,21 @@ int kmap_remove(struct range va)
 	return err;
 }
 
+int kmap_reserve_tables(struct range va)
+{
+	uint64_t flags = spin_lock_irqsave(&kmap_lock);
+	struct tlb_gather g;
+	int err;
+
+	tlb_gather_init(&g, NULL);
+	err = pgtable_reserve(&kernel_pgtable, va, 0);
+	/* That there was none may be known. */
+	tlb_gather_table(&g);
+	tlb_flush(&g);
+	spin_unlock_irqrestore(&kmap_lock, flags);
+	return err;
+}
+
 static bool allowed(vm_prot_t prot)
 {
 	return !(prot & VM_USER) &&

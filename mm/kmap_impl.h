@@ -19,6 +19,10 @@
 int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr);
 int kmap_remove(struct range va);
 
+/* Have all tables that these addresses need, for ever. Returns 0, -ENOMEM, or
+ * -EEXIST when something is mapped in the way. */
+int kmap_reserve_tables(struct range va);
+
 /* Is RAM of this kind in the direct map? */
 bool kmap_shows(enum region_type type);
 

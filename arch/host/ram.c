@@ -5,6 +5,7 @@
 #include <host/ram.h>
 #include <kernel/panic.h>
 #include <kernel/types.h>
+#include <mm/kmalloc.h>
 #include <mm/layout.h>
 #include <mm/zone.h>
 
@@ -40,4 +41,6 @@ void host_ram_use(void)
 		populated[i / 64] |= (uint64_t)1 << (i % 64);
 	zone_init(&map);
 	page_alloc_give(range_make(HOST_RAM_START, HOST_RAM_END));
+	slab_init();
+	kmalloc_init();
 }
