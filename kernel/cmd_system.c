@@ -13,6 +13,7 @@
 #include <kernel/spinlock.h>
 #include <kernel/time.h>
 #include <mm/page_alloc.h>
+#include <mm/vmalloc.h>
 
 #define LL(x) ((unsigned long long)(x))
 
@@ -107,6 +108,30 @@ static int free_twice(void)
 	return 0;
 }
 
+/* The byte behind the end; or one of memory that is freed and unmapped. */
+static int misuse_vmalloc(bool freed)
+{
+	volatile char *p = vmalloc(3 * PAGE_SIZE, 0);
+
+	if (!p)
+		return 1;
+	if (freed) {
+		vfree((void *)(uintptr_t)p);
+		vmalloc_purge();
+	}
+	p[freed ? 5 : 3 * PAGE_SIZE] = 1;
+	return 0;
+}
+
+static int vfree_twice(void)
+{
+	void *p = vmalloc(PAGE_SIZE, 0);
+
+	vfree(p);
+	vfree(p);
+	return 0;
+}
+
 /* Locks out of order: debug builds notice. */
 static int lock_wrongly(void)
 {
@@ -167,6 +192,12 @@ static int elsewhere(void (*fn)(void *), void *arg, bool all)
 	panic("asked for at the console");
 }
 
+static void overflow_there(void *arg)
+{
+	(void)arg;
+	overflow_stack(0);
+}
+
 static int cmd_panic(int argc, char **argv)
 {
 	uint64_t address;
@@ -177,6 +208,14 @@ static int cmd_panic(int argc, char **argv)
 		return (int)overflow_stack(0);
 	if (argc == 2 && !strcmp(argv[1], "free"))
 		return free_twice();
+	if (argc == 2 && !strcmp(argv[1], "overrun"))
+		return misuse_vmalloc(false);
+	if (argc == 2 && !strcmp(argv[1], "vfreed"))
+		return misuse_vmalloc(true);
+	if (argc == 2 && !strcmp(argv[1], "vfree"))
+		return vfree_twice();
+	if (argc == 2 && !strcmp(argv[1], "otherstack"))
+		return elsewhere(overflow_there, NULL, false);
 	if (argc == 2 && !strcmp(argv[1], "rank"))
 		return lock_wrongly();
 	if (argc == 2 && !strcmp(argv[1], "other"))
@@ -199,5 +238,5 @@ static int cmd_panic(int argc, char **argv)
 	return 0;
 }
 COMMAND(panic, cmd_panic,
-	"[stack | free | rank | other | all | deaf | load ADDR | store ADDR | jump ADDR]",
+	"[stack | otherstack | free | overrun | vfreed | vfree | rank | other | all | deaf | load ADDR | store ADDR | jump ADDR]",
 	"stop with a report, by choice or by a fault");

@@ -30,6 +30,7 @@
 #include <mm/layout.h>
 #include <mm/page_debug.h>
 #include <mm/tlb.h>
+#include <mm/vmalloc.h>
 #include <mm/zone.h>
 
 #define STACK_SIZE     KIB(16)
@@ -395,5 +396,6 @@ __init void kernel_main(const struct boot_info *boot)
 	kmap_bump_retired();
 	slab_init();
 	kmalloc_init();
+	vmalloc_init();
 	arch_switch_stack(stack, emergency, boot_finish);
 }

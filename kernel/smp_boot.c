@@ -27,8 +27,8 @@
 #include <kernel/time.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
-#include <mm/kmap.h>
 #include <mm/tlb.h>
+#include <mm/vmalloc.h>
 
 #define STACK_SIZE     KIB(16)
 #define EMERGENCY_SIZE KIB(8)
@@ -110,8 +110,8 @@ static bool prepare(struct cpu_start *s)
 {
 	if (percpu_add(s->cpu))
 		return false;
-	s->stack = kmap_stack(STACK_SIZE);
-	s->emergency = kmap_stack(EMERGENCY_SIZE);
+	s->stack = kstack_alloc(STACK_SIZE);
+	s->emergency = kstack_alloc(EMERGENCY_SIZE);
 	return !range_empty(s->stack) && !range_empty(s->emergency);
 }
 

@@ -92,15 +92,42 @@ int kmap_reserve_tables(struct range va)
 	return err;
 }
 
-static bool allowed(vm_prot_t prot)
+int kmap_add_blocks(vaddr_t va, const struct list *blocks)
 {
-	return !(prot & VM_USER) &&
-	       (prot & (VM_WRITE | VM_EXEC)) != (VM_WRITE | VM_EXEC);
+	uint64_t flags = spin_lock_irqsave(&kmap_lock);
+	struct range all = {va, va};
+	struct tlb_gather g;
+	int err = 0;
+
+	tlb_gather_init(&g, NULL);
+	list_for_each (l, blocks) {
+		const struct page *p = list_entry(l, struct page, link);
+		struct range at = {all.end, all.end + (PAGE_SIZE << p->order)};
+
+		err = pgtable_map(&kernel_pgtable, at, page_to_phys(p),
+				  VM_READ | VM_WRITE, ATTR_NORMAL, &g);
+		if (err)
+			break;
+		all.end = at.end;
+	}
+	if (err && !range_empty(all))
+		pgtable_unmap(&kernel_pgtable, all, &g);
+	tlb_flush(&g);
+	spin_unlock_irqrestore(&kmap_lock, flags);
+	return err;
+}
+
+void kmap_unhook(struct range va, struct tlb_gather *g)
+{
+	uint64_t flags = spin_lock_irqsave(&kmap_lock);
+
+	pgtable_unmap(&kernel_pgtable, va, g);
+	spin_unlock_irqrestore(&kmap_lock, flags);
 }
 
 int kmap_map(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 {
-	if (!range_within(va, kmap_arena) || !allowed(prot))
+	if (!range_within(va, kmap_arena) || !kmap_allows(prot))
 		return -EINVAL;
 	return kmap_add(va, pa, prot, attr);
 }
@@ -116,7 +143,7 @@ int kmap_protect(struct range va, vm_prot_t prot)
 	uint64_t flags;
 	int err;
 
-	if (!range_within(va, kmap_arena) || !allowed(prot))
+	if (!range_within(va, kmap_arena) || !kmap_allows(prot))
 		return -EINVAL;
 	flags = spin_lock_irqsave(&kmap_lock);
 	tlb_gather_init(&g, NULL);

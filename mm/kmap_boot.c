@@ -244,6 +244,9 @@ int kmap_reserve(const struct memblock *mb)
 			      range_make(ARENA_BASE, kmap_arena.end),
 			      kernel_pgtable.levels - 2);
 	kmap_arena.start = STACKS_END;
+	if (!err)
+		err = pgtable_reserve(&kernel_pgtable,
+				      range_make(VMALLOC_BASE, WINDOWS_END), 0);
 	/* Found afresh each time: see map_direct. */
 	while (!err && (r = region_behind(mb, at))) {
 		at = r->range.end;

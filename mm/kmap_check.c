@@ -7,6 +7,7 @@
 #include <arch/image.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/vmalloc.h>
 #include <mm/zone.h>
 
 #include "kmap_impl.h"
@@ -137,5 +138,8 @@ unsigned kmap_check(const struct memblock *mb,
 		     &c);
 	check_user_half(&c);
 	check_guards(&c);
+	wrong = vmalloc_check();
+	if (wrong)
+		fault(&c, wrong, &(struct mapping){.present = false});
 	return c.faults;
 }

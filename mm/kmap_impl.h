@@ -4,11 +4,16 @@
 #include <kernel/cpu.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/tlb.h>
 
 #define KMAP_STACKS (2 * MAX_CPUS)
 
 /* Stacks lie at the start of the arena. */
 #define STACKS_END (ARENA_BASE + MIB(16))
+
+/* In front of VMALLOC_BASE others map at addresses of their choice. Behind it are
+ * first the small windows, whose tables are complete and permanent. */
+#define WINDOWS_END (VMALLOC_BASE + MIB(4))
 
 /* Fixed windows: first the device tree's, then device registers. */
 #define FDT_WINDOW_SIZE MIB(4)
@@ -18,6 +23,20 @@
  * pgtable_unmap with their results. */
 int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr);
 int kmap_remove(struct range va);
+
+/* Map blocks of page_alloc(), chained by page->link, one behind the other from
+ * `va` on, readable and writable. All of them, or none and -ENOMEM. */
+int kmap_add_blocks(vaddr_t va, const struct list *blocks);
+
+/* Unmap what was mapped in one piece. The caller flushes. */
+void kmap_unhook(struct range va, struct tlb_gather *g);
+
+/* Rights that a mapping of the kernel's may have: some, none of users, W^X. */
+static inline bool kmap_allows(vm_prot_t prot)
+{
+	/* They are 1, 2, 4, 8: from W and X up, all have both or VM_USER. */
+	return prot && prot < (VM_WRITE | VM_EXEC);
+}
 
 /* Have all tables that these addresses need, for ever. Returns 0, -ENOMEM, or
  * -EEXIST when something is mapped in the way. */

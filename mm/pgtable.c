@@ -113,11 +113,21 @@ void pgtable_put_leaves(pte_t *p, pte_t *end, pte_t leaf, unsigned shift)
 			pte_set(p++, e);
 	}
 	/* By itself, half of it would be the loop. */
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 	for (; p < end; p++) {
 		pte_set(p, leaf);
 		leaf = pte_advance(leaf, span);
 	}
+}
+
+void pgtable_clear_leaves(pte_t *p, pte_t *end)
+{
+	for (; end - p >= 16; p += 16)
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < 16; i++)
+			pte_set(&p[i], pte_none());
+	for (; p < end; p++)
+		pte_set(p, pte_none());
 }
 
 /* Hook an empty table in where the cursor stands. */
@@ -280,4 +290,23 @@ int pgtable_reserve(const struct pgtable *pt, struct range va, unsigned level)
 		}
 	} while (!err && cursor_along(&c, 1));
 	return err;
+}
+
+pte_t *pgtable_permanent(const struct pgtable *pt, struct range va,
+			 unsigned level)
+{
+	pte_t *table = table_at(pt->root);
+	unsigned shift = pt_shift(pt->levels - 1);
+	vaddr_t last = va.end - 1;
+
+	for (unsigned down = pt->levels - 1 - level; down; down--) {
+		pte_t e = pte_load(&table[(va.start >> shift) % PT_ENTRIES]);
+
+		if (!pte_is_table(e) || !pte_permanent(e) ||
+		    va.start >> shift != last >> shift)
+			return NULL;
+		table = table_at(pte_next(e));
+		shift -= PT_INDEX_BITS;
+	}
+	return &table[(va.start >> shift) % PT_ENTRIES];
 }

@@ -79,11 +79,6 @@ static inline bool pgtable_allows(const struct pgtable *pt, vm_prot_t prot)
 /* An empty table in `frame`; its entries will be counted unless `permanent`. */
 void pgtable_clear_table(paddr_t frame, bool permanent);
 
-/* Fill entries from p up to `end`, which map 1 << shift bytes each, with leaves
- * that continue each other, with groups where they fit; `leaf` is what the first
- * would be alone. */
-void pgtable_put_leaves(pte_t *p, pte_t *end, pte_t leaf, unsigned shift);
-
 /*
  * A cursor moves over the entries for a range: down to the last on the way to an
  * address, along those of one table, up where they end, and down again.

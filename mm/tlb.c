@@ -69,6 +69,7 @@
 #define RANGE_MAX 64
 
 static bool full; /* every fence is one of everything (c) */
+static uint64_t range_max = RANGE_MAX; /* 0 if so (c) */
 static struct asid_pool asids;
 static struct tlb_space kernel_space = {.active = 1};
 
@@ -83,6 +84,7 @@ static PERCPU struct hart harts;
 void tlb_init(unsigned cpus, bool everything)
 {
 	full = everything;
+	range_max = full ? 0 : RANGE_MAX;
 	asid_pool_init(&asids, 1u << arch_asid_bits(), cpus);
 }
 
@@ -124,14 +126,20 @@ static unsigned number_of(const struct tlb_space *s)
 	return asid_of(__atomic_load_n(&s->context, __ATOMIC_RELAXED));
 }
 
+/* The space's number, for a fence; the kernel's entries have none. */
+static inline unsigned number_for(const struct tlb_space *s)
+{
+	return s && !full ? number_of(s) : ASID_ANY;
+}
+
 /* What has to be forgotten for these changes, of a space with this number. */
 static inline void fence_for(struct tlb_fence *f, const struct tlb_gather *g,
 			     unsigned asid)
 {
 	f->va = g->va;
 	f->step = g->step;
-	f->asid = full ? ASID_ANY : asid;
-	if (full || g->tables || range_size(g->va) > RANGE_MAX * g->step)
+	f->asid = asid;
+	if (g->tables || range_size(g->va) > range_max * g->step)
 		f->va = range_make(0, 0);
 }
 
@@ -194,7 +202,7 @@ static __attribute__((noinline)) void fence_space(struct hart *h,
 	now &= online;
 	h->n.deferred += count(online & ~now);
 	/* Read after `active`: a hart that is in it has set it before. */
-	fence_for(&f, g, g->space ? number_of(s) : ASID_ANY);
+	fence_for(&f, g, number_for(g->space));
 	if (inside(h, s))
 		fence_here(h, &f);
 	now &= ~cpu_bit(arch_cpu());
@@ -202,40 +210,41 @@ static __attribute__((noinline)) void fence_space(struct hart *h,
 		fence_others(h, &f, now);
 }
 
-static void fence(const struct tlb_gather *g)
+static inline void fence(const struct tlb_gather *g)
 {
-	struct tlb_space *s = g->space ? g->space : &kernel_space;
 	uint64_t flags = arch_irq_save();
 	struct hart *h = this_cpu(harts);
 	struct tlb_fence f;
 
 	arch_smp_mb(); /* what was unhooked, before who is there to see it */
-	if (cpus_online() == cpu_bit(arch_cpu()) && inside(h, s)) {
-		fence_for(&f, g, g->space ? number_of(s) : ASID_ANY);
+	if (cpus_online() == cpu_bit(arch_cpu()) &&
+	    (!g->space || g->space == h->in)) {
+		fence_for(&f, g, number_for(g->space));
 		fence_here(h, &f);
 	} else {
-		fence_space(h, g, s);
+		fence_space(h, g, g->space ? g->space : &kernel_space);
 	}
 	arch_irq_restore(flags);
 }
 
-static void reset(struct tlb_gather *g)
+static __attribute__((noinline)) void free_pages(struct tlb_gather *g)
 {
+	list_for_each_safe (l, &g->pages) {
+		struct page *p = list_entry(l, struct page, link);
+
+		page_free(p, p->order);
+	}
 	list_init(&g->pages);
-	g->va = range_make(0, 0);
-	g->tables = false;
 }
 
 void tlb_flush(struct tlb_gather *g)
 {
 	if (g->tables || !range_empty(g->va))
 		fence(g);
-	list_for_each_safe (l, &g->pages) {
-		struct page *p = list_entry(l, struct page, link);
-
-		page_free(p, p->order);
-	}
-	reset(g);
+	if (!list_empty(&g->pages))
+		free_pages(g);
+	g->va = range_make(0, 0);
+	g->tables = false;
 }
 
 void tlb_flush_new(struct tlb_gather *g)
@@ -253,13 +262,14 @@ void tlb_flush_new(struct tlb_gather *g)
 	if (inside(h, g->space)) {
 		struct tlb_fence f;
 
-		fence_for(&f, g, number_of(g->space));
+		fence_for(&f, g, number_for(g->space));
 		fence_here(h, &f);
 	} else {
 		in_space(g->space);
 	}
 	arch_irq_restore(flags);
-	reset(g);
+	g->va = range_make(0, 0);
+	g->tables = false;
 }
 
 void tlb_forget(struct tlb_space *s)

@@ -25,17 +25,11 @@ MUTANTS = [
     Mutant("free-before-fence", 1, "mm/tlb.c",
            """\tif (g->tables || !range_empty(g->va))
 \t\tfence(g);
-\tlist_for_each_safe (l, &g->pages) {
-\t\tstruct page *p = list_entry(l, struct page, link);
-
-\t\tpage_free(p, p->order);
-\t}
+\tif (!list_empty(&g->pages))
+\t\tfree_pages(g);
 """,
-           """\tlist_for_each_safe (l, &g->pages) {
-\t\tstruct page *p = list_entry(l, struct page, link);
-
-\t\tpage_free(p, p->order);
-\t}
+           """\tif (!list_empty(&g->pages))
+\t\tfree_pages(g);
 \tif (g->tables || !range_empty(g->va))
 \t\tfence(g);
 """, "machine."),
@@ -52,7 +46,7 @@ MUTANTS = [
            "\t\tvoid page_free(struct page *p, unsigned order);\n"
            "\t\tpage_free(page, 0);\n", "machine."),
     Mutant("table-fenced-by-address", 2, "mm/tlb.c",
-           "\tif (full || g->tables || ", "\tif (full || ",
+           "\tif (g->tables || range_size", "\tif (range_size",
            "machine."),
     Mutant("idle-hart-not-told-of-tables", 2, "mm/tlb.c",
            "\tif (s == &kernel_space && g->tables)\n",
@@ -101,7 +95,7 @@ MUTANTS = [
     Mutant("sinval-not-ordered", 4, "arch/riscv/fence.c",
            "\tsfence_inval_ir();\n", "", "machine."),
     Mutant("global-fenced-by-asid", 4, "mm/tlb.c",
-           "fence_for(&f, g, g->space ? number_of(s) : ASID_ANY);\n\tif (inside",
+           "fence_for(&f, g, number_for(g->space));\n\tif (inside",
            "fence_for(&f, g, number_of(s));\n\tif (inside", "machine."),
     Mutant("new-kernel-mapping-not-fenced", 5, "mm/kmap.c",
            """\terr = pgtable_map(&kernel_pgtable, va, pa, prot, attr, &g);
@@ -111,6 +105,18 @@ MUTANTS = [
 \tif (err)
 \t\ttlb_flush(&g);
 """, "machine."),
+    Mutant("vfree-frees-before-fence", 1, "mm/vmalloc.c",
+           "\t\tlist_splice(&g.pages, &a->blocks);\n",
+           "\t\tlist_for_each_safe (b, &a->blocks)\n"
+           "\t\t\tpage_free(list_entry(b, struct page, link),\n"
+           "\t\t\t\t  list_entry(b, struct page, link)->order);\n",
+           "vmalloc"),
+    Mutant("window-goes-without-fence", 1, "mm/vmap.c",
+           "\t\tclear_own(&a->own);\n\t\tflush(area_range(a), "
+           "a->own.shift);\n", "\t\tclear_own(&a->own);\n", "vmalloc"),
+    Mutant("window-comes-without-fence", 5, "mm/vmap.c",
+           "\t\tflush(area_range(a), a->own.shift);\n\t} else if",
+           "\t} else if", "vmalloc"),
     Mutant("mask-base-of-boot-hart", 6, "arch/riscv/fence.c",
            """\t*base = UINT64_MAX;
 \tfor_each_cpu (cpu, *cpus)

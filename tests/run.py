@@ -23,10 +23,11 @@ import harness                      # noqa: E402
 import checks, mutants, native, spin # noqa: E401, E402
 import bench, boot, console         # noqa: E401, E402
 import firmware                     # noqa: E402
-import litmus, machines, smp, trees # noqa: E401, E402
+import faults, litmus, machines     # noqa: E401, E402
+import smp, trees                   # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, litmus, bench,
-           firmware, trees, console)
+           firmware, trees, console, faults)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

@@ -1,11 +1,16 @@
 /* Traps taken in the kernel, and what a panic tells of them. */
+#include <stdio.h>
+
 #include <arch/cpu.h>
 #include <arch/debug.h>
+#include <arch/smp.h>
 #include <asm/csr.h>
 #include <asm/errata.h>
 #include <asm/hart.h>
+#include <kernel/explain.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
+#include <mm/slab.h>
 
 void trap_handle(struct trap_frame *f);
 
@@ -96,16 +101,42 @@ static bool interrupt(uint64_t scause)
 	return false;
 }
 
+/* Causes that an address is to blame for. */
+static bool about_address(uint64_t scause)
+{
+	const uint64_t faults =
+		1u << 1 | 1u << 5 | 1u << 7 | 1u << 12 | 1u << 13 | 1u << 15;
+
+	return scause < 16 && (faults >> scause & 1);
+}
+
+__attribute__((noreturn)) static void die(struct trap_frame *f)
+{
+	char means[200] = "", stack[48] = "";
+
+	if (riscv_errata.short_stval)
+		f->stval = errata_stval(f->scause, f->stval);
+	if (overflowed(f))
+		snprintf(stack, sizeof(stack),
+			 ": kernel stack overflow on hart %llu",
+			 (unsigned long long)arch_hartid(arch_cpu()));
+	if (about_address(f->scause)) {
+		/* It reports by itself, if that page is one of its. */
+		slab_guard_fault(f->stval, f->sepc);
+		explain_address(f->stval, means, sizeof(means));
+	}
+	panic_trap(f, "%s at pc %#llx, address %#llx%s%s%s",
+		   cause_name(f->scause), (unsigned long long)f->sepc,
+		   (unsigned long long)f->stval, stack,
+		   *means ? "\n  address: " : "", means);
+}
+
 void trap_handle(struct trap_frame *f)
 {
 	if (f->scause & INTERRUPT ? interrupt(f->scause)
 				  : caught(f) || fixed(f))
 		return;
-	if (riscv_errata.short_stval)
-		f->stval = errata_stval(f->scause, f->stval);
-	panic_trap(f, "%s at pc %#llx, address %#llx%s", cause_name(f->scause),
-		   (unsigned long long)f->sepc, (unsigned long long)f->stval,
-		   overflowed(f) ? ": kernel stack overflow" : "");
+	die(f);
 }
 
 void arch_print_frame(const struct trap_frame *f)

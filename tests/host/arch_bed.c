@@ -6,7 +6,9 @@
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/umap.h>
+#include <mm/vmalloc.h>
 
+#include "../../mm/kmap_impl.h"
 #include "../unit/arch_bed.h"
 #include "host_bed.h"
 
@@ -27,6 +29,32 @@ static paddr_t root_of(const struct tlb_space *s)
 	return container_of(s, struct umap, tlb)->pt.root;
 }
 
+/* Tables that stay until the end. */
+static struct list permanent = LIST_INIT(permanent);
+
+static paddr_t take_permanent(struct table_source *source)
+{
+	struct page *p = page_alloc(0, 0);
+
+	(void)source;
+	if (!p)
+		return PGTABLE_NO_FRAME;
+	list_add(&permanent, &p->link);
+	return page_to_phys(p);
+}
+
+/* As kmap_reserve() has them: those of small windows. */
+static void make_permanent(void)
+{
+	struct table_source source = {take_permanent, true, NULL};
+	struct pgtable pt = kernel_pgtable;
+
+	pt.source = &source;
+	EXPECT_EQ(
+		pgtable_reserve(&pt, range_make(VMALLOC_BASE, WINDOWS_END), 0),
+		0);
+}
+
 static void make_tables(struct range direct)
 {
 	/* Keeps the arena's entry of the root, which spaces copy. */
@@ -38,6 +66,7 @@ static void make_tables(struct range direct)
 	EXPECT_EQ(pgtable_init(&kernel_pgtable, LEVELS,
 			       pgtable_upper_half(LEVELS), &page_tables),
 		  0);
+	make_permanent();
 	EXPECT_EQ(pgtable_map(&kernel_pgtable, direct, HOST_RAM_START,
 			      VM_READ | VM_WRITE, ATTR_NORMAL, &g),
 		  0);
@@ -45,6 +74,7 @@ static void make_tables(struct range direct)
 		  0);
 	tlb_flush(&g);
 	kmap_arena = range_make(ARENA_BASE, ARENA_BASE + GIB(2));
+	vmalloc_init();
 }
 
 struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
@@ -74,6 +104,7 @@ struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
 	machine_end(&machine);
 	tlb_gather_init(&g, NULL);
 	pgtable_destroy(&kernel_pgtable, &g);
+	list_splice(&g.pages, &permanent);
 	tlb_flush(&g);
 	return &machine;
 }

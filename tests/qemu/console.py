@@ -115,7 +115,7 @@ def panic(test):
 
 # What each fault must be reported as, and who must stand in the backtrace.
 FAULTS = (
-    ("free", r"page_free: frame 0x[0-9a-f]+, order 0: not handed out",
+    ("free", r"double free, frames$",
      "cmd_panic"),
     ("load 0x10", r"load page fault .*address 0x10$", "cmd_panic"),
     ("store 0xffffffff80000000", r"store page fault", "cmd_panic"),  # text

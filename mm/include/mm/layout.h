@@ -9,7 +9,9 @@
  *	ffffffc000000000	128 GiB	direct map of RAM (Sv48: from
  *					ffff800000000000; Sv57: ff00000000000000)
  *	ffffffe000000000	 64 GiB	page_map: struct page of frame 0, 1, ...
- *	fffffff000000000	 62 GiB	arena: kernel stacks, later vmalloc, MMIO
+ *	fffffff000000000	 62 GiB	arena: the boot hart's stacks; up to 1 GiB,
+ *					whoever maps where it wants (tests);
+ *					vmalloc, windows, stacks
  *	ffffffff80000000	  1 GiB	the kernel image
  *	ffffffffc0000000	  1 GiB	fixed windows: device tree, early devices
  *	fffffffffffff000	  4 KiB	never mapped, so that no range's end wraps
@@ -29,6 +31,7 @@
 #define PAGE_MAP_END	0xfffffff000000000u
 #define ARENA_BASE	0xfffffff000000000u
 #define ARENA_END	0xffffffff80000000u
+#define VMALLOC_BASE	0xfffffff040000000u /* what is below: see above */
 #define IMAGE_BASE	0xffffffff80000000u /* where kernel.ld links it */
 #define IMAGE_END	0xffffffffc0000000u
 #define FIXED_BASE	0xffffffffc0000000u

@@ -103,6 +103,23 @@ int pgtable_join(const struct pgtable *pt, struct range va,
  */
 int pgtable_reserve(const struct pgtable *pt, struct range va, unsigned level);
 
+/*
+ * The first of the entries of `level` for `va`, in the bounds, if one permanent
+ * table has them all; else NULL. That table stays, and counts nothing. So whoever
+ * alone uses the addresses of whole entries may change these without the owner's
+ * lock: by the two functions below, then a flush.
+ */
+pte_t *pgtable_permanent(const struct pgtable *pt, struct range va,
+			 unsigned level);
+
+/* Fill entries from p up to `end`, which map 1 << shift bytes each, with leaves
+ * that continue each other, with groups where they fit; `leaf` is what the first
+ * would be alone. */
+void pgtable_put_leaves(pte_t *p, pte_t *end, pte_t leaf, unsigned shift);
+
+/* Empty them. */
+void pgtable_clear_leaves(pte_t *p, pte_t *end);
+
 /* What is mapped at `va`? Always fills `*m`, with an empty m->va if that is outside
  * of the bounds; returns m->present. */
 bool pgtable_query(const struct pgtable *pt, vaddr_t va, struct mapping *m);
