@@ -49,8 +49,21 @@ target_link_libraries(unit PRIVATE strata_flags fdt)
 target_compile_options(unit PRIVATE ${HOST_FLAGS})
 target_link_options(unit PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 
+# What the C code of others prints here, it must print in the kernel, too.
+sources(CCODE tests/ccode/*.c)
+add_library(ccode_objects OBJECT EXCLUDE_FROM_ALL ${CCODE})
+target_link_libraries(ccode_objects PUBLIC strata_base)
+target_compile_options(ccode_objects PRIVATE ${HOST_FLAGS} -ffp-contract=off
+    -fno-sanitize=undefined)
+add_executable(ccode EXCLUDE_FROM_ALL $<TARGET_OBJECTS:host_objects>
+    $<TARGET_OBJECTS:ccode_objects> tests/unit_main.c)
+target_link_libraries(ccode PRIVATE strata_flags fdt m)
+target_compile_options(ccode PRIVATE ${HOST_FLAGS})
+target_link_options(ccode PRIVATE ${HOST_FLAGS} ${HOST_LINK})
+
 # Unit tests with a page table format that no machine has, for what knows none.
-sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/fence.c)
+sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/fence.c
+    tests/host/libc_malloc.c)
 list(APPEND ODD ${PORTABLE})
 list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb|vmalloc)\\.c$")
 add_executable(unit-odd EXCLUDE_FROM_ALL ${ODD} tests/unit_main.c)

@@ -15,7 +15,7 @@ GCC = ("riscv64-unknown-elf-gcc", *MACHINE, "-misa-spec=2.2",
        "--specs=picolibc.specs")
 INCLUDES = [f"-I{d}" for d in (
     "lib/include", "arch/include", "arch/riscv/include", "mm/include",
-    "kernel/include", "drivers/include", "memtest/include")]
+    "kernel/include", "drivers/include", "memtest/include", "libc/include")]
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes",
             "-Wmissing-prototypes", "-Wconversion", "-Wvla", "-Wundef",
             "-Wwrite-strings", "-Werror")
@@ -83,7 +83,7 @@ def fences(test, root=ROOT):
 
 def kernel_sources(root):
     return [s for s in files(".c", root=root)
-            if re.match(r"(lib|mm|memtest|drivers|kernel|arch/riscv|"
+            if re.match(r"(lib|libc|mm|memtest|drivers|kernel|arch/riscv|"
                         r"tests/(unit|target|bench))/",
                         s)]
 

@@ -8,8 +8,6 @@
 #include <kernel/cpu.h>
 #include <mm/layout.h>
 
-PERCPU struct arch_hart arch_hart;
-
 void arch_switch_stack_(uint64_t top, void (*fn)(void))
 	__attribute__((noreturn));
 

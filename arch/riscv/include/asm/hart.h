@@ -17,6 +17,10 @@
 #define HART_CATCH_PC	    80
 #define HART_CATCH_SP	    88
 
+/* What kernel.ld sets aside for struct arch_hart; the hart's copies of C's
+ * thread-local variables follow. */
+#define HART_SIZE 128
+
 #define HART_MAX 64 /* MAX_CPUS, for assembly */
 
 /* struct trap_frame: x0 to x31, then four CSRs. */
@@ -66,6 +70,8 @@ _Static_assert(offsetof(struct arch_hart, hartid) == HART_ID, "asm");
 _Static_assert(offsetof(struct arch_hart, catch_pc) == HART_CATCH_PC, "asm");
 _Static_assert(offsetof(struct arch_hart, catch_sp) == HART_CATCH_SP, "asm");
 
+_Static_assert(sizeof(struct arch_hart) <= HART_SIZE, "kernel.ld");
+
 /* The registers of interrupted code, as the trap entry leaves them. x[0] holds
  * nothing; the frame lies on the stack of whoever handles the trap. */
 struct trap_frame {
@@ -80,7 +86,8 @@ _Static_assert(offsetof(struct trap_frame, sepc) == FRAME_CSRS, "asm");
 _Static_assert(sizeof(struct trap_frame) == FRAME_SIZE, "asm");
 _Static_assert(FRAME_SIZE % 16 == 0, "the ABI wants stacks aligned to 16");
 
-/* The boot hart's; other harts have copies (<kernel/cpu.h>). */
+/* The boot hart's; other harts have copies (<kernel/cpu.h>). kernel.ld puts it
+ * first of all per-hart variables. */
 extern struct arch_hart arch_hart;
 
 static inline struct arch_hart *this_arch_hart(void)
