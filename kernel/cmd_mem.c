@@ -1,15 +1,14 @@
-/* Commands that show memory: map, regions, allocators, page tables. */
+/* Commands that show addresses: the map of RAM, the kernel's address space, page
+ * tables. */
 #include <string.h>
 
 #include <arch/image.h>
-#include <kernel/meminfo.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/shell.h>
 #include <lib/bits.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
-#include <mm/zone.h>
 
 #define LL(x) ((unsigned long long)(x))
 
@@ -56,7 +55,7 @@ static int cmd_memmap(int argc, char **argv)
 		const char *name;
 	} area[] = {
 		{PAGE_MAP_BASE, PAGE_MAP_END, "page map"},
-		{ARENA_BASE, ARENA_END, "arena: kernel stacks"},
+		{ARENA_BASE, ARENA_END, "arena: stacks, vmalloc, windows"},
 		{IMAGE_BASE, IMAGE_END, "image"},
 		{FIXED_BASE, FIXED_END, "fixed windows"},
 	};
@@ -85,62 +84,6 @@ static int cmd_memmap(int argc, char **argv)
 	return 0;
 }
 COMMAND(memmap, cmd_memmap, "", "show the kernel's address space");
-
-static int cmd_meminfo(int argc, char **argv)
-{
-	char line[320];
-	bool right = meminfo_account(line, sizeof(line));
-
-	(void)argc;
-	(void)argv;
-	kprintf("%s\n", line);
-	for (unsigned z = 0; z < ZONES; z++) {
-		struct buddy *b = zone_buddy(z);
-
-		if (!b->total_frames)
-			continue;
-		kprintf("zone %-6s  %llu KiB, free %llu KiB, page map %llu "
-			"KiB\n",
-			zone_name(z), LL(b->total_frames * 4),
-			LL(b->free_frames * 4), LL(b->meta_frames * 4));
-	}
-	if (!right)
-		kprintf("meminfo: the account does not add up\n");
-	return !right;
-}
-COMMAND(meminfo, cmd_meminfo, "", "account for every byte of RAM");
-
-static int cmd_buddyinfo(int argc, char **argv)
-{
-	bool right = true;
-
-	(void)argc;
-	(void)argv;
-	for (unsigned z = 0; z < ZONES; z++) {
-		struct buddy *b = zone_buddy(z);
-		uint64_t untouched = 0;
-
-		if (!b->total_frames)
-			continue;
-		for (unsigned i = 0; i < b->nseeds; i++)
-			untouched += range_size(b->seed[i]);
-		kprintf("zone %s: free blocks by order\n", zone_name(z));
-		for (unsigned k = 0; k <= MAX_ORDER; k++) {
-			if (!b->blocks[k])
-				continue;
-			kprintf("  order %2u ", k);
-			print_size(PAGE_SIZE << k);
-			kprintf(" x %llu\n", LL(b->blocks[k]));
-		}
-		kprintf("  untouched       %llu KiB in %u ranges\n",
-			LL(untouched * 4), b->nseeds);
-		right = right && buddy_check(b);
-	}
-	if (!right)
-		kprintf("buddyinfo: the free lists are damaged\n");
-	return !right;
-}
-COMMAND(buddyinfo, cmd_buddyinfo, "", "show and check the free lists");
 
 static void print_prot(vm_prot_t prot)
 {

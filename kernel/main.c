@@ -335,7 +335,7 @@ static void start_page_debug(void)
 
 __attribute__((noreturn)) static void boot_finish(void)
 {
-	char autorun[512], account[320];
+	char autorun[512], account[MEMINFO_LINE];
 	int err;
 
 	kmap_free_init(&ram, page_alloc_give);

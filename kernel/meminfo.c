@@ -4,38 +4,140 @@
 
 #include <kernel/meminfo.h>
 #include <kernel/ram.h>
+#include <mm/slab.h>
+#include <mm/vmalloc.h>
 #include <mm/zone.h>
+
+/* What the page allocator's frames are, in bytes. */
+struct parts {
+	uint64_t given, meta, free, cached;
+	uint64_t slab, vmalloc, stacks;
+};
+
+static void add_area(void *ctx, struct range va, const char *what,
+		     const struct alloc_track *t)
+{
+	struct parts *p = ctx;
+
+	(void)t;
+	if (!strcmp(what, "memory"))
+		p->vmalloc += range_size(va);
+	if (!strcmp(what, "stack"))
+		p->stacks += range_size(va);
+}
+
+/* The figures of a zone take much of the stack: not inlined. */
+__attribute__((noinline)) static void add_zone(struct parts *p, enum zone zone)
+{
+	struct zone_stats z;
+
+	zone_stats(zone, &z);
+	p->given += z.total << PAGE_SHIFT;
+	p->meta += z.meta << PAGE_SHIFT;
+	p->free += z.free << PAGE_SHIFT;
+	p->cached += z.cached << PAGE_SHIFT;
+}
+
+static struct parts count_parts(void)
+{
+	struct parts p = {.given = 0};
+	struct vmalloc_stats v;
+	struct slab_stats s;
+
+	for (unsigned z = 0; z < ZONES; z++)
+		add_zone(&p, z);
+	for (unsigned i = 0; slab_stats(i, &s); i++)
+		p.slab += s.slabs * (PAGE_SIZE << s.order);
+	vmalloc_each(add_area, &p);
+	/* What was freed holds its memory until the next purge; the figure has
+	 * the guard pages, too. */
+	vmalloc_stats(&v);
+	p.vmalloc += v.lazy_bytes - v.lazy * PAGE_SIZE;
+	return p;
+}
+
+/* Text that grows; `n' is what it would take. */
+struct line {
+	char *buf;
+	size_t size, n;
+	uint64_t sum;
+};
+
+static void add(struct line *l, const char *name, uint64_t bytes)
+{
+	l->sum += bytes;
+	if (l->n < l->size)
+		l->n += (size_t)snprintf(l->buf + l->n, l->size - l->n,
+					 " %s %llu +", name,
+					 (unsigned long long)bytes);
+}
 
 bool meminfo_account(char *buf, size_t size)
 {
-	uint64_t total = memblock_total(&ram), sum = 0, given = 0, meta = 0;
-	uint64_t free = page_free_count() << PAGE_SHIFT, part[REGION_TYPES];
-	size_t n;
+	struct parts p = count_parts();
+	uint64_t total = memblock_total(&ram), part[REGION_TYPES];
+	uint64_t known =
+		p.free + p.meta + p.cached + p.slab + p.vmalloc + p.stacks;
+	struct line l = {.buf = buf, .size = size};
 
-	for (unsigned z = 0; z < ZONES; z++) {
-		given += zone_buddy(z)->total_frames << PAGE_SHIFT;
-		meta += zone_buddy(z)->meta_frames << PAGE_SHIFT;
-	}
 	for (unsigned t = 0; t < REGION_TYPES; t++)
 		part[t] = memblock_bytes(&ram, t);
 	/* What the map calls free is the page allocator's. */
-	bool agree = part[REGION_FREE] == given && given >= free + meta;
+	bool agree = part[REGION_FREE] == p.given && p.given >= known;
 
-	part[REGION_METADATA] += meta;
-	n = (size_t)snprintf(buf, size,
-			     "memory: %llu =", (unsigned long long)total);
-	for (unsigned t = REGION_TYPES - 1; t > REGION_FREE; t--) {
-		sum += part[t];
-		if (part[t] && n < size)
-			n += (size_t)snprintf(buf + n, size - n, " %s %llu +",
-					      region_type_name(t),
-					      (unsigned long long)part[t]);
+	part[REGION_METADATA] += p.meta;
+	l.n = (size_t)snprintf(buf, size,
+			       "memory: %llu =", (unsigned long long)total);
+	for (unsigned t = REGION_TYPES - 1; t > REGION_FREE; t--)
+		if (part[t])
+			add(&l, region_type_name(t), part[t]);
+	add(&l, "slab", p.slab);
+	add(&l, "vmalloc", p.vmalloc);
+	add(&l, "hart stacks", p.stacks);
+	add(&l, "used", p.given - known);
+	add(&l, "cached", p.cached);
+	add(&l, "free", p.free);
+	if (l.n >= size)
+		return false;
+	buf[l.n - 2] = '\0'; /* the last " +" */
+	return agree && l.sum == total;
+}
+
+/* The frames of the chunk from `at` on; false to stop. */
+static bool each_in_chunk(bool (*each)(void *, const struct page *, uint64_t),
+			  void *ctx, pfn_t *at, pfn_t end)
+{
+	while (*at < end) {
+		const struct page *p = pfn_to_page(*at);
+		enum page_state state = p->state;
+		unsigned order = p->order;
+
+		/* Changing right now, or not the head of any block. */
+		if (state == PAGE_NONE || order > MAX_ORDER) {
+			++*at;
+			continue;
+		}
+		*at += (pfn_t)1 << order;
+		if (!each(ctx, p, (uint64_t)1 << order))
+			return false;
 	}
-	if (n < size)
-		n += (size_t)snprintf(buf + n, size - n,
-				      " used %llu + free %llu",
-				      (unsigned long long)(given - free - meta),
-				      (unsigned long long)free);
-	sum += given - meta;
-	return agree && n < size && sum == total;
+	return true;
+}
+
+void meminfo_each_block(bool (*each)(void *ctx, const struct page *p,
+				     uint64_t frames),
+			void *ctx)
+{
+	const struct page_map *map = zone_buddy(ZONE_DMA32)->map;
+	pfn_t at = map->frames.start;
+
+	while (at < map->frames.end) {
+		pfn_t end = align_down(at, PAGES_PER_CHUNK) + PAGES_PER_CHUNK;
+
+		end = min_u64(end, map->frames.end);
+		if (!page_map_has(map, at))
+			at = end;
+		else if (!each_in_chunk(each, ctx, &at, end))
+			return;
+	}
 }
