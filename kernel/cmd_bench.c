@@ -1,6 +1,7 @@
 /*
- * The `bench` command (<kernel/bench.h>): the median of many runs, less what
- * reading the counter and calling a function that does nothing costs.
+ * The `bench` command (<kernel/bench.h>): the smallest, the median and the
+ * largest of many runs, less what reading the counter and calling a function
+ * that does nothing costs.
  */
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include <kernel/bench.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
+#include <lib/bits.h>
 
 #define WARM_UP 50
 #define RUNS	1001u
@@ -42,15 +44,13 @@ static void sort(void)
 		}
 }
 
-static uint32_t median(void (*run)(void), void (*undo)(void))
+/* Fills sample[], sorted. */
+static void take(void (*run)(void), void (*undo)(void))
 {
-	uint64_t flags;
-
 	for (unsigned i = 0; i < WARM_UP + RUNS; i++) {
-		uint32_t n;
+		uint64_t flags = arch_irq_save();
+		uint32_t n = measure(run);
 
-		flags = arch_irq_save();
-		n = measure(run);
 		arch_irq_restore(flags);
 		if (i >= WARM_UP)
 			sample[i - WARM_UP] = n;
@@ -58,33 +58,54 @@ static uint32_t median(void (*run)(void), void (*undo)(void))
 			undo();
 	}
 	sort();
-	return sample[RUNS / 2];
+}
+
+/* One operation's instructions, with a digit behind the point. */
+static void print(uint64_t instructions, unsigned per)
+{
+	uint64_t tenths = (instructions * 10 + per / 2) / per;
+
+	kprintf(" %7llu.%llu", (unsigned long long)(tenths / 10),
+		(unsigned long long)(tenths % 10));
 }
 
 static bool run_one(const struct bench *b)
 {
-	uint64_t n, tenths;
+	static const unsigned shown[] = {0, RUNS / 2, RUNS - 1};
+	uint32_t overhead;
 
-	if (!b->start()) {
+	if (b->start && !b->start()) {
 		kprintf("bench: %s can't run here\n", b->name);
 		return false;
 	}
-	n = median(b->run, b->undo) - median(nothing, NULL);
+	take(nothing, NULL);
+	overhead = sample[RUNS / 2];
+	take(b->run, b->undo);
 	if (b->end)
 		b->end();
-	tenths = (n * 10 + b->per / 2) / b->per;
-	kprintf("bench: %-20s %6llu.%llu  %s\n", b->name,
-		(unsigned long long)(tenths / 10),
-		(unsigned long long)(tenths % 10), b->what);
+	kprintf("bench: %-20s", b->name);
+	for (unsigned i = 0; i < ARRAY_SIZE(shown); i++)
+		print(sample[shown[i]] - overhead, b->per ? b->per : 1);
+	kprintf("  %s\n", b->what);
 	return true;
 }
 
+static bool is_name(const char *s)
+{
+	for (const struct bench *b = __start_benches; b < __stop_benches; b++)
+		if (!strcmp(b->name, s))
+			return true;
+	return false;
+}
+
+/* By its group, its name, or by a part of that which is no name. */
 static bool wanted(const struct bench *b, int argc, char **argv)
 {
 	if (argc == 1)
 		return true;
 	for (int i = 1; i < argc; i++)
-		if (strstr(b->name, argv[i]))
+		if (!strcmp(b->group, argv[i]) || !strcmp(b->name, argv[i]) ||
+		    (!is_name(argv[i]) && strstr(b->name, argv[i])))
 			return true;
 	return false;
 }
@@ -109,4 +130,4 @@ static int cmd_bench(int argc, char **argv)
 	return SHELL_USAGE;
 }
 COMMAND(bench, cmd_bench, "[NAME...]",
-	"instructions that operations take, all or those with NAME in theirs");
+	"instructions that operations take, all or those of a group or name");

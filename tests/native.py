@@ -73,9 +73,9 @@ def device_trees(test):
     return folder
 
 
-def unit(test, preset, ops):
-    build(test, preset, "unit")
-    out = test.run(f"build/{preset}/unit", env={
+def unit(test, preset, ops, program="unit"):
+    build(test, preset, program)
+    out = test.run(f"build/{preset}/{program}", env={
         "STRATA_DTB_DIR": device_trees(test), "OPS": str(ops),
         "ASAN_OPTIONS": "detect_leaks=1"})
     last = out.strip().splitlines()[-1]
@@ -154,6 +154,12 @@ TESTS = [
     Test("host-odd", "quick", 300, "the walker over a format that no machine has",
          unit_odd, needs=("host-asan",)),
     Test("kernel-debug", "all", 300, "the debug build", kernel_debug),
+    Test("host-tsan", "all", 300, "harts as threads under TSan, short",
+         lambda t: unit(t, "host-tsan", 100000, "unit-threads")),
+    Test("host-traffic", "all", 300,
+         "hot paths: cache lines and atomics, counted",
+         lambda t: unit(t, "host-tsan", 100000, "unit-traffic"),
+         needs=("host-tsan",)),
     Test("host-asan-long", "all", 900, "unit and property tests, 10^6 steps",
          lambda t: unit(t, "host-asan", 1000000), needs=("host-asan",)),
     Test("host-gcc", "all", 900, "unit and property tests under gcc",
@@ -164,6 +170,9 @@ TESTS = [
          fuzz_planted, needs=("fuzz",)),
     Test("host-long", "full", 7200, "property tests, 10^7 steps",
          lambda t: unit(t, "host-asan", 10000000), needs=("host-asan-long",)),
+    Test("host-tsan-long", "full", 7200, "harts as threads under TSan, 10^7 steps",
+         lambda t: unit(t, "host-tsan", 10000000, "unit-threads"),
+         needs=("host-tsan",)),
     Test("fuzz-long", "full", 7200, "each fuzz target, 10 minutes",
          lambda t: fuzz(t, 600), needs=("fuzz",)),
     Test("fresh", "full", 3600, "all of this on a bare Debian 12 (the commit)",

@@ -15,11 +15,6 @@
  * or from 2 GiB on (the others). */
 #define DEVICE MIB(512)
 
-static bool ready(void)
-{
-	return true;
-}
-
 static struct range arena(uint64_t size)
 {
 	vaddr_t start = align_up(kmap_arena.start, MIB(16));
@@ -48,17 +43,24 @@ static void kernel_16m(void)
 	kernel_pair(MIB(16));
 }
 
-BENCH(kernel_4k) = {"kmap-4k", "map and unmap 4 KiB of the kernel's arena",
-		    1,	       ready,
-		    kernel_4k, NULL,
-		    NULL};
+BENCH(kernel_4k) = {
+	.group = "mmu",
+	.name = "kmap-4k",
+	.what = "map and unmap 4 KiB of the kernel's arena",
+	.run = kernel_4k,
+};
 BENCH(kernel_1m) = {
-	"kmap-1m", "the same, 1 MiB (256 entries)", 1, ready, kernel_1m, NULL,
-	NULL};
-BENCH(kernel_16m) = {"kmap-16m", "the same, 16 MiB (8 large leaves)",
-		     1,		 ready,
-		     kernel_16m, NULL,
-		     NULL};
+	.group = "mmu",
+	.name = "kmap-1m",
+	.what = "the same, 1 MiB (256 entries)",
+	.run = kernel_1m,
+};
+BENCH(kernel_16m) = {
+	.group = "mmu",
+	.name = "kmap-16m",
+	.what = "the same, 16 MiB (8 large leaves)",
+	.run = kernel_16m,
+};
 
 /* A page next to the one measured keeps the table. */
 static bool keep_table(void)
@@ -75,13 +77,14 @@ static void drop_table(void)
 	kmap_unmap(arena(MIB(2)));
 }
 
-BENCH(kernel_4k_kept) = {"kmap-4k-table",
-			 "the same, 4 KiB, the table stays",
-			 1,
-			 keep_table,
-			 kernel_4k,
-			 NULL,
-			 drop_table};
+BENCH(kernel_4k_kept) = {
+	.group = "mmu",
+	.name = "kmap-4k-table",
+	.what = "the same, 4 KiB, the table stays",
+	.start = keep_table,
+	.run = kernel_4k,
+	.end = drop_table,
+};
 
 static struct umap space;
 
@@ -167,38 +170,53 @@ static bool enter_0(void)
 	return true;
 }
 
-BENCH(user_pair) = {"umap-4k", "map and unmap a page, the table stays",
-		    1,	       enter_1,
-		    user_pair, NULL,
-		    leave};
-BENCH(user_map) = {"umap-map-512",
-		   "map a page, of 512 in a row",
-		   512,
-		   enter_0,
-		   map_512,
-		   unmap_512,
-		   leave};
-BENCH(user_unmap) = {"umap-unmap-512",
-		     "unmap a page, of 512 in a row",
-		     512,
-		     enter_512,
-		     unmap_512,
-		     map_512,
-		     leave};
-BENCH(user_protect) = {"umap-protect-1",
-		       "take a right from a page",
-		       1,
-		       enter_1,
-		       protect_1,
-		       unprotect_1,
-		       leave};
-BENCH(user_protect_512) = {"umap-protect-512",
-			   "take a right from a page, of 512 in a row",
-			   512,
-			   enter_512,
-			   protect_512,
-			   unprotect_512,
-			   leave};
+BENCH(user_pair) = {
+	.group = "mmu",
+	.name = "umap-4k",
+	.what = "map and unmap a page, the table stays",
+	.start = enter_1,
+	.run = user_pair,
+	.end = leave,
+};
+BENCH(user_map) = {
+	.group = "mmu",
+	.name = "umap-map-512",
+	.what = "map a page, of 512 in a row",
+	.per = 512,
+	.start = enter_0,
+	.run = map_512,
+	.undo = unmap_512,
+	.end = leave,
+};
+BENCH(user_unmap) = {
+	.group = "mmu",
+	.name = "umap-unmap-512",
+	.what = "unmap a page, of 512 in a row",
+	.per = 512,
+	.start = enter_512,
+	.run = unmap_512,
+	.undo = map_512,
+	.end = leave,
+};
+BENCH(user_protect) = {
+	.group = "mmu",
+	.name = "umap-protect-1",
+	.what = "take a right from a page",
+	.start = enter_1,
+	.run = protect_1,
+	.undo = unprotect_1,
+	.end = leave,
+};
+BENCH(user_protect_512) = {
+	.group = "mmu",
+	.name = "umap-protect-512",
+	.what = "take a right from a page, of 512 in a row",
+	.per = 512,
+	.start = enter_512,
+	.run = protect_512,
+	.undo = unprotect_512,
+	.end = leave,
+};
 
 /* A large leaf loses a page's right: it is split; given back, it stays so until
  * it is joined. */
@@ -224,17 +242,24 @@ static void join(void)
 	tlb_flush(&g);
 }
 
-BENCH(user_split) = {"umap-split",
-		     "take a right from a page of a large leaf",
-		     1,
-		     enter_large,
-		     protect_1,
-		     join,
-		     leave};
-BENCH(user_join) = {"umap-join", "join 512 pages to a large leaf, right back",
-		    1,		 enter_large,
-		    join,	 protect_1,
-		    leave};
+BENCH(user_split) = {
+	.group = "mmu",
+	.name = "umap-split",
+	.what = "take a right from a page of a large leaf",
+	.start = enter_large,
+	.run = protect_1,
+	.undo = join,
+	.end = leave,
+};
+BENCH(user_join) = {
+	.group = "mmu",
+	.name = "umap-join",
+	.what = "join 512 pages to a large leaf, right back",
+	.start = enter_large,
+	.run = join,
+	.undo = protect_1,
+	.end = leave,
+};
 
 static void flush(struct range va)
 {
@@ -298,18 +323,39 @@ static void fence_space(void)
 }
 
 BENCH(fence_page) = {
-	"fence-page", "the fence in it", 1, ready, fence_page, NULL, NULL};
+	.group = "mmu",
+	.name = "fence-page",
+	.what = "the fence in it",
+	.run = fence_page,
+};
 BENCH(fence_space) = {
-	"fence-space", "the fence in it", 1, ready, fence_space, NULL, NULL};
+	.group = "mmu",
+	.name = "fence-space",
+	.what = "the fence in it",
+	.run = fence_space,
+};
 BENCH(flush_page) = {
-	"tlb-page", "flush a page of the space", 1, enter_1, flush_page, NULL,
-	leave};
+	.group = "alloc",
+	.name = "tlb-page",
+	.what = "flush a page of the space",
+	.start = enter_1,
+	.run = flush_page,
+	.end = leave,
+};
 BENCH(flush_space) = {
-	"tlb-space", "flush the space", 1, enter_1, flush_space, NULL, leave};
-BENCH(tlb_switch) = {"tlb-switch",
-		     "switch to another space",
-		     2,
-		     enter_two,
-		     switch_pair,
-		     NULL,
-		     leave_two};
+	.group = "alloc",
+	.name = "tlb-space",
+	.what = "flush the space",
+	.start = enter_1,
+	.run = flush_space,
+	.end = leave,
+};
+BENCH(tlb_switch) = {
+	.group = "mmu",
+	.name = "tlb-switch",
+	.what = "switch to another space",
+	.per = 2,
+	.start = enter_two,
+	.run = switch_pair,
+	.end = leave_two,
+};

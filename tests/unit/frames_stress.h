@@ -90,10 +90,7 @@ static inline void stress_end(struct stress_hart *h)
 
 static inline uint64_t stress_unused(void)
 {
-	uint64_t n;
-
-	reclaim();
-	n = page_free_count();
+	uint64_t n = page_free_count();
 
 	for (unsigned z = 0; z < ZONES; z++)
 		n += zone_buddy(z)->meta_frames;

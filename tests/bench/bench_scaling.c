@@ -1,0 +1,257 @@
+/*
+ * The `scaling` command: what do two harts get done, compared with one? For loops
+ * over the allocators' hot paths, and for a control loop of the same kind of
+ * instructions that shares nothing. On an emulator two harts that share nothing
+ * already scale by anything but two, so what counts is the quotient.
+ *
+ * A round measures, one right after the other and each TRIES times,
+ *
+ *	control on 1 hart, the loop on 1 hart, control on 2, the loop on 2
+ *
+ * by time; disturbances only ever make things slower, so the fastest of the tries
+ * counts. scaling = what all harts get done in a time / what one does. The median of
+ * the rounds' quotients is the result.
+ */
+#include <arch/cpu.h>
+#include <kernel/printk.h>
+#include <kernel/shell.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
+#include <kernel/time.h>
+#include <mm/kmalloc.h>
+
+#define ROUNDS	  25u
+#define TRIES	  3
+#define WARM_UP	  100u
+#define TRY_US	  4000u /* one try, about */
+#define PERMILLE  1000u
+#define OWN_DEPTH 6
+
+struct loop {
+	const char *name;
+	void (*body)(void);
+};
+
+/* --- what is looped over --- */
+
+/* A hart's own stack of pointers, as the allocators have them. */
+struct own {
+	void **top;
+	void *slot[OWN_DEPTH];
+	uint64_t state[2];
+} __attribute__((aligned(64)));
+
+static PERCPU struct own own;
+
+static __attribute__((noinline)) void *take(void)
+{
+	uint64_t flags = arch_irq_save();
+	struct own *o = this_cpu(own);
+	uint64_t *p = *o->top;
+
+	o->top++;
+	p[0] = 1;
+	arch_irq_restore(flags);
+	return p;
+}
+
+static __attribute__((noinline)) void give(void *p)
+{
+	uint64_t flags = arch_irq_save();
+	struct own *o = this_cpu(own);
+
+	if (((uint64_t *)p)[0] == 1)
+		*--o->top = p;
+	((uint64_t *)p)[1]++;
+	arch_irq_restore(flags);
+}
+
+static void control(void)
+{
+	give(take());
+}
+
+static void fill_own(void)
+{
+	struct own *o = this_cpu(own);
+
+	o->top = o->slot;
+	for (unsigned i = 0; i < OWN_DEPTH; i++)
+		o->slot[i] = o->state;
+}
+
+static struct kmem_cache *cache;
+
+static void frames(void)
+{
+	page_free(page_alloc(0, 0), 0);
+}
+
+static void sizes(void)
+{
+	kfree(kmalloc(64, 0));
+}
+
+static void objects(void)
+{
+	kmem_cache_free(cache, kmem_cache_alloc(cache, 0));
+}
+
+/* What one lock for all harts would do to that, to see that it is seen. */
+static struct spinlock lock = SPINLOCK_INIT(LOCK_TEST);
+
+static void planted(void)
+{
+	spin_lock(&lock);
+	control();
+	spin_unlock(&lock);
+}
+
+static const struct loop control_loop = {"control", control};
+static const struct loop loops[] = {
+	{"frames", frames},
+	{"kmalloc", sizes},
+	{"objects", objects},
+	{"planted", planted},
+};
+
+/* --- measuring --- */
+
+static struct {
+	const struct loop *loop;
+	unsigned n;	  /* times */
+	unsigned harts;	  /* that take part */
+	unsigned waiting; /* for all to be there (a) */
+	uint64_t ticks[2];
+} run;
+
+static void hart_runs(void *arg)
+{
+	const struct loop *l = run.loop;
+	uint64_t start;
+
+	(void)arg;
+	fill_own();
+	for (unsigned i = 0; i < WARM_UP; i++)
+		l->body();
+	__atomic_fetch_sub(&run.waiting, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&run.waiting, __ATOMIC_RELAXED))
+		arch_relax();
+	start = arch_time();
+	for (unsigned i = 0; i < run.n; i++)
+		l->body();
+	run.ticks[arch_cpu() != 0] = arch_time() - start + 1;
+}
+
+/* Times per second, by all harts together, until the last is through; the scale is
+ * of no matter. */
+static uint64_t rate(const struct loop *l, unsigned n, unsigned harts)
+{
+	struct smp_work w = {.fn = hart_runs};
+
+	run.loop = l;
+	run.n = n;
+	run.waiting = harts;
+	run.ticks[1] = 0;
+	if (harts > 1)
+		smp_run(1, &w);
+	hart_runs(NULL);
+	if (harts > 1)
+		smp_wait(&w);
+	return ((uint64_t)n * harts << 20) /
+	       max_u64(run.ticks[0], run.ticks[1]);
+}
+
+/* So many times take TRY_US. */
+static unsigned times_of(const struct loop *l)
+{
+	uint64_t want = time_ticks(TRY_US);
+	unsigned n = 1000;
+
+	while (n < 1u << 24) {
+		rate(l, n, 1);
+		if (run.ticks[0] >= want)
+			break;
+		n *= 2;
+	}
+	return n;
+}
+
+static uint64_t best(const struct loop *l, unsigned n, unsigned harts)
+{
+	uint64_t most = 0;
+
+	for (unsigned i = 0; i < TRIES; i++)
+		most = max_u64(most, rate(l, n, harts));
+	return most;
+}
+
+struct round {
+	uint64_t control, loop, quotient; /* permille */
+};
+
+static struct round measure(const struct loop *l, unsigned n, unsigned ncontrol)
+{
+	uint64_t c1 = best(&control_loop, ncontrol, 1), l1 = best(l, n, 1);
+	uint64_t c2 = best(&control_loop, ncontrol, 2), l2 = best(l, n, 2);
+	struct round r = {.control = c2 * PERMILLE / c1,
+			  .loop = l2 * PERMILLE / l1};
+
+	r.quotient = r.loop * PERMILLE / r.control;
+	return r;
+}
+
+static uint64_t median(uint64_t *v, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned k = i; k && v[k - 1] > v[k]; k--) {
+			uint64_t x = v[k];
+
+			v[k] = v[k - 1];
+			v[k - 1] = x;
+		}
+	return v[n / 2];
+}
+
+static bool scale(const struct loop *l)
+{
+	uint64_t c[ROUNDS], s[ROUNDS], q[ROUNDS];
+	unsigned n = times_of(l), ncontrol = times_of(&control_loop);
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct round r = measure(l, n, ncontrol);
+
+		c[i] = r.control;
+		s[i] = r.loop;
+		q[i] = r.quotient;
+		if (shell_interrupted())
+			return false;
+	}
+	kprintf("scaling: %-8s %llu of 1000 (%llu to %llu); 2 harts: %llu, "
+		"control %llu; medians of %u\n",
+		l->name, (unsigned long long)median(q, ROUNDS),
+		(unsigned long long)q[0], (unsigned long long)q[ROUNDS - 1],
+		(unsigned long long)median(s, ROUNDS),
+		(unsigned long long)median(c, ROUNDS), ROUNDS);
+	return true;
+}
+
+static int cmd_scaling(int argc, char **argv)
+{
+	bool done = true;
+
+	(void)argc;
+	(void)argv;
+	if (!(cpus_online() & cpu_bit(1)) || arch_cpu() || !time_known()) {
+		kprintf("scaling: needs cpus 0 and 1, and time\n");
+		return 1;
+	}
+	cache = kmem_cache_create("scaling", 200, 0, 0, NULL);
+	if (!cache)
+		return 1;
+	for (unsigned i = 0; i < ARRAY_SIZE(loops) && done; i++)
+		done = scale(&loops[i]);
+	kmem_cache_destroy(cache);
+	return done ? 0 : SHELL_INTERRUPTED;
+}
+COMMAND(scaling, cmd_scaling, "", "do allocators get more done on two harts?");

@@ -1,0 +1,108 @@
+"""Which calls of allocators did tests make fail? All of them, or it is said why
+not. The list of calls is the linked program's."""
+import re
+import subprocess
+
+from harness import BUILD, Failure, Test
+from machine import autorun
+
+PREFIX = "riscv64-unknown-elf-"
+ALLOCATORS = {
+    "page_alloc", "page_alloc_bulk", "page_alloc_exact", "page_alloc_within",
+    "kmem_cache_alloc", "kmem_cache_alloc_bulk", "kmem_cache_create",
+    "kmalloc", "kmalloc_array", "kmalloc_aligned", "krealloc", "vmalloc",
+    "c_malloc", "c_calloc", "c_realloc", "c_reallocarray", "c_aligned_alloc",
+    "c_posix_memalign",
+}
+# Commands that allocate, run so that their calls are seen.
+COMMANDS = ("memtest --range 0xa0000000+1M --passes 1", "litmus --rounds 1", "tlbcross",
+            "bench slab", "stress --ops 10")
+# Functions whose calls are not made to fail by the test, and why.
+EXCUSED = {
+    "percpu_add": "boot",
+    "smp_boot": "boot",
+    "vmalloc_init": "boot",
+    "kmalloc_init": "boot",
+    "slab_init": "boot",
+    "kmap_stack": "boot",
+    "ktest_os_alloc": "of tests",
+    "slab_guard_start": "slab_guard has tests of its own",
+    "cmd_panic": "it panics",
+}
+SOURCES = re.compile(r"/(mm|kernel|libc)/(?!cmd_allocbug)[a-z_]+\.c:")
+LABEL = re.compile(r"^([0-9a-f]+) <(\S+)>:$")
+
+
+def calls(elf):
+    """(address behind the call, caller, callee) of each direct call; and the
+    tail calls, as (caller, callee)."""
+    out = subprocess.run([PREFIX + "objdump", "-d", "--no-show-raw-insn", "-w",
+                          elf], capture_output=True, text=True, check=True)
+    found, tails, pending, name = [], [], None, None
+    for line in out.stdout.splitlines():
+        label = LABEL.match(line)
+        if label:
+            name = label[2]
+            continue
+        address = re.match(r"^ *([0-9a-f]+):", line)
+        if not address:
+            continue
+        if pending:
+            found.append((int(address[1], 16), *pending))
+            pending = None
+        m = re.search(r"\t(jal|jalr|j|call)\t.*<(\w+)>", line)
+        if not m:
+            m = re.search(r"\t(jalr|jr)\t.*# [0-9a-f]+ <(\w+)>", line)
+        if not m or m[2] == name:
+            continue
+        if m[1] in ("jal", "jalr", "call") and "zero" not in line:
+            pending = (name, m[2])
+        else:
+            tails.append((name, m[2]))
+    return found, tails
+
+
+def sites(elf):
+    """Of each call in the kernel's own sources of what allocates: where it
+    returns to, and the caller's name."""
+    found, tails = calls(elf)
+    allocators = set(ALLOCATORS)
+    while True:
+        more = {a for a, b in tails if b in allocators} - allocators
+        if not more:
+            break
+        allocators |= more
+    at = {site: caller for site, caller, callee in found
+          if callee in allocators}
+    lines = subprocess.run(
+        [PREFIX + "addr2line", "-e", elf, *[hex(a - 2) for a in at]],
+        capture_output=True, text=True, check=True).stdout.splitlines()
+    return {a: (at[a], line) for a, line in zip(at, lines)
+            if SOURCES.search(line)}
+
+
+def alloc_sites(test):
+    """Every call of an allocator in mm/, kernel/ and libc/ was asked whether it
+    fails, or is excused."""
+    lines = "; ".join(f"failalloc 0 {c}" for c in COMMANDS)
+    out = autorun(test, f"test fail.sites; {lines}", "--mem", "4G", "--harts",
+                  "2")
+    hit = {int(a, 16) for a in re.findall(r"site (0x[0-9a-f]+)", out)}
+    every = sites(f"{BUILD}/kernel.elf")
+    left = {a: s for a, s in every.items() if a not in hit}
+    for a, (caller, line) in sorted(left.items()):
+        test.note(f"not hit: {a:#x} in {caller}, {line}: "
+                  f"{EXCUSED.get(caller, 'why?')}")
+    missed = sorted({caller for caller, _ in left.values()
+                     if caller not in EXCUSED})
+    if not hit & every.keys():
+        raise Failure("no site was hit")
+    if missed:
+        raise Failure(f"not made to fail: {', '.join(missed)}")
+    return f"{len(every)} sites, {len(hit & every.keys())} hit"
+
+
+TESTS = [
+    Test("alloc-sites", "all", 300, "all calls of allocators were made to fail",
+         alloc_sites, ("kernel-build",)),
+]
