@@ -165,7 +165,7 @@ def has(output, pattern):
 SHOW = ("meminfo", "buddyinfo", "slabinfo", "slabinfo all", "vmallocinfo",
         "pageowner list", "leaks all", "fragmap", "audit")
 WRONG = ("slabinfo x", "pageowner x", "pageowner 1 2", "leaks x", "leaks all 1",
-         "allocbug", "allocbug x", "slabguard", "slabguard 0 1",
+         "allocbug", "allocbug x", "slabguard 1", "slabguard 0 1",
          "slabguard 1 x", "slabguard 99999999999 1")
 
 
