@@ -10,7 +10,7 @@
  * anything (state, order); so to split or melt touches one page, and the page
  * of a frame that was never the head of a block is never looked at: it need
  * not exist. Seeds rest on that: a range of fresh RAM is kept as two numbers,
- * and its largest blocks come off it as they are needed, one page each.
+ * and blocks come off it as they are needed, one page each.
  *
  * Invariants:
  *  I1  a block on free[k] has a page with state PAGE_FREE and order k, and is
@@ -26,12 +26,13 @@
  * Why the pool suffices: a chunk of the page map takes a frame, and may need a
  * table of the last level (each maps the array for 2^16 frames) and one above
  * (2^25 frames); higher tables are there since the image needs them. To split a
- * block of order 18 down to a frame takes at most 16: the chunks of its head
- * and of 11 halves (those below order 7 share the head's), 3 tables of the last
- * level and one above. The refill that follows finds what the split put on the
- * lists; only when a whole untouched block was handed out (3) must it split one
- * itself: 19, and POOL_LOW is 20. A request that goes through many seeds fills
- * the pool again after each.
+ * block of order 18 that is on the lists down to a frame takes at most 13: the
+ * chunks of 11 halves (those below order 7 share the head's), and 2 tables. One
+ * that comes off a seed, when it is asked for by its place, needs 3 more for its
+ * head. The refill that follows finds what the split put on the lists; only when
+ * a whole untouched block was handed out (3) must it have one sprout itself (3)
+ * and split that (4), and POOL_LOW is 20. A request that goes through many seeds
+ * fills the pool again after each.
  *
  * Largest seeds are used first, so that a request does not go through the small
  * ones in vain; it does so, once, when no large one is left.
@@ -54,6 +55,11 @@
 
 #define POOL_LOW  BUDDY_POOL_MIN
 #define POOL_FULL FRAME_POOL_SIZE
+
+/* Order of what comes off a seed for a request that is not larger. To split it
+ * down takes the pages of a few halves; of the largest block, twice as many, for
+ * the first frame that anybody wants. */
+#define SPROUT 10
 
 void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 {
@@ -143,7 +149,7 @@ static unsigned first_order(struct range r)
 	return order < MAX_ORDER ? order : MAX_ORDER;
 }
 
-bool buddy_sprout(struct buddy *b, struct range *s)
+bool buddy_sprout(struct buddy *b, struct range *s, unsigned most)
 {
 	unsigned order;
 	pfn_t pfn;
@@ -151,7 +157,7 @@ bool buddy_sprout(struct buddy *b, struct range *s)
 	if (!b->nseeds)
 		return false;
 	pfn = s->start;
-	order = first_order(*s);
+	order = (unsigned)min_u64(first_order(*s), most);
 	if (page_map_add(b->map, pfn, &b->pool))
 		return false;
 	s->start += (pfn_t)1 << order;
@@ -193,7 +199,7 @@ static void refill_pool(struct buddy *b, uint32_t target)
 	while (b->pool.n < target) {
 		struct page *p;
 
-		if (!b->nonempty && !buddy_sprout(b, largest_seed(b)))
+		if (!b->nonempty && !buddy_sprout(b, largest_seed(b), SPROUT))
 			return;
 		p = buddy_take(b, 0);
 		if (!p)
@@ -225,7 +231,8 @@ int buddy_seed(struct buddy *b, struct range frames)
 		return 0;
 	flags = spin_lock_irqsave(&b->lock);
 	/* Use up the smallest seed when there is no room for another. */
-	while (b->nseeds == BUDDY_SEEDS && buddy_sprout(b, smallest_seed(b)))
+	while (b->nseeds == BUDDY_SEEDS &&
+	       buddy_sprout(b, smallest_seed(b), MAX_ORDER))
 		buddy_refill(b);
 	if (b->nseeds == BUDDY_SEEDS) {
 		err = -ENOSPC;
@@ -241,7 +248,10 @@ int buddy_seed(struct buddy *b, struct range frames)
 /* The large ones first: one that can serve comes before those that can't. */
 void buddy_prepare(struct buddy *b, unsigned order)
 {
-	while (!(b->nonempty >> order) && buddy_sprout(b, largest_seed(b)))
+	unsigned most = order > SPROUT ? order : SPROUT;
+
+	while (!(b->nonempty >> order) &&
+	       buddy_sprout(b, largest_seed(b), most))
 		if (!(b->nonempty >> order))
 			buddy_refill(b);
 }
@@ -257,14 +267,15 @@ struct page *buddy_alloc(struct buddy *b, unsigned order, uint64_t keep)
 	if (b->free_frames >= keep + ((uint64_t)1 << order)) {
 		buddy_prepare(b, order);
 		p = buddy_take(b, order);
+		/* What sprouts next must not find its buddy free. */
+		if (p)
+			set_head(p, PAGE_USED, order);
 		buddy_refill(b);
 	}
-	if (p) {
-		set_head(p, PAGE_USED, order);
+	if (p)
 		b->counts[order].allocs++;
-	} else {
+	else
 		b->counts[order].failures++;
-	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return p;
 }
@@ -330,11 +341,12 @@ size_t buddy_alloc_bulk(struct buddy *b, unsigned order, size_t enough,
 		if (got >= enough && !fitting(b, order, most))
 			break;
 		p = take_for_bulk(b, order, most, &k);
+		if (p)
+			got += carve(p, k, order, head, page + got);
 		if (b->pool.n < POOL_LOW)
 			buddy_refill(b);
 		if (!p)
 			break;
-		got += carve(p, k, order, head, page + got);
 	}
 	b->counts[order].allocs += got;
 	b->counts[order].failures += !got;

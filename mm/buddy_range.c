@@ -131,7 +131,7 @@ static struct page *take_at(struct buddy *b, pfn_t pfn, unsigned order)
 	unsigned k = order;
 	struct page *p;
 
-	while ((seed = seed_of(b, block)) && buddy_sprout(b, seed))
+	while ((seed = seed_of(b, block)) && buddy_sprout(b, seed, MAX_ORDER))
 		buddy_refill(b);
 	p = buddy_block_around(b, pfn, &k);
 	if (!p)
