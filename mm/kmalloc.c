@@ -86,13 +86,16 @@ static struct kmem_cache *create(unsigned k, bool low)
 
 void kmalloc_init(void)
 {
+	unsigned i = 0;
+
 	for (unsigned k = 0; k < CLASSES; k++) {
 		caches[k] = create(k, false);
 		if (!caches[k])
 			panic("kmalloc: no memory for its caches");
+		for (; i <= KMALLOC_SMALL / 16 && i * 16 <= classes[k].size;
+		     i++)
+			kmalloc_small[i] = caches[k];
 	}
-	for (unsigned i = 0; i <= KMALLOC_SMALL / 16; i++)
-		kmalloc_small[i] = caches[class_of(i * 16, 1)];
 }
 
 /* The cache of memory below 4 GiB of class k, or NULL. */

@@ -118,9 +118,11 @@ static unsigned take_word(uint32_t *word, char *at, size_t stride, unsigned n,
 			  void **obj)
 {
 	uint32_t bits = *word;
-	unsigned got = 0;
+	unsigned first = lowest_bit(bits), got = 0;
 
-	for (uint32_t bit = 1; bits && got < n; bit <<= 1, at += stride)
+	at += first * stride;
+	for (uint32_t bit = 1u << first; bits && got < n;
+	     bit <<= 1, at += stride)
 		if (bits & bit) {
 			bits &= ~bit;
 			obj[got++] = at;
