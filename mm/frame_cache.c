@@ -225,11 +225,9 @@ uint64_t frame_cache_count(void)
 	return n;
 }
 
-/* What objects gave back on this hart after it had drained. */
 static struct shrinker shrinker = {
 	.name = "frames",
 	.drain_hart = frame_cache_drain,
-	.shrink = frame_cache_drain,
 };
 
 void frame_cache_init(void)

@@ -1,10 +1,12 @@
 /*
  * Giving memory back (<mm/reclaim.h>).
  *
- * First every hart drains what it holds alone, each its own: nobody else may
- * touch a hart's stacks. Then what is shared shrinks, on one hart; objects
- * before the frames that they are in, so the list runs from the last registered
- * to the first, and frames register first.
+ * Layer by layer, each before those that it lives on: areas, objects, frames. So
+ * the list runs from the last registered to the first, and frames register first.
+ * Of each, every hart drains what it holds alone: nobody else may touch a hart's
+ * stacks. Then what is shared shrinks, on one hart. What that frees goes into the
+ * stacks of the layer below, which are drained next: one pass gives back
+ * everything.
  *
  * I1  The list only grows, at its front: it can be walked at any time.
  * I2  One hart is in a shrink function. Others wait for it holding nothing, and
@@ -50,6 +52,13 @@ void reclaim_drain_hart(void)
 
 static void drain(void *arg)
 {
+	const struct shrinker *s = arg;
+
+	s->drain_hart();
+}
+
+static void drain_all(void *arg)
+{
 	(void)arg;
 	reclaim_drain_hart();
 }
@@ -75,10 +84,11 @@ bool reclaim(void)
 		smp_serve();
 		arch_relax();
 	}
-	smp_call(cpus_online(), drain, NULL);
 	for_each_shrinker(s)
 	{
 		s->calls++;
+		if (s->drain_hart)
+			smp_call(cpus_online(), drain, s);
 		if (s->shrink)
 			s->shrink();
 	}
@@ -91,5 +101,5 @@ void reclaim_bypass(bool on)
 	__atomic_fetch_add(&reclaim_bypass_count, on ? 1u : -1u,
 			   __ATOMIC_RELAXED);
 	if (on)
-		smp_call(cpus_online(), drain, NULL);
+		smp_call(cpus_online(), drain_all, NULL);
 }

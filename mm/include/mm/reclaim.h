@@ -17,8 +17,8 @@ struct shrinker {
 	 * who next comes to fill them opens them again, unless bypassed.
 	 * NULL: nothing is held per hart. */
 	void (*drain_hart)(void);
-	/* What is shared, once, after all harts have drained: no lock is held,
-	 * must not allocate, may wait for other harts. NULL: nothing. */
+	/* What is shared, once, after all harts have drained this: no lock is
+	 * held, must not allocate, may wait for other harts. NULL: nothing. */
 	void (*shrink)(void);
 	uint64_t calls; /* (a) */
 };
