@@ -8,52 +8,34 @@
 #include <mm/vmalloc.h>
 #include <mm/zone.h>
 
-/* What the page allocator's frames are, in bytes. */
-struct parts {
-	uint64_t given, meta, free, cached;
-	uint64_t slab, vmalloc, stacks;
+/* Bytes in areas of vmalloc, by what they are for. */
+struct areas {
+	uint64_t memory, stacks;
 };
 
 static void add_area(void *ctx, struct range va, const char *what,
 		     const struct alloc_track *t)
 {
-	struct parts *p = ctx;
+	struct areas *a = ctx;
 
 	(void)t;
 	if (!strcmp(what, "memory"))
-		p->vmalloc += range_size(va);
+		a->memory += range_size(va);
 	if (!strcmp(what, "stack"))
-		p->stacks += range_size(va);
+		a->stacks += range_size(va);
 }
 
-/* The figures of a zone take much of the stack: not inlined. */
-__attribute__((noinline)) static void add_zone(struct parts *p, enum zone zone)
+static struct areas count_areas(void)
 {
-	struct zone_stats z;
-
-	zone_stats(zone, &z);
-	p->given += z.total << PAGE_SHIFT;
-	p->meta += z.meta << PAGE_SHIFT;
-	p->free += z.free << PAGE_SHIFT;
-	p->cached += z.cached << PAGE_SHIFT;
-}
-
-static struct parts count_parts(void)
-{
-	struct parts p = {.given = 0};
+	struct areas a = {0};
 	struct vmalloc_stats v;
-	struct slab_stats s;
 
-	for (unsigned z = 0; z < ZONES; z++)
-		add_zone(&p, z);
-	for (unsigned i = 0; slab_stats(i, &s); i++)
-		p.slab += s.slabs * (PAGE_SIZE << s.order);
-	vmalloc_each(add_area, &p);
+	vmalloc_each(add_area, &a);
 	/* What was freed holds its memory until the next purge; the figure has
 	 * the guard pages, too. */
 	vmalloc_stats(&v);
-	p.vmalloc += v.lazy_bytes - v.lazy * PAGE_SIZE;
-	return p;
+	a.memory += v.lazy_bytes - v.lazy * PAGE_SIZE;
+	return a;
 }
 
 /* Text that grows; `n' is what it would take. */
@@ -74,29 +56,31 @@ static void add(struct line *l, const char *name, uint64_t bytes)
 
 bool meminfo_account(char *buf, size_t size)
 {
-	struct parts p = count_parts();
 	uint64_t total = memblock_total(&ram), part[REGION_TYPES];
-	uint64_t known =
-		p.free + p.meta + p.cached + p.slab + p.vmalloc + p.stacks;
 	struct line l = {.buf = buf, .size = size};
+	struct zone_sums z = zone_sums();
+	struct areas a = count_areas();
+	uint64_t slab = slab_bytes();
+	uint64_t used = (z.total - z.free - z.cached - z.meta) << PAGE_SHIFT;
 
 	for (unsigned t = 0; t < REGION_TYPES; t++)
 		part[t] = memblock_bytes(&ram, t);
 	/* What the map calls free is the page allocator's. */
-	bool agree = part[REGION_FREE] == p.given && p.given >= known;
+	bool agree = part[REGION_FREE] == z.total << PAGE_SHIFT &&
+		     used >= slab + a.memory + a.stacks;
 
-	part[REGION_METADATA] += p.meta;
+	part[REGION_METADATA] += z.meta << PAGE_SHIFT;
 	l.n = (size_t)snprintf(buf, size,
 			       "memory: %llu =", (unsigned long long)total);
 	for (unsigned t = REGION_TYPES - 1; t > REGION_FREE; t--)
 		if (part[t])
 			add(&l, region_type_name(t), part[t]);
-	add(&l, "slab", p.slab);
-	add(&l, "vmalloc", p.vmalloc);
-	add(&l, "hart stacks", p.stacks);
-	add(&l, "used", p.given - known);
-	add(&l, "cached", p.cached);
-	add(&l, "free", p.free);
+	add(&l, "slab", slab);
+	add(&l, "vmalloc", a.memory);
+	add(&l, "hart stacks", a.stacks);
+	add(&l, "used", used - slab - a.memory - a.stacks);
+	add(&l, "cached", z.cached << PAGE_SHIFT);
+	add(&l, "free", z.free << PAGE_SHIFT);
 	if (l.n >= size)
 		return false;
 	buf[l.n - 2] = '\0'; /* the last " +" */

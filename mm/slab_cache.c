@@ -354,6 +354,20 @@ bool slab_stats(unsigned n, struct slab_stats *s)
 	return found;
 }
 
+uint64_t slab_bytes(void)
+{
+	uint64_t irq = spin_lock_irqsave(&slab_list.lock), bytes = 0;
+
+	list_for_each (l, &slab_list.caches) {
+		struct kmem_cache *c = list_entry(l, struct kmem_cache, link);
+
+		bytes += __atomic_load_n(&c->slabs, __ATOMIC_RELAXED)
+			 << (PAGE_SHIFT + c->order);
+	}
+	spin_unlock_irqrestore(&slab_list.lock, irq);
+	return bytes;
+}
+
 static const char *check_depot(const struct kmem_cache *c)
 {
 	unsigned full = 0, spare = 0;

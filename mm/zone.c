@@ -238,6 +238,24 @@ uint64_t page_free_count(void)
 	return zone_free_frames() + frame_cache_count();
 }
 
+struct zone_sums zone_sums(void)
+{
+	return (struct zone_sums){
+		.total = zone_total_frames(),
+		.free = zone_free_frames(),
+		.cached = frame_cache_count(),
+		.meta = zones[ZONE_DMA32].buddy.meta_frames +
+			zones[ZONE_NORMAL].buddy.meta_frames,
+	};
+}
+
+uint64_t zone_used_frames(void)
+{
+	struct zone_sums s = zone_sums();
+
+	return s.total - s.free - s.cached - s.meta;
+}
+
 /* Is the frame in a block that a hart's cache holds? */
 static bool is_cached(pfn_t pfn)
 {
@@ -290,7 +308,7 @@ static void count_cached(void *ctx, struct page *p, unsigned order)
 void zone_stats(enum zone z, struct zone_stats *s)
 {
 	struct buddy *b = &zones[z].buddy;
-	struct count_cached c = {s, b->frames};
+	struct count_cached c = {.frames = b->frames};
 	uint64_t flags = spin_lock_irqsave(&b->lock);
 
 	*s = (struct zone_stats){
@@ -311,5 +329,6 @@ void zone_stats(enum zone z, struct zone_stats *s)
 	spin_unlock_irqrestore(&b->lock, flags);
 	for (unsigned k = 0; k <= MAX_ORDER; k++)
 		s->order[k].unusable = buddy_unusable(b, k);
+	c.stats = s;
 	frame_cache_each(count_cached, &c);
 }

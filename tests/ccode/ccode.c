@@ -12,18 +12,13 @@ uint64_t ccode_held(void)
 {
 	struct vmalloc_stats v;
 	struct slab_stats s;
-	struct zone_stats z;
 	uint64_t bytes = 0;
 
 	reclaim();
 	for (unsigned i = 0; slab_stats(i, &s); i++)
 		bytes += s.objects * s.stride;
 	vmalloc_stats(&v);
-	for (unsigned i = 0; i < ZONES; i++) {
-		zone_stats(i, &z);
-		bytes += (z.total - z.free - z.cached - z.meta) * PAGE_SIZE;
-	}
-	return bytes + v.bytes;
+	return bytes + v.bytes + zone_used_frames() * PAGE_SIZE;
 }
 
 void digest(const char *what, const void *p, size_t n)

@@ -16,7 +16,7 @@ KTEST(frames_harts, blocks_have_one_owner)
 {
 	static void (*const fn[HARTS])(void) = {run, run, run, run};
 	const struct harts_hooks hooks = {.yield = NULL};
-	uint64_t before = stress_unused();
+	uint64_t before = zone_used_frames();
 	pfn_t at = 0;
 
 	for (unsigned round = 0; round < 8; round++) {
@@ -30,6 +30,6 @@ KTEST(frames_harts, blocks_have_one_owner)
 		for (unsigned i = 0; i < HARTS; i++)
 			EXPECT_EQ(hart[i].foreign, 0);
 		EXPECT(!page_audit(&at));
-		EXPECT_EQ(stress_unused(), before);
+		EXPECT_EQ(zone_used_frames(), before);
 	}
 }

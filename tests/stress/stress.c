@@ -157,12 +157,8 @@ static struct totals count(void)
 	struct vmalloc_stats v;
 	struct slab_stats c;
 
-	/* What the first one frees of areas goes to this hart's caches. */
 	reclaim();
-	reclaim();
-	t.frames = page_free_count();
-	for (unsigned z = 0; z < ZONES; z++)
-		t.frames += zone_buddy(z)->meta_frames;
+	t.frames = zone_used_frames();
 	for (unsigned i = 0; slab_stats(i, &c); i++)
 		t.objects += c.objects;
 	vmalloc_stats(&v);

@@ -87,12 +87,3 @@ static inline void stress_end(struct stress_hart *h)
 		stress_mail[i] = NULL;
 	}
 }
-
-static inline uint64_t stress_unused(void)
-{
-	uint64_t n = page_free_count();
-
-	for (unsigned z = 0; z < ZONES; z++)
-		n += zone_buddy(z)->meta_frames;
-	return n;
-}

@@ -51,15 +51,10 @@ void slab_debug_default(void)
 	changed = false;
 }
 
-uint64_t frames_left(void)
+uint64_t frames_used(void)
 {
-	uint64_t n;
-
 	reclaim();
-	n = page_free_count();
-	for (unsigned z = 0; z < ZONES; z++)
-		n += zone_buddy(z)->meta_frames;
-	return n;
+	return zone_used_frames();
 }
 
 void frames_take_all(struct list *taken)

@@ -26,9 +26,8 @@ bool bugs_one(enum mm_bug_kind kind);
 void slab_debug_only(unsigned flags);
 void slab_debug_default(void);
 
-/* Frames that are free, or that the allocators of frames use for themselves,
- * after all has given back what it can. */
-uint64_t frames_left(void);
+/* Frames that somebody has, after all was given back that can be. */
+uint64_t frames_used(void);
 
 /* Take all free frames; give them back. */
 void frames_take_all(struct list *taken);

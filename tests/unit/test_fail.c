@@ -301,23 +301,14 @@ struct totals {
 	uint64_t frames, objects, areas, bytes;
 };
 
-/* What the first one frees of areas goes to this hart's caches. */
-static void settle(void)
-{
-	reclaim();
-	reclaim();
-}
-
 static struct totals count(void)
 {
 	struct totals t = {0};
 	struct slab_stats c;
 	struct vmalloc_stats v;
 
-	settle();
-	t.frames = page_free_count();
-	for (unsigned z = 0; z < ZONES; z++)
-		t.frames += zone_buddy(z)->meta_frames;
+	reclaim();
+	t.frames = zone_used_frames();
 	for (unsigned i = 0; slab_stats(i, &c); i++)
 		t.objects += c.objects;
 	vmalloc_stats(&v);
@@ -394,7 +385,7 @@ static void body(void)
 				   ops[i].name, (unsigned long long)n);
 	}
 	EXPECT_EQ(kmem_cache_destroy(cache), 0);
-	settle(); /* before the tables go */
+	reclaim(); /* before the tables go */
 }
 
 KTEST(fail, each_allocation_of_each_operation)
@@ -428,7 +419,7 @@ static void body_sites(void)
 		fail_arm(0, false);
 	}
 	EXPECT_EQ(kmem_cache_destroy(cache), 0);
-	settle();
+	reclaim();
 }
 
 /* What comes out is for tests/qemu/alloc_sites.py, which knows all sites. */

@@ -39,15 +39,6 @@ static void note_bug(const struct mm_bug *b)
 	t.bugs++;
 }
 
-static uint64_t unused(void)
-{
-	uint64_t n = page_free_count();
-
-	for (unsigned z = 0; z < ZONES; z++)
-		n += zone_buddy(z)->meta_frames;
-	return n;
-}
-
 static void expect_sound(uint64_t before)
 {
 	pfn_t at = 0;
@@ -56,7 +47,7 @@ static void expect_sound(uint64_t before)
 	if (wrong)
 		ktest_fail(__FILE__, __LINE__, "frame %#llx: %s",
 			   (unsigned long long)at, wrong);
-	EXPECT_EQ(unused(), before);
+	EXPECT_EQ(zone_used_frames(), before);
 }
 
 static uint64_t *first_word(const struct page *p)
@@ -180,7 +171,7 @@ static void end(void)
 
 KTEST(frames, random_steps_with_patterns)
 {
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 
 	begin();
 	for (uint64_t i = 0; i < ktest_ops(); i++)
@@ -202,7 +193,7 @@ KTEST(frames, batches_come_back_in_any_order)
 
 	REQUIRE(page);
 	reclaim();
-	before = unused();
+	before = zone_used_frames();
 	for (unsigned round = 0; round < 8 * ARRAY_SIZE(factor); round++) {
 		/* Leave some of the last round in the stack. */
 		for (n = 0; n < N; n++) {
@@ -225,7 +216,7 @@ KTEST(frames, neighbours_of_two_zones_go_to_their_own)
 {
 	pfn_t border = GIB(4) >> PAGE_SHIFT;
 	struct range around = {border - 1, border + 1};
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 	struct page *page[2];
 
 	for (unsigned first = 0; first < 2; first++) {
@@ -258,7 +249,7 @@ static void expect_bug(enum mm_bug_kind kind, const struct page *p)
 
 KTEST(frames, misuse_is_seen_at_once)
 {
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 	struct page *p, *pair[2];
 
 	begin();
@@ -312,7 +303,7 @@ KTEST(frames, watermarks_hold_frames_back)
 	static const unsigned order[] = {ALLOC_DMA32 | ALLOC_NORETRY,
 					 ALLOC_DMA32 | ALLOC_ATOMIC,
 					 ALLOC_DMA32 | ALLOC_RESERVE};
-	uint64_t before = unused(), left[3];
+	uint64_t before = zone_used_frames(), left[3];
 	static struct zone_stats s;
 	struct list taken;
 
@@ -334,7 +325,7 @@ KTEST(frames, watermarks_hold_frames_back)
 
 KTEST(frames, bulk_is_all_or_nothing)
 {
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 	struct page *block = page_alloc(4, 0), *page[20], *p;
 	struct list taken;
 
@@ -392,7 +383,7 @@ static void give_back(unsigned how, struct page *p)
 
 KTEST(frames, each_allocation_can_be_made_to_fail)
 {
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 
 	for (unsigned how = 0; how < 5; how++)
 		for (uint64_t n = 1; n <= 3; n++) {
@@ -420,7 +411,7 @@ KTEST(frames, each_allocation_can_be_made_to_fail)
 
 KTEST(frames, poison_tells_of_writes_to_free_frames)
 {
-	uint64_t before = unused();
+	uint64_t before = zone_used_frames();
 	struct alloc_track allocated, freed;
 	struct page *p, *again;
 

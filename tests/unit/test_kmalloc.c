@@ -24,7 +24,7 @@ static size_t align_of(size_t size)
 
 KTEST(kmalloc, all_small_sizes)
 {
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 
 	for (size_t size = 0; size <= 3 * PAGE_SIZE; size++) {
 		uint8_t *p = kmalloc(size, 0), *q = kmalloc(size, 0);
@@ -42,7 +42,7 @@ KTEST(kmalloc, all_small_sizes)
 		kfree(q);
 	}
 	EXPECT(!slab_check());
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 KTEST(kmalloc, waste_of_a_class_is_at_most_a_quarter)
@@ -130,7 +130,7 @@ KTEST(kmalloc, property)
 	/* Caches that are made when first needed stay. */
 	for (size_t size = 0; size <= 8192; size += 16)
 		kfree(kmalloc(size, ALLOC_DMA32));
-	before = frames_left();
+	before = frames_used();
 	for (uint64_t i = 0; i < ktest_ops() / 10; i++) {
 		struct piece *y = &x[rng_below(&r, PIECES)];
 
@@ -150,7 +150,7 @@ KTEST(kmalloc, property)
 	}
 	for (unsigned i = 0; i < PIECES; i++)
 		kfree(x[i].p);
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 KTEST(kmalloc, bounds)
@@ -232,7 +232,7 @@ KTEST(kmalloc, each_failure_leaves_all_as_it_was)
 
 		/* Caches that are made when first needed stay. */
 		EXPECT(op[i]());
-		before = frames_left();
+		before = frames_used();
 		for (uint64_t n = 1;; n++) {
 			bool ok;
 
@@ -242,7 +242,7 @@ KTEST(kmalloc, each_failure_leaves_all_as_it_was)
 				break;
 			fail_arm(0, false);
 			EXPECT(!slab_check());
-			EXPECT_EQ(frames_left(), before);
+			EXPECT_EQ(frames_used(), before);
 		}
 		fail_arm(0, false);
 		EXPECT(op[i]());
@@ -251,7 +251,7 @@ KTEST(kmalloc, each_failure_leaves_all_as_it_was)
 
 KTEST(kmalloc, exhaustion_is_null)
 {
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 	struct list frames;
 	void *last = NULL, *p;
 
@@ -268,5 +268,5 @@ KTEST(kmalloc, exhaustion_is_null)
 		kfree(p);
 	}
 	frames_give_back(&frames);
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }

@@ -13,7 +13,7 @@ KTEST(mempool, reserve_lasts_under_exhaustion)
 {
 	struct kmem_cache *c = kmem_cache_create("test-pool", 600, 0, 0, NULL);
 	void *obj[MIN], *last = NULL, *p;
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 	struct list frames;
 	struct mempool m;
 
@@ -43,14 +43,14 @@ KTEST(mempool, reserve_lasts_under_exhaustion)
 	}
 	frames_give_back(&frames);
 	mempool_destroy(&m);
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 	EXPECT_EQ(kmem_cache_destroy(c), 0);
 }
 
 KTEST(mempool, each_failure_of_init_leaves_nothing)
 {
 	struct kmem_cache *c = kmem_cache_create("test-pool", 600, 0, 0, NULL);
-	uint64_t before = frames_left(), n;
+	uint64_t before = frames_used(), n;
 	struct mempool m;
 
 	REQUIRE(c);
@@ -63,7 +63,7 @@ KTEST(mempool, each_failure_of_init_leaves_nothing)
 		if (!err)
 			break;
 		EXPECT_EQ(err, -ENOMEM);
-		EXPECT_EQ(frames_left(), before);
+		EXPECT_EQ(frames_used(), before);
 	}
 	EXPECT(n > MIN);
 	mempool_destroy(&m);

@@ -10,15 +10,6 @@
 #include <mm/zone.h>
 
 /* All that is free, or in the allocators' own use. */
-static uint64_t unused(void)
-{
-	uint64_t n = page_free_count();
-
-	for (unsigned z = 0; z < ZONES; z++)
-		n += zone_buddy(z)->meta_frames;
-	return n;
-}
-
 static bool sound(void)
 {
 	for (unsigned z = 0; z < ZONES; z++)
@@ -71,7 +62,7 @@ KTEST(page_alloc, all_of_it_and_back)
 
 	/* What caches hold without need comes back when memory is out. */
 	reclaim();
-	before = unused();
+	before = zone_used_frames();
 	REQUIRE(before);
 	list_init(&taken);
 	for (unsigned order = MAX_ORDER + 1; order-- > 0;) {
@@ -93,6 +84,6 @@ KTEST(page_alloc, all_of_it_and_back)
 		page_free(p, p->order);
 	}
 	EXPECT_EQ(frames, 0);
-	EXPECT_EQ(unused(), before);
+	EXPECT_EQ(zone_used_frames(), before);
 	EXPECT(sound());
 }

@@ -230,18 +230,18 @@ KTEST(pgtable, out_of_tables_at_every_step)
 KTEST(pgtable, tables_are_unhooked_now_and_freed_by_the_flush)
 {
 	struct range va = {upper(4), upper(4) + PAGE_SIZE};
-	uint64_t free;
+	uint64_t used;
 
 	if (!set_up(4))
 		return;
 	EXPECT_EQ(bed_map(&bed, va.start, PAGE_SIZE, 0, VM_READ), 0);
-	free = bed_unused_frames();
+	used = zone_used_frames();
 	EXPECT_EQ(pgtable_unmap(&bed.pt, va, fresh()), 0);
 	EXPECT_EQ(pgtable_tables(&bed.pt), 1);
-	EXPECT_EQ(bed_unused_frames(), free);
+	EXPECT_EQ(zone_used_frames(), used);
 	EXPECT(gathered(va.start, PAGE_SIZE, PAGE_SIZE, true));
 	tlb_flush(&bed.g);
-	EXPECT_EQ(bed_unused_frames(), free + 3);
+	EXPECT_EQ(zone_used_frames(), used - 3);
 	bed_end(&bed);
 }
 
@@ -400,7 +400,7 @@ static void end_permanent(void)
 {
 	tlb_flush(&bed.g);
 	free_tables(bed.pt.root, bed.pt.levels - 1);
-	EXPECT_EQ(bed_unused_frames(), bed.unused);
+	EXPECT_EQ(zone_used_frames(), bed.used);
 	bed_leave(&bed);
 }
 
@@ -542,7 +542,7 @@ KTEST(pgtable, foreign_entries_of_the_root_are_left_alone)
 	pgtable_destroy(&bed.pt, &bed.g);
 	EXPECT_EQ(told, 1);
 	tlb_flush(&bed.g);
-	EXPECT_EQ(bed_unused_frames(), bed.unused);
+	EXPECT_EQ(zone_used_frames(), bed.used);
 	bed_leave(&bed);
 }
 

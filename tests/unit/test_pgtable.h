@@ -20,21 +20,11 @@ struct bed {
 	struct table_source source;
 	unsigned fail_at;   /* this allocation fails, counted from 1; 0: none */
 	unsigned taken;	    /* allocations since fail_at was set */
-	uint64_t unused;    /* frames, before the first table */
+	uint64_t used;	    /* frames, before the first table */
 	bool attrs, groups; /* that the format had before */
 	struct pgtable pt;
 	struct tlb_gather g;
 };
-
-/* Frames that are free, or in the allocators' own use. */
-static inline uint64_t bed_unused_frames(void)
-{
-	uint64_t n = page_free_count();
-
-	for (unsigned z = 0; z < ZONES; z++)
-		n += zone_buddy(z)->meta_frames;
-	return n;
-}
 
 static inline paddr_t bed_alloc(struct table_source *s)
 {
@@ -63,7 +53,7 @@ static inline bool bed_make(struct bed *b, unsigned levels, struct range bounds,
 	*b = (struct bed){.source = {.alloc = bed_alloc, .ctx = b}};
 	b->attrs = pte_attr(pte_leaf(0, VM_READ, ATTR_IO)) == ATTR_IO;
 	b->groups = pte_group_entries() > 1;
-	b->unused = bed_unused_frames();
+	b->used = zone_used_frames();
 	tlb_gather_init(&b->g, NULL);
 	if (pgtable_init(&b->pt, levels, bounds, &b->source))
 		return false;
@@ -80,11 +70,11 @@ static inline void bed_leave(const struct bed *b)
 static inline void bed_end(struct bed *b)
 {
 	tlb_flush(&b->g);
-	EXPECT_EQ(b->unused - bed_unused_frames(), pgtable_tables(&b->pt));
+	EXPECT_EQ(zone_used_frames() - b->used, pgtable_tables(&b->pt));
 	pgtable_destroy(&b->pt, &b->g);
 	bed_leave(b);
 	tlb_flush(&b->g);
-	EXPECT_EQ(bed_unused_frames(), b->unused);
+	EXPECT_EQ(zone_used_frames(), b->used);
 }
 
 static inline int bed_map(struct bed *b, vaddr_t va, uint64_t size, paddr_t pa,
@@ -105,7 +95,7 @@ static inline const char *bed_check(struct bed *b)
 	const char *wrong = pgtable_check(&b->pt);
 
 	tlb_flush(&b->g);
-	if (!wrong && b->unused - bed_unused_frames() != pgtable_tables(&b->pt))
+	if (!wrong && zone_used_frames() - b->used != pgtable_tables(&b->pt))
 		return "tables leaked";
 	return wrong;
 }

@@ -126,7 +126,7 @@ static void run_model(size_t size, size_t align, unsigned debug, bool built,
 		      uint64_t steps)
 {
 	struct model *m = ktest_alloc(sizeof(*m));
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 
 	if (!m)
 		return ktest_skip("no memory");
@@ -149,7 +149,7 @@ static void run_model(size_t size, size_t align, unsigned debug, bool built,
 			  stats_of(name).grown * stats_of(name).per_slab);
 	EXPECT_EQ(kmem_cache_destroy(m->cache), 0);
 	EXPECT(!slab_check());
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 KTEST(slab, property_small_objects)
@@ -203,7 +203,7 @@ static void check_layout(size_t size, size_t align)
 
 KTEST(slab, waste_is_below_an_eighth_at_all_sizes)
 {
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 
 	slab_debug_only(0);
 	for (size_t size = 1; size <= SLAB_MAX_SIZE; size++)
@@ -212,7 +212,7 @@ KTEST(slab, waste_is_below_an_eighth_at_all_sizes)
 		for (size_t size = 1; size <= SLAB_MAX_SIZE; size += 61)
 			check_layout(size, align);
 	slab_debug_default();
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 KTEST(slab, no_such_cache)
@@ -263,7 +263,7 @@ KTEST(slab, drawn_order)
 
 KTEST(slab, exhaustion_is_null_and_nothing_is_lost)
 {
-	uint64_t before = frames_left(), n = 0;
+	uint64_t before = frames_used(), n = 0;
 	struct kmem_cache *c;
 	struct list frames;
 	void *last = NULL, *p;
@@ -290,7 +290,7 @@ KTEST(slab, exhaustion_is_null_and_nothing_is_lost)
 	}
 	frames_give_back(&frames);
 	EXPECT_EQ(kmem_cache_destroy(c), 0);
-	EXPECT_EQ(frames_left(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 /* The n-th allocation fails, for each n: nothing happened. */
@@ -324,7 +324,7 @@ KTEST(slab, each_failure_leaves_all_as_it_was)
 	static bool (*const op[])(struct kmem_cache * c) = {try_alloc, try_bulk,
 							    try_create};
 	struct kmem_cache *c = kmem_cache_create(name, 700, 0, 0, NULL);
-	uint64_t before = frames_left();
+	uint64_t before = frames_used();
 
 	REQUIRE(c);
 	for (unsigned i = 0; i < ARRAY_SIZE(op); i++) {
@@ -338,7 +338,7 @@ KTEST(slab, each_failure_leaves_all_as_it_was)
 			fail_arm(0, false);
 			EXPECT_EQ(stats_of(name).objects, 0);
 			EXPECT(!slab_check());
-			EXPECT_EQ(frames_left(), before);
+			EXPECT_EQ(frames_used(), before);
 		}
 		fail_arm(0, false);
 		EXPECT(op[i](c));

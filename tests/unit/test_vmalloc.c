@@ -11,6 +11,7 @@
 #include <mm/reclaim.h>
 #include <mm/tlb.h>
 #include <mm/vmalloc.h>
+#include <mm/zone.h>
 
 #include "arch_bed.h"
 
@@ -64,32 +65,25 @@ static uint64_t fences(void)
 static struct vmalloc_stats before;
 static uint64_t frames_before;
 
-/* Areas first: what describes them goes to an object cache. */
-static void settle(void)
-{
-	vmalloc_purge();
-	reclaim();
-}
-
 static void begin(void)
 {
-	settle();
+	reclaim();
 	vmalloc_stats(&before);
-	frames_before = page_free_count();
+	frames_before = zone_used_frames();
 }
 
 static void end(void)
 {
 	struct vmalloc_stats now;
 
-	settle();
+	reclaim();
 	vmalloc_stats(&now);
 	EXPECT_EQ(now.areas, before.areas);
 	EXPECT_EQ(now.bytes, before.bytes);
 	EXPECT_EQ(now.lazy, 0);
 	EXPECT_EQ(now.lazy_bytes, 0);
 	EXPECT_EQ(now.largest_free, before.largest_free);
-	EXPECT_EQ(page_free_count(), frames_before);
+	EXPECT_EQ(zone_used_frames(), frames_before);
 	EXPECT(!vmalloc_check());
 }
 

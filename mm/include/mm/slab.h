@@ -103,6 +103,9 @@ struct slab_stats {
  * none. For commands. */
 bool slab_stats(unsigned n, struct slab_stats *s);
 
+/* Bytes of all slabs. */
+uint64_t slab_bytes(void);
+
 /* Calls `each` for every object that is handed out by a cache with SLAB_TRACK, or
  * guarded, under the lock: it must not allocate. */
 void slab_each_live(void (*each)(void *ctx, const char *cache, uintptr_t obj,

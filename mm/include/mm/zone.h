@@ -36,6 +36,19 @@ const char *zone_name(enum zone z);
 bool page_is_free(pfn_t pfn);
 bool page_is_table(pfn_t pfn);
 
+/* Frames of all zones. Exact while no other hart allocates. */
+struct zone_sums {
+	uint64_t total;	 /* given, ever */
+	uint64_t free;	 /* on lists and in seeds */
+	uint64_t cached; /* free, in the harts' caches */
+	uint64_t meta;	 /* in the page map, or kept for it */
+};
+struct zone_sums zone_sums(void);
+
+/* Those that somebody has: what must be as before when all is given back, however
+ * the page map has grown meanwhile. */
+uint64_t zone_used_frames(void);
+
 /* What commands show of a zone, in frames. */
 struct zone_stats {
 	uint64_t total;	    /* given, ever */
