@@ -65,17 +65,14 @@ entry:
 
 	la	t0, bss_start
 	la	t1, image_end		/* both multiples of 8 */
-	andi	t2, t1, -64
-2:	bgeu	t0, t2, 3f
-	sd	zero, 0(t0)
-	sd	zero, 8(t0)
-	sd	zero, 16(t0)
-	sd	zero, 24(t0)
-	sd	zero, 32(t0)
-	sd	zero, 40(t0)
-	sd	zero, 48(t0)
-	sd	zero, 56(t0)
-	addi	t0, t0, 64
+	addi	t2, t1, -256		/* the last start of so many bytes */
+2:	bgtu	t0, t2, 3f
+	.set	at, 0
+	.rept	32
+	sd	zero, at(t0)
+	.set	at, at + 8
+	.endr
+	addi	t0, t0, 256
 	j	2b
 3:	bgeu	t0, t1, 4f
 	sd	zero, 0(t0)
