@@ -2,6 +2,7 @@
 #include <host/harts.h>
 
 #include "../unit/frames_stress.h"
+#include "../unit/slab_bed.h"
 
 #define HARTS 4
 
@@ -16,7 +17,7 @@ KTEST(frames_harts, blocks_have_one_owner)
 {
 	static void (*const fn[HARTS])(void) = {run, run, run, run};
 	const struct harts_hooks hooks = {.yield = NULL};
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 	pfn_t at = 0;
 
 	for (unsigned round = 0; round < 8; round++) {
@@ -30,6 +31,6 @@ KTEST(frames_harts, blocks_have_one_owner)
 		for (unsigned i = 0; i < HARTS; i++)
 			EXPECT_EQ(hart[i].foreign, 0);
 		EXPECT(!page_audit(&at));
-		EXPECT_EQ(zone_used_frames(), before);
+		EXPECT_EQ(frames_used(), before);
 	}
 }

@@ -6,6 +6,7 @@
 #include <mm/fail.h>
 
 #include "../unit/frames_stress.h"
+#include "../unit/slab_bed.h"
 
 static struct smp_work works[MAX_CPUS];
 static struct stress_hart hart[MAX_CPUS];
@@ -41,7 +42,7 @@ static uint64_t steps_of_each(void)
 KTEST(frames_smp, blocks_have_one_owner)
 {
 	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
-	uint64_t before = zone_used_frames(), foreign = 0;
+	uint64_t before = frames_used(), foreign = 0;
 	pfn_t at = 0;
 
 	for_each_cpu (cpu, cpus_online()) {
@@ -61,5 +62,5 @@ KTEST(frames_smp, blocks_have_one_owner)
 		foreign += hart[cpu].foreign;
 	EXPECT_EQ(foreign, 0);
 	EXPECT(!page_audit(&at));
-	EXPECT_EQ(zone_used_frames(), before);
+	EXPECT_EQ(frames_used(), before);
 }

@@ -14,6 +14,8 @@
 #include <mm/reclaim.h>
 #include <mm/zone.h>
 
+#include "slab_bed.h"
+
 #define ITEMS 256
 #define BATCH 64
 
@@ -47,7 +49,7 @@ static void expect_sound(uint64_t before)
 	if (wrong)
 		ktest_fail(__FILE__, __LINE__, "frame %#llx: %s",
 			   (unsigned long long)at, wrong);
-	EXPECT_EQ(zone_used_frames(), before);
+	EXPECT_EQ(frames_used(), before);
 }
 
 static uint64_t *first_word(const struct page *p)
@@ -171,7 +173,7 @@ static void end(void)
 
 KTEST(frames, random_steps_with_patterns)
 {
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 
 	begin();
 	for (uint64_t i = 0; i < ktest_ops(); i++)
@@ -192,8 +194,7 @@ KTEST(frames, batches_come_back_in_any_order)
 	unsigned n;
 
 	REQUIRE(page);
-	reclaim();
-	before = zone_used_frames();
+	before = frames_used();
 	for (unsigned round = 0; round < 8 * ARRAY_SIZE(factor); round++) {
 		/* Leave some of the last round in the stack. */
 		for (n = 0; n < N; n++) {
@@ -216,7 +217,7 @@ KTEST(frames, neighbours_of_two_zones_go_to_their_own)
 {
 	pfn_t border = GIB(4) >> PAGE_SHIFT;
 	struct range around = {border - 1, border + 1};
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 	struct page *page[2];
 
 	for (unsigned first = 0; first < 2; first++) {
@@ -249,7 +250,7 @@ static void expect_bug(enum mm_bug_kind kind, const struct page *p)
 
 KTEST(frames, misuse_is_seen_at_once)
 {
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 	struct page *p, *pair[2];
 
 	begin();
@@ -303,7 +304,7 @@ KTEST(frames, watermarks_hold_frames_back)
 	static const unsigned order[] = {ALLOC_DMA32 | ALLOC_NORETRY,
 					 ALLOC_DMA32 | ALLOC_ATOMIC,
 					 ALLOC_DMA32 | ALLOC_RESERVE};
-	uint64_t before = zone_used_frames(), left[3];
+	uint64_t before = frames_used(), left[3];
 	static struct zone_stats s;
 	struct list taken;
 
@@ -325,7 +326,7 @@ KTEST(frames, watermarks_hold_frames_back)
 
 KTEST(frames, bulk_is_all_or_nothing)
 {
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 	struct page *block = page_alloc(4, 0), *page[20], *p;
 	struct list taken;
 
@@ -383,7 +384,7 @@ static void give_back(unsigned how, struct page *p)
 
 KTEST(frames, each_allocation_can_be_made_to_fail)
 {
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 
 	for (unsigned how = 0; how < 5; how++)
 		for (uint64_t n = 1; n <= 3; n++) {
@@ -411,7 +412,7 @@ KTEST(frames, each_allocation_can_be_made_to_fail)
 
 KTEST(frames, poison_tells_of_writes_to_free_frames)
 {
-	uint64_t before = zone_used_frames();
+	uint64_t before = frames_used();
 	struct alloc_track allocated, freed;
 	struct page *p, *again;
 
