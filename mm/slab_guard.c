@@ -376,17 +376,18 @@ void slab_guard_each(void (*each)(void *ctx, const char *cache, uintptr_t obj,
 /* --- a fault --- */
 
 /* The slot whose object was missed by an access to an unmapped page: the one
- * whose edge is nearer, if it has an object. */
+ * whose edge is nearer, if it has an object or the other one has none either. */
 static const struct slot *missed(vaddr_t va, enum mm_bug_kind *kind)
 {
 	const struct slot *below = slot_at(va - PAGE_SIZE);
 	const struct slot *above = slot_at(va + PAGE_SIZE);
 	bool low = va % PAGE_SIZE < PAGE_SIZE / 2;
 
-	if (below && below->state != LIVE && above && above->state == LIVE)
-		low = false;
-	if (!above || (above->state != LIVE && below))
-		low = true;
+	/* Before the first slot, and behind the last, there is one only. */
+	if (!below || !above)
+		low = below;
+	else if ((below->state == LIVE) != (above->state == LIVE))
+		low = below->state == LIVE;
 	*kind = low ? BUG_OVERFLOW : BUG_UNDERFLOW;
 	return low ? below : above;
 }

@@ -191,6 +191,36 @@ KTEST(slab_guard, misuse_is_found)
 	end();
 }
 
+/* An access anywhere in the pool has an object that it is blamed on, also before
+ * the first one and behind the last. */
+KTEST(slab_guard, each_unmapped_page_has_a_neighbour)
+{
+	vaddr_t first = UINT64_MAX, last = 0;
+	uint8_t *p[4];
+
+	if (!begin(4))
+		return;
+	for (unsigned i = 0; i < 4; i++) {
+		vaddr_t page;
+
+		p[i] = guarded();
+		page = align_down((uintptr_t)p[i], PAGE_SIZE);
+		first = min_u64(first, page);
+		last = max_u64(last, page);
+	}
+	for (unsigned at = 0; at < PAGE_SIZE; at += PAGE_SIZE / 4) {
+		EXPECT(slab_guard_fault(first - PAGE_SIZE + at, 1));
+		bugs_one(BUG_UNDERFLOW);
+		EXPECT_EQ(align_down(slab_bugs.last.object, PAGE_SIZE), first);
+		EXPECT(slab_guard_fault(last + PAGE_SIZE + at, 1));
+		bugs_one(BUG_OVERFLOW);
+		EXPECT_EQ(align_down(slab_bugs.last.object, PAGE_SIZE), last);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		kmem_cache_free(cache, p[i]);
+	end();
+}
+
 KTEST(slab_guard, a_live_one_is_a_leak)
 {
 	uint8_t *p;
