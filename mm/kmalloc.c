@@ -284,7 +284,7 @@ void *krealloc(void *p, size_t size, unsigned flags)
 
 	if (p && size <= old) {
 		if (slab_cache_of(p))
-			slab_debug_resize(slab_cache_of(p), p, size);
+			slab_debug_resize(slab_cache_of(p), p, size, CALLER);
 		return p;
 	}
 	q = alloc_any(size, 1, flags, CALLER);

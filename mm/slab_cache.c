@@ -295,6 +295,8 @@ size_t kmem_cache_size(const struct kmem_cache *c)
 	return c->size;
 }
 
+/* A hart may be at work between the loads of what it has: so each part is kept
+ * within what it can be. */
 static uint64_t cached(const struct kmem_cache *c)
 {
 	uint64_t n = (uint64_t)c->nstock * c->capacity;
@@ -303,12 +305,13 @@ static uint64_t cached(const struct kmem_cache *c)
 		const struct slab_cpu *cpu = &c->cpu[i];
 		void **limit = __atomic_load_n(&cpu->limit, __ATOMIC_RELAXED);
 		void **top = __atomic_load_n(&cpu->top, __ATOMIC_RELAXED);
+		uint64_t room = (uint64_t)(limit - top);
 
 		n += __atomic_load_n(&cpu->in_other, __ATOMIC_RELAXED);
-		if (limit != slab_nothing + 1)
-			n += c->capacity - (uint64_t)(limit - top);
+		if (limit != slab_nothing + 1 && room < c->capacity)
+			n += c->capacity - room;
 	}
-	return n + c->quarantined;
+	return min_u64(n + c->quarantined, c->taken);
 }
 
 static void count(struct kmem_cache *c, struct slab_stats *s)

@@ -15,7 +15,8 @@
  *  I1  the state of an object in its slab is FREE, of one that is handed out
  *      LIVE, of one in the quarantine QUARANTINED; any other: overwritten
  *
- * Locking: the cache's lock for state and quarantine.
+ * Locking: state, redzones and poison of an object change together, under the
+ * cache's lock: so who looks at all objects under it finds them sound.
  */
 #include <string.h>
 
@@ -102,21 +103,29 @@ static struct alloc_track track(const struct kmem_cache *c, uintptr_t caller)
 	};
 }
 
+/* The bytes behind the size are redzone. The lock is held. */
+static void set_size(const struct kmem_cache *c, void *obj, size_t size)
+{
+	info_of(c, obj)->size = (uint32_t)size;
+	if (c->flags & SLAB_REDZONE)
+		memset((char *)obj + size, RIGHT, c->info - size);
+}
+
 void slab_debug_alloced(struct kmem_cache *c, void *obj, size_t size,
 			uintptr_t caller)
 {
-	struct slab_info *info = info_of(c, obj);
 	struct fault f = check_free(c, obj);
+	uint64_t irq;
 
 	if (f.at)
 		slab_bug(f.kind, c, f.at, caller);
-	info->state = LIVE;
-	info->size = (uint32_t)size;
-	info->allocated = track(c, caller);
+	irq = spin_lock_irqsave(&c->lock);
+	info_of(c, obj)->state = LIVE;
+	info_of(c, obj)->allocated = track(c, caller);
+	set_size(c, obj, size);
 	if (c->flags & SLAB_POISON)
 		memset(obj, FRESH, size);
-	if (c->flags & SLAB_REDZONE)
-		memset((char *)obj + size, RIGHT, c->info - size);
+	spin_unlock_irqrestore(&c->lock, irq);
 }
 
 /* The object goes to the end of the queue; the first comes out if that is too
@@ -151,45 +160,53 @@ void *slab_debug_release(struct kmem_cache *c)
 	return obj;
 }
 
-/* Is it one that may be freed? If not, it has been reported. */
-static bool may_free(struct kmem_cache *c, void *obj, uintptr_t caller)
+/* Does an object of the cache start there? If not, it has been reported. */
+static bool is_object(struct kmem_cache *c, void *obj, uintptr_t caller)
 {
 	struct kmem_cache *owner = slab_cache_of(obj);
-	struct fault f;
 	unsigned index;
 	void *start;
 
-	if (owner != c || !slab_find(c, obj, &index, &start) || start != obj) {
-		slab_bug(owner && owner != c ? BUG_WRONG_CACHE
-					     : BUG_INVALID_FREE,
-			 c, obj, caller);
-		return false;
-	}
-	if (is_free(c, obj)) {
-		slab_bug(BUG_DOUBLE_FREE, c, obj, caller);
-		return false;
-	}
-	f = check_live(c, obj);
-	if (f.at)
-		slab_bug(f.kind, c, f.at, caller);
-	return !f.at;
+	if (owner == c && slab_find(c, obj, &index, &start) && start == obj)
+		return true;
+	slab_bug(owner && owner != c ? BUG_WRONG_CACHE : BUG_INVALID_FREE, c,
+		 obj, caller);
+	return false;
+}
+
+/* What is wrong with an object that somebody gives back. The lock is held, or
+ * two could free it at once. */
+static struct fault check_given(const struct kmem_cache *c, void *obj)
+{
+	return is_free(c, obj) ? (struct fault){BUG_DOUBLE_FREE, obj}
+			       : check_live(c, obj);
+}
+
+/* Mark it free; returns what goes to its slab now, or NULL. The lock is held. */
+static void *set_free(struct kmem_cache *c, void *obj, uintptr_t caller)
+{
+	if (c->flags & SLAB_POISON)
+		memset(obj, FREED, c->size);
+	info_of(c, obj)->freed = track(c, caller);
+	info_of(c, obj)->state = FREE;
+	return c->flags & SLAB_QUARANTINE ? quarantine(c, obj) : obj;
 }
 
 void slab_debug_free(struct kmem_cache *c, void *obj, uintptr_t caller)
 {
+	struct fault f;
 	uint64_t irq;
 
-	if (!may_free(c, obj, caller))
+	if (!is_object(c, obj, caller))
 		return;
-	if (c->flags & SLAB_POISON)
-		memset(obj, FREED, c->size);
 	irq = spin_lock_irqsave(&c->lock);
-	info_of(c, obj)->freed = track(c, caller);
-	info_of(c, obj)->state = FREE;
-	if (c->flags & SLAB_QUARANTINE)
-		obj = quarantine(c, obj);
+	f = check_given(c, obj);
+	if (!f.at)
+		obj = set_free(c, obj, caller);
 	spin_unlock_irqrestore(&c->lock, irq);
-	if (obj)
+	if (f.at)
+		slab_bug(f.kind, c, f.at, caller);
+	else if (obj)
 		slab_put(c, 1, &obj, caller);
 }
 
@@ -207,13 +224,21 @@ void slab_debug_drain(struct kmem_cache *c)
 	} while (obj);
 }
 
-void slab_debug_resize(struct kmem_cache *c, void *obj, size_t size)
+void slab_debug_resize(struct kmem_cache *c, void *obj, size_t size,
+		       uintptr_t caller)
 {
-	if (!c->info)
+	struct fault f;
+	uint64_t irq;
+
+	if (!c->info || !is_object(c, obj, caller))
 		return;
-	info_of(c, obj)->size = (uint32_t)size;
-	if (c->flags & SLAB_REDZONE)
-		memset((char *)obj + size, RIGHT, c->info - size);
+	irq = spin_lock_irqsave(&c->lock);
+	f = check_given(c, obj);
+	if (!f.at)
+		set_size(c, obj, size);
+	spin_unlock_irqrestore(&c->lock, irq);
+	if (f.at)
+		slab_bug(f.kind, c, f.at, caller);
 }
 
 size_t slab_debug_size(const struct kmem_cache *c, const void *obj)

@@ -280,8 +280,10 @@ void *slab_debug_release(struct kmem_cache *c);
 /* All of them go to their slabs. */
 void slab_debug_drain(struct kmem_cache *c);
 
-/* A live object has another size now; usable bytes. Any cache. */
-void slab_debug_resize(struct kmem_cache *c, void *obj, size_t size);
+/* A live object has another size now, if nothing is wrong with it; usable bytes.
+ * Any cache. */
+void slab_debug_resize(struct kmem_cache *c, void *obj, size_t size,
+		       uintptr_t caller);
 size_t slab_debug_size(const struct kmem_cache *c, const void *obj);
 
 /* Is it handed out? */

@@ -115,6 +115,26 @@ static void empty(struct box *b)
 	__atomic_store_n(&b->state, EMPTY, __ATOMIC_RELEASE);
 }
 
+static void audit(const char *what, const char *wrong)
+{
+	if (!wrong)
+		return;
+	__atomic_fetch_add(&s.errors, 1, __ATOMIC_RELAXED);
+	kprintf("stress: %s: %s\n", what, wrong);
+}
+
+/* As commands do, while others are at it. */
+static void look_around(void)
+{
+	struct slab_stats c;
+
+	audit("slabs", slab_check());
+	for (unsigned i = 0; slab_stats(i, &c); i++)
+		if (c.objects > c.slabs * c.per_slab ||
+		    c.cached > c.slabs * c.per_slab)
+			audit(c.name, "has more objects than room");
+}
+
 static void step(void)
 {
 	struct item *it = &me()->slot[stress_pick(SLOTS)];
@@ -124,6 +144,8 @@ static void step(void)
 		stress_give_back();
 	else if (k < 10)
 		stress_cache();
+	else if (k < 12)
+		look_around();
 	else if (k < 100)
 		stress_bulk();
 	empty(&me()->box[stress_pick(BOXES)]);
@@ -195,14 +217,6 @@ static void compare(const char *what, uint64_t before, uint64_t after)
 	s.errors++;
 	kprintf("stress: %s: %llu before, %llu now\n", what,
 		(unsigned long long)before, (unsigned long long)after);
-}
-
-static void audit(const char *what, const char *wrong)
-{
-	if (!wrong)
-		return;
-	s.errors++;
-	kprintf("stress: %s: %s\n", what, wrong);
 }
 
 static void end(void)

@@ -264,6 +264,41 @@ KTEST(slab_bugs, kfree_of_what_is_no_memory_of_kmalloc)
 	page_free(frame, 0);
 }
 
+/* A caller of krealloc(), as of the others. */
+__attribute__((noinline)) static void *krealloc_here(void *p, size_t size)
+{
+	result = krealloc(p, size, 0);
+	return result;
+}
+
+/* In place, too: what was done to the object before may not be covered. */
+KTEST(slab_bugs, krealloc_hides_nothing)
+{
+	uint8_t *p = kmalloc(60, 0), was;
+
+	REQUIRE(p);
+	if (ksize(p) != 60) {
+		kfree(p);
+		return ktest_skip("objects of kmalloc are not debugged");
+	}
+	bugs_begin();
+	was = p[61];
+	p[61]++;
+	EXPECT(krealloc_here(p, 50) == p);
+	bugs_one(BUG_OVERFLOW);
+	EXPECT_EQ(slab_bugs.last.at, (uintptr_t)p + 61);
+	EXPECT(is_in(slab_bugs.last.caller, krealloc_here));
+	p[61] = was;
+	EXPECT(krealloc_here(p, 50) == p);
+	EXPECT_EQ(slab_bugs.n, 0);
+	kfree(p);
+	krealloc_here(p, 40);
+	bugs_one(BUG_DOUBLE_FREE);
+	EXPECT(!slab_check());
+	EXPECT_EQ(slab_bugs.n, 0);
+	bugs_end();
+}
+
 struct seen {
 	uintptr_t obj;
 	unsigned n;
