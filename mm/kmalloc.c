@@ -217,12 +217,15 @@ void *kmalloc_aligned(size_t size, size_t align, unsigned flags)
 	return kmalloc_from(size, align, flags, CALLER);
 }
 
-__attribute__((cold, noinline)) static void report(enum mm_bug_kind kind,
-						   const void *p,
+/* A pointer to nothing of kmalloc's; perhaps it was until somebody freed it. */
+__attribute__((cold, noinline)) static void report(const void *p,
 						   uintptr_t caller)
 {
+	const struct page *page = slab_page_of(p);
 	struct mm_bug b = {
-		.kind = kind,
+		.kind = page && page_is_free(page_to_pfn(page))
+				? BUG_DOUBLE_FREE
+				: BUG_INVALID_FREE,
 		.cache = "kmalloc",
 		.object = (uintptr_t)p,
 		.at = (uintptr_t)p,
@@ -253,7 +256,7 @@ static void free_any(void *p, uintptr_t caller)
 	} else if (page && (page->flags & PAGE_SLAB)) {
 		slab_free_slow(slab_owner(page), p, caller);
 	} else if (p && !slab_guard_free(NULL, p, caller)) {
-		report(BUG_INVALID_FREE, p, caller);
+		report(p, caller);
 	}
 }
 
@@ -262,7 +265,7 @@ void kfree_miss(void *p)
 	free_any(p, CALLER);
 }
 
-size_t ksize(const void *p)
+static size_t size_of(const void *p, uintptr_t caller)
 {
 	const struct page *page = slab_page_of(p);
 	size_t size;
@@ -273,13 +276,18 @@ size_t ksize(const void *p)
 		return slab_debug_size(slab_owner(page), p);
 	if (slab_guard_size(p, &size))
 		return size;
-	report(BUG_INVALID_FREE, p, CALLER);
+	report(p, caller);
 	return 0;
+}
+
+size_t ksize(const void *p)
+{
+	return size_of(p, CALLER);
 }
 
 void *krealloc(void *p, size_t size, unsigned flags)
 {
-	size_t old = p ? ksize(p) : 0;
+	size_t old = p ? size_of(p, CALLER) : 0;
 	void *q;
 
 	if (p && size <= old) {

@@ -32,6 +32,12 @@ __attribute__((noinline)) static void kfree_here(void *p)
 	result = NULL;
 }
 
+__attribute__((noinline)) static void *krealloc_here(void *p, size_t size)
+{
+	result = krealloc(p, size, 0);
+	return result;
+}
+
 static bool is_in(uintptr_t pc, const void *fn)
 {
 	return pc > (uintptr_t)fn && pc < (uintptr_t)fn + 256;
@@ -259,16 +265,15 @@ KTEST(slab_bugs, kfree_of_what_is_no_memory_of_kmalloc)
 	kfree_here(p);
 	EXPECT_EQ(slab_bugs.n, 0);
 	kfree_here(p);
-	EXPECT_EQ(slab_bugs.n, 1);
+	bugs_one(BUG_DOUBLE_FREE);
+	EXPECT(!ksize(p));
+	bugs_one(BUG_DOUBLE_FREE);
+	result = krealloc_here(&on_stack, 8);
+	EXPECT(is_in(slab_bugs.last.caller, krealloc_here));
+	EXPECT_EQ(slab_bugs.last.kind, BUG_INVALID_FREE);
+	kfree(result);
 	bugs_end();
 	page_free(frame, 0);
-}
-
-/* A caller of krealloc(), as of the others. */
-__attribute__((noinline)) static void *krealloc_here(void *p, size_t size)
-{
-	result = krealloc(p, size, 0);
-	return result;
 }
 
 /* In place, too: what was done to the object before may not be covered. */
