@@ -217,7 +217,7 @@ size_t kmem_cache_destroy(struct kmem_cache *c)
 	if (c->taken || c->guarded) {
 		slab_each_taken(c, leaked, &leaks);
 		slab_cache_publish(c);
-		if (!slab_guard_first(c, CALLER))
+		if (!slab_guard_leak(c, CALLER))
 			slab_bug(BUG_LEAK, c, leaks.first, CALLER);
 		return c->taken + c->guarded;
 	}

@@ -94,13 +94,8 @@ void slab_debug_init(const struct kmem_cache *c, void *obj)
 
 static struct alloc_track track(const struct kmem_cache *c, uintptr_t caller)
 {
-	if (!(c->flags & SLAB_TRACK))
-		return (struct alloc_track){.pc = 0};
-	return (struct alloc_track){
-		.pc = caller,
-		.mark = __atomic_load_n(&alloc_mark, __ATOMIC_RELAXED),
-		.cpu = (uint16_t)arch_cpu(),
-	};
+	return c->flags & SLAB_TRACK ? alloc_track_now(caller)
+				     : (struct alloc_track){.pc = 0};
 }
 
 /* The bytes behind the size are redzone. The lock is held. */

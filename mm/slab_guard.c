@@ -9,8 +9,8 @@
  *
  * An object lies at the end of its page, or at the start: that is drawn. Its page
  * is unmapped when it is freed, and used again after those of all other slots.
- * What alignment leaves between object and edge, and some bytes on the other side,
- * are a canary, which is looked at when the object is freed.
+ * On either side up to 64 bytes of the page are a canary, which is looked at when
+ * the object is freed: also what alignment leaves between object and edge.
  *
  * The slots are in a part of the kernel's tables whose table is permanent, so
  * that a page is mapped and unmapped without memory, in any context, under this
@@ -23,7 +23,7 @@
  *
  * Cost: between samples nothing, since only an allocation that finds no object in
  * its hart's magazines counts; a sample takes two changes of the tables with
- * their flushes, of which the second tells all harts.
+ * their flushes, each of which tells all harts.
  *
  * Source: Serebryany et al., GWP-ASan: Sampling-Based Detection of Memory-Safety
  * Bugs in Production (2023).
@@ -83,15 +83,6 @@ static struct slot *slot_at(vaddr_t va)
 	return va >= KMAP_PART_BASE && page % 2 && page / 2 < guard.n
 		       ? &guard.slot[page / 2]
 		       : NULL;
-}
-
-static struct alloc_track track(uintptr_t caller)
-{
-	return (struct alloc_track){
-		.pc = caller,
-		.mark = __atomic_load_n(&alloc_mark, __ATOMIC_RELAXED),
-		.cpu = (uint16_t)arch_cpu(),
-	};
 }
 
 static void report(enum mm_bug_kind kind, const struct slot *s, uintptr_t at,
@@ -278,7 +269,7 @@ void *slab_guard_alloc(struct kmem_cache *c, size_t size, unsigned flags,
 		s->cache = c;
 		s->name = c->name;
 		s->size = size;
-		s->allocated = track(caller);
+		s->allocated = alloc_track_now(caller);
 		s->freed = (struct alloc_track){.pc = 0};
 		write_canary(s);
 		__atomic_fetch_add(&c->guarded, 1, __ATOMIC_RELAXED);
@@ -325,7 +316,7 @@ bool slab_guard_free(const struct kmem_cache *c, void *obj, uintptr_t caller)
 
 	if (ok) {
 		s->state = FREED;
-		s->freed = track(caller);
+		s->freed = alloc_track_now(caller);
 		__atomic_fetch_sub(&s->cache->guarded, 1, __ATOMIC_RELAXED);
 		guard.live--;
 		list_add_tail(&guard.unused, &s->link);
@@ -347,15 +338,17 @@ bool slab_guard_size(const void *obj, size_t *size)
 	return true;
 }
 
-void *slab_guard_first(const struct kmem_cache *c, uintptr_t caller)
+bool slab_guard_leak(const struct kmem_cache *c, uintptr_t caller)
 {
-	for (unsigned i = 0; i < guard.n; i++)
-		if (guard.slot[i].state == LIVE && guard.slot[i].cache == c) {
-			report(BUG_LEAK, &guard.slot[i], guard.slot[i].obj,
-			       caller);
-			return (void *)guard.slot[i].obj;
+	for (unsigned i = 0; i < guard.n; i++) {
+		const struct slot *s = &guard.slot[i];
+
+		if (s->state == LIVE && s->cache == c) {
+			report(BUG_LEAK, s, s->obj, caller);
+			return true;
 		}
-	return NULL;
+	}
+	return false;
 }
 
 void slab_guard_each(void (*each)(void *ctx, const char *cache, uintptr_t obj,

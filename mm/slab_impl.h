@@ -313,8 +313,9 @@ void slab_guard_each(void (*each)(void *ctx, const char *cache, uintptr_t obj,
 				  size_t size, const struct alloc_track *t),
 		     void *ctx);
 
-/* Report a live object of the cache as a leak, and return it; NULL: none. */
-void *slab_guard_first(const struct kmem_cache *c, uintptr_t caller);
+/* Report a live object of the cache as a leak; false: there is none. Nobody uses
+ * the cache. */
+bool slab_guard_leak(const struct kmem_cache *c, uintptr_t caller);
 
 /* --- slab_cache.c --- */
 

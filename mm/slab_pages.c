@@ -132,7 +132,7 @@ static unsigned take_word(uint32_t *word, char *at, size_t stride, unsigned n,
 }
 
 /* One object of a slab that has some, any: where the order is drawn, nobody can
- * rely on it, or guess it. */
+ * rely on it. (It can be guessed: the generator is not for secrets.) */
 static unsigned take_random(struct kmem_cache *c, struct page *head, void **obj)
 {
 	unsigned i = (unsigned)rng_below(&c->rng, c->per_slab);

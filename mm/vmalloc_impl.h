@@ -119,12 +119,3 @@ static inline void vm_unlock(uint64_t flags)
 {
 	spin_unlock_irqrestore(&vm.lock, flags);
 }
-
-static inline struct alloc_track alloc_track_now(uintptr_t pc)
-{
-	return (struct alloc_track){
-		.pc = pc,
-		.mark = __atomic_load_n(&alloc_mark, __ATOMIC_RELAXED),
-		.cpu = (uint16_t)arch_cpu(),
-	};
-}

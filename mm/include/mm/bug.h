@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <arch/cpu.h>
 #include <kernel/types.h>
 
 /* Who allocated or freed something, and when. */
@@ -16,6 +17,16 @@ struct alloc_track {
 
 /* Goes up by one with `leaks mark`: tells old allocations from new ones. (a) */
 extern uint32_t alloc_mark;
+
+/* This hart, now. */
+static inline struct alloc_track alloc_track_now(uintptr_t pc)
+{
+	return (struct alloc_track){
+		.pc = pc,
+		.mark = __atomic_load_n(&alloc_mark, __ATOMIC_RELAXED),
+		.cpu = (uint16_t)arch_cpu(),
+	};
+}
 
 enum mm_bug_kind {
 	BUG_OVERFLOW,	    /* written behind the object */

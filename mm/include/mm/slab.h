@@ -54,8 +54,8 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size,
 
 /*
  * Destroy a cache that nobody uses any more. Returns how many objects are still
- * alive: if there are any, each is reported as a leak (the first of them, by
- * mm_bug) and the cache stays as it was. No spinlock held.
+ * alive: if there are any, one is reported as a leak by mm_bug(), the next few
+ * are named in the log, and the cache stays as it was. No spinlock held.
  */
 size_t kmem_cache_destroy(struct kmem_cache *c);
 
@@ -99,8 +99,8 @@ struct slab_stats {
 	uint64_t grown, shrunk;	   /* slabs, ever */
 };
 
-/* The n-th cache's figures, exact while no other hart uses it; false: there is
- * none. For commands. */
+/* The n-th cache's figures, exact while no other hart uses it, else near; false:
+ * there is none. For commands. */
 bool slab_stats(unsigned n, struct slab_stats *s);
 
 /* Bytes of all slabs. */
@@ -112,7 +112,9 @@ void slab_each_live(void (*each)(void *ctx, const char *cache, uintptr_t obj,
 				 size_t size, const struct alloc_track *t),
 		    void *ctx);
 
-/* Validate all caches: NULL, or what is wrong. Tests and `slabinfo`. */
+/* Validate all caches: NULL, or what is wrong. Others may use them meanwhile. An
+ * object that was overwritten is also reported by mm_bug(), under the cache's
+ * lock. Any context. */
 const char *slab_check(void);
 
 /*
