@@ -29,6 +29,7 @@ struct vm_area {
 	uint64_t size;	       /* bytes of its pages (c) */
 	enum area_kind kind;   /* (c) */
 	struct vm_entries own; /* of a window (c) */
+	uint64_t align;	       /* what a window was placed for (c) */
 	struct vm_area **slot; /* for it, when it is spare (c) */
 	enum area_state state; /* (l) */
 	struct list lazy;      /* links those that are freed (l) */

@@ -20,6 +20,8 @@
  *
  *  I5  what is set in a permanent table without the lock is entries of the
  *      area's own pages only
+ *  I6  what a window shows lies as far from borders of `align` as its addresses,
+ *      and no leaf of its entries is larger than that
  */
 #include <kernel/assert.h>
 #include <mm/kmap.h>
@@ -128,16 +130,17 @@ static inline struct vm_area **spare_slot(uint64_t size)
 			 (64 - VM_SPARE_BITS)];
 }
 
-/* A spare becomes busy again, if there is one of this size and place. */
-static inline struct vm_area *take_spare(uint64_t size, uint64_t align,
-					 uint64_t phase, uintptr_t pc)
+/* A spare becomes busy again, if there is one of this size and place. One that lies
+ * right by chance, but was made for other leaves, is none (I6). */
+static inline struct vm_area *take_spare(paddr_t pa, uint64_t size,
+					 uint64_t align, uintptr_t pc)
 {
 	struct vm_area **slot = spare_slot(size), *a;
 	uint64_t flags = vm_lock();
 
 	a = *slot;
-	if (a && a->size == size &&
-	    !((a->tag.range.start ^ phase) & (align - 1))) {
+	if (a && a->size == size && a->align == align &&
+	    !((a->tag.range.start ^ pa) & (align - 1))) {
 		*slot = NULL;
 		a->state = AREA_BUSY;
 		a->allocated = alloc_track_now(pc);
@@ -188,6 +191,7 @@ static __attribute__((noinline)) struct vm_area *make_window(struct range pa,
 				     pa.start & (align - 1), 0, pc);
 
 	if (a) {
+		a->align = align;
 		a->own = find_own(area_range(a), level);
 		a->slot = spare_slot(a->size);
 	}
@@ -200,7 +204,7 @@ static inline struct vm_area *new_window(struct range pa, uintptr_t pc)
 	uint64_t size = pa.end - pa.start;
 	unsigned level = size < pt_span(1) ? 0 : largest_level(pa);
 	uint64_t align = level ? pt_span(level) : page_align(pa);
-	struct vm_area *a = take_spare(size, align, pa.start & (align - 1), pc);
+	struct vm_area *a = take_spare(pa.start, size, align, pc);
 
 	return a ? a : make_window(pa, level, align, pc);
 }

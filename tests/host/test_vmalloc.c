@@ -24,7 +24,7 @@ static struct {
 	bool window;
 } slot[HARTS][SLOTS];
 
-static struct page *frame[HARTS]; /* what its windows show */
+static struct page *frame[HARTS]; /* the first of what its windows show */
 static struct rng rng;
 static uint64_t left;
 
@@ -47,7 +47,6 @@ static void take(unsigned cpu, unsigned i)
 	vaddr_t va;
 
 	if (window) {
-		size = PAGE_SIZE;
 		va = vmap(page_to_phys(frame[cpu]), size, VM_READ | VM_WRITE,
 			  ATTR_NORMAL);
 	} else {
@@ -121,11 +120,11 @@ KTEST(vmalloc_host, harts_never_meet_in_each_other_s_memory)
 		reclaim();
 		before = zone_used_frames();
 		for (unsigned i = 0; i < HARTS; i++)
-			frame[i] = page_alloc(0, 0);
+			frame[i] = page_alloc(3, 0);
 		left = 500;
 		host_bed_run(HARTS, 0, rng_next(&rng), harts);
 		for (unsigned i = 0; i < HARTS; i++)
-			page_free(frame[i], 0);
+			page_free(frame[i], 3);
 		reclaim();
 		EXPECT_EQ(zone_used_frames(), before);
 		vmalloc_stats(&s);

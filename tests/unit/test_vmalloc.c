@@ -307,6 +307,10 @@ static void windows(void)
 	one_window(MIB(512), MIB(16), MIB(2));
 	/* Not aligned, but a large leaf is in it. */
 	one_window(MIB(512) - PAGE_SIZE, MIB(4), PAGE_SIZE);
+	/* What is kept for the next of a size is not for any of that size. */
+	one_window(MIB(512), MIB(2), MIB(2));
+	one_window(MIB(514) - PAGE_SIZE, MIB(2), PAGE_SIZE);
+	one_window(MIB(512), MIB(2), MIB(2));
 	EXPECT(!vmap(MIB(512), 0, RW, ATTR_IO));
 	EXPECT(!vmap(UINT64_MAX - 4, 100, RW, ATTR_IO));
 	EXPECT(!vmap(UINT64_MAX, 1, RW, ATTR_IO));
