@@ -134,7 +134,7 @@ void tree_erase(struct tree *t, struct tree_node *n)
 
 	if (!left || !right) {
 		replace(t, n, left ? left : right);
-		retrace(t, n->parent, n->parent);
+		retrace(t, n->parent, NULL);
 		return;
 	}
 	/* The next one takes its place. */
@@ -152,7 +152,7 @@ void tree_erase(struct tree *t, struct tree_node *n)
 
 void tree_changed(struct tree *t, struct tree_node *n)
 {
-	retrace(t, n, n);
+	retrace(t, n, NULL);
 }
 
 static struct tree_node *furthest(struct tree_node *n, unsigned side)
