@@ -23,6 +23,9 @@ struct range kmap_arena;
 struct range kmap_stacks[KMAP_STACKS];
 unsigned kmap_nstacks;
 
+/* So many blocks are mapped at a time, with the lock held. */
+#define BATCH 256
+
 static struct spinlock kmap_lock = SPINLOCK_INIT(LOCK_KMAP);
 static vaddr_t next_device = DEVICES_BASE;
 static vaddr_t next_stack = ARENA_BASE;
@@ -97,6 +100,7 @@ int kmap_add_blocks(vaddr_t va, const struct list *blocks)
 	uint64_t flags = spin_lock_irqsave(&kmap_lock);
 	struct range all = {va, va};
 	struct tlb_gather g;
+	unsigned n = 0;
 	int err = 0;
 
 	tlb_gather_init(&g, NULL);
@@ -109,6 +113,13 @@ int kmap_add_blocks(vaddr_t va, const struct list *blocks)
 		if (err)
 			break;
 		all.end = at.end;
+		if (++n % BATCH)
+			continue;
+		/* There may be very many. All harts know of new tables before
+		 * the lock goes. */
+		tlb_flush(&g);
+		spin_unlock_irqrestore(&kmap_lock, flags);
+		flags = spin_lock_irqsave(&kmap_lock);
 	}
 	if (err && !range_empty(all))
 		pgtable_unmap(&kernel_pgtable, all, &g);
