@@ -31,8 +31,8 @@
  *      areas say; all else in it is not, guards and its first page among it
  *  I2  a block belongs to one area, until a flush after its unmapping frees it
  *  I3  an area leaves the arena after that flush
- *  I4  a state changes under the lock; a BUSY area is its one caller's, and on no
- *      list
+ *  I4  a BUSY area is its one caller's, and on no list; that one may make it LIVE,
+ *      all other changes of state are under the lock
  *
  * Locking: vm.lock, the last of all ranks but those that print, since nothing is
  * called under it: so it can be taken in any context, and is held for
@@ -304,7 +304,7 @@ static struct vm_area *area_with_memory(enum area_kind kind, uint64_t size,
 		return NULL;
 	if (take_blocks(&a->blocks, size >> PAGE_SHIFT, flags)) {
 		if (!kmap_add_blocks(a->tag.range.start, &a->blocks)) {
-			a->state = AREA_LIVE;
+			area_publish(a);
 			return a;
 		}
 		free_blocks(&a->blocks);

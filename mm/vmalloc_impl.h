@@ -94,8 +94,8 @@ struct vm_area *area_find_from(vaddr_t va);
 
 /*
  * A busy area of `size` bytes (whole pages) at `phase` modulo `align`, which holds
- * no memory; `pc` wants it. NULL: no memory, or no addresses. It is set to
- * AREA_LIVE when it is ready.
+ * no memory; `pc` wants it. NULL: no memory, or no addresses. It is handed out by
+ * area_publish() when it is ready.
  */
 struct vm_area *area_new(enum area_kind kind, uint64_t size, uint64_t align,
 			 uint64_t phase, unsigned flags, uintptr_t pc);
@@ -104,6 +104,12 @@ struct vm_area *area_new(enum area_kind kind, uint64_t size, uint64_t align,
  * If there is none, that is reported as a misuse by `pc`, and NULL comes back. */
 struct vm_area *area_claim(vaddr_t va, enum area_kind kind,
 			   enum area_state next, uintptr_t pc);
+
+/* Hand a busy area out, whose mapping was just flushed: that was a barrier, too. */
+static inline void area_publish(struct vm_area *a)
+{
+	__atomic_store_n(&a->state, AREA_LIVE, __ATOMIC_RELAXED);
+}
 
 /* A busy area of which no hart knows anything any more: forget it, too. */
 void area_release(struct vm_area *a);

@@ -228,7 +228,7 @@ vaddr_t vmap(paddr_t pa, uint64_t size, vm_prot_t prot, enum mem_attr attr)
 		area_release(a);
 		return 0;
 	}
-	a->state = AREA_LIVE;
+	area_publish(a);
 	return a->tag.range.start + (pa - pages.start);
 }
 
