@@ -255,6 +255,9 @@ void vmalloc_explain(vaddr_t va, char *buf, size_t size)
 	if (spin_trylock(&vm.lock)) {
 		explain(&t, va);
 		spin_unlock(&vm.lock);
+	} else {
+		add(&t, "kernel addresses, whose can't be told: somebody "
+			"changes the list");
 	}
 	arch_irq_restore(flags);
 }

@@ -3,6 +3,8 @@
  * allocates, fills, checks, frees and purges, and opens windows on its memory,
  * while the machine watches every free and every flush (<host/machine.h>).
  */
+#include <string.h>
+
 #include <arch/probe.h>
 #include <asm/mmu.h>
 #include <kernel/ktest.h>
@@ -13,6 +15,7 @@
 #include <mm/vmalloc.h>
 #include <mm/zone.h>
 
+#include "../../mm/vmalloc_impl.h"
 #include "host_bed.h"
 
 #define HARTS 3
@@ -130,4 +133,17 @@ KTEST(vmalloc_host, harts_never_meet_in_each_other_s_memory)
 		vmalloc_stats(&s);
 		EXPECT_EQ(s.areas + s.lazy, 0);
 	}
+}
+
+/* In a panic, somebody may hold the lock for ever. */
+KTEST(vmalloc_host, explaining_waits_for_no_lock)
+{
+	char text[160] = "";
+	uint64_t flags = vm_lock();
+
+	vmalloc_explain(VMALLOC_BASE, text, sizeof(text));
+	vm_unlock(flags);
+	EXPECT(strstr(text, "can't be told"));
+	vmalloc_explain(VMALLOC_BASE, text, sizeof(text));
+	EXPECT(strstr(text, "nobody"));
 }
