@@ -110,21 +110,39 @@ static bool about_address(uint64_t scause)
 	return scause < 16 && (faults >> scause & 1);
 }
 
-__attribute__((noreturn)) static void die(struct trap_frame *f)
+/* What the address means. If finding out faults, too, there is no more to say, and
+ * the first fault is the one to report: that one's frame comes back. */
+static struct trap_frame *explain(struct trap_frame *f, char *means,
+				  size_t size)
+{
+	static PERCPU struct trap_frame *explaining;
+	struct trap_frame **first = this_cpu(explaining);
+
+	if (*first) {
+		snprintf(means, size, "not to be told without another fault");
+		f = *first;
+	} else if (about_address(f->scause)) {
+		*first = f;
+		/* It reports by itself, if that page is one of its. */
+		slab_guard_fault(f->stval, f->sepc);
+		explain_address(f->stval, means, size);
+	}
+	*first = NULL;
+	return f;
+}
+
+/* Not inline: every interrupt would have room for these texts on its stack. */
+__attribute__((noreturn, noinline)) static void die(struct trap_frame *f)
 {
 	char means[200] = "", stack[48] = "";
 
 	if (riscv_errata.short_stval)
 		f->stval = errata_stval(f->scause, f->stval);
+	f = explain(f, means, sizeof(means));
 	if (overflowed(f))
 		snprintf(stack, sizeof(stack),
 			 ": kernel stack overflow on hart %llu",
 			 (unsigned long long)arch_hartid(arch_cpu()));
-	if (about_address(f->scause)) {
-		/* It reports by itself, if that page is one of its. */
-		slab_guard_fault(f->stval, f->sepc);
-		explain_address(f->stval, means, sizeof(means));
-	}
 	panic_trap(f, "%s at pc %#llx, address %#llx%s%s%s",
 		   cause_name(f->scause), (unsigned long long)f->sepc,
 		   (unsigned long long)f->stval, stack,
