@@ -252,6 +252,61 @@ KTEST(mmu_sim, rights_that_are_lost_or_gained)
 				&path));
 }
 
+#define FLUSH 7 /* the last number */
+
+static void flush_begins(uint64_t from)
+{
+	mmu_sim_flush_begins(&sim, FLUSH, from, 0x1000, false);
+}
+
+static bool overdue(unsigned flush)
+{
+	return mmu_sim_overdue(&sim, flush, 0, va, 0x1000, false, &path);
+}
+
+/* A flush answers for what was unhooked before it began, and not after. */
+KTEST(mmu_sim, overdue_is_what_was_outdated_when_the_flush_began)
+{
+	set_up(USER);
+	flush_begins(va);
+	EXPECT(!overdue(FLUSH));
+	ram[2][1] = 0;
+	EXPECT(outdated(false) && !overdue(FLUSH));
+	flush_begins(va + 0x1000);
+	EXPECT(!overdue(FLUSH));
+	flush_begins(va);
+	EXPECT(overdue(FLUSH) && path.va == va && path.hart == 0);
+	EXPECT_EQ(path.pte, entry(8, USER));
+	/* The other harts' flushes, and their own memories. */
+	EXPECT(!overdue(0));
+	EXPECT(!mmu_sim_overdue(&sim, FLUSH, 1, va, 0x1000, false, &path));
+	mmu_sim_sfence_vma(&sim, 1, NULL, NULL);
+	EXPECT(overdue(FLUSH));
+	mmu_sim_sfence_vma(&sim, 0, &va, NULL);
+	EXPECT(!overdue(FLUSH));
+	/* What takes the place of a forgotten entry owes nothing. */
+	ram[2][1] = entry(9, USER);
+	mmu_sim_prefetch(&sim, 0, va);
+	ram[2][1] = 0;
+	EXPECT(outdated(false) && !overdue(FLUSH));
+	/* Nor does one that was read once more, */
+	flush_begins(va);
+	EXPECT(overdue(FLUSH));
+	ram[2][1] = entry(9, USER);
+	EXPECT(!overdue(FLUSH));
+	mmu_sim_prefetch(&sim, 0, va);
+	ram[2][1] = 0;
+	EXPECT(outdated(false) && !overdue(FLUSH));
+	/* unless it was read through a table that should be forgotten. */
+	set_up(USER);
+	mmu_sim_sfence_vma(&sim, 0, &va, NULL);
+	ram[1][1] = entry(5, 1);
+	flush_begins(va);
+	mmu_sim_prefetch(&sim, 0, va);
+	mmu_sim_sfence_vma(&sim, 0, &va, NULL);
+	EXPECT(overdue(FLUSH) && path.table);
+}
+
 static uint64_t fetch(unsigned n)
 {
 	struct mmu_sim_access a = {
