@@ -59,6 +59,9 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size,
  */
 size_t kmem_cache_destroy(struct kmem_cache *c);
 
+/* An object, its contents undefined but for what a constructor or ALLOC_ZERO
+ * left; NULL when memory is out. Where slabs lie is up to the cache's SLAB_DMA32;
+ * ALLOC_DMA32 here only keeps the object out of the guarded pool. */
 static inline void *kmem_cache_alloc(struct kmem_cache *c, unsigned flags);
 void kmem_cache_free(struct kmem_cache *c, void *obj); /* NULL: nothing */
 
