@@ -104,13 +104,14 @@ static struct tree_node *rebalance(struct tree *t, struct tree_node *n,
 static void retrace(struct tree *t, struct tree_node *n,
 		    const struct tree_node *through)
 {
+	bool past = !through;
+
 	for (; n; n = n->parent) {
 		unsigned left = height_of(n->child[TREE_LEFT]);
 		unsigned right = height_of(n->child[TREE_RIGHT]);
-		bool last = !through;
+		bool last = past;
 
-		if (n == through)
-			through = NULL;
+		past = past || n == through;
 		if (left > right + 1 || right > left + 1)
 			n = rebalance(t, n, right > left);
 		else if (!settle(t, n, left, right) && last)
