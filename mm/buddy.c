@@ -105,7 +105,7 @@ struct page *buddy_split(struct buddy *b, struct page *p, unsigned k, pfn_t pfn,
 		pfn_t upper = pfn_of(b, p) + ((pfn_t)1 << (k - 1));
 
 		if (k > CHUNK_ORDER && !have_page(b, upper)) {
-			push(b, p, k);
+			buddy_melt(b, pfn_of(b, p), k);
 			return NULL;
 		}
 		b->counts[k--].splits++;

@@ -252,6 +252,24 @@ KTEST(buddy, seeding_touches_nothing_and_costs_one_chunk_a_block)
 	EXPECT(!buddy_alloc(&bench->buddy, 0, 0));
 }
 
+/* A split that stops half way, for want of a page, is undone. */
+KTEST(buddy, a_split_that_fails_leaves_no_free_buddies)
+{
+	struct buddy *b;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	b = &bench->buddy;
+	seed(0, FRAMES);
+	REQUIRE(buddy_alloc(b, 13, 0));
+	EXPECT_EQ(buddy_free(b, 0, 13), 0);
+	b->pool.n = 6; /* for three chunks */
+	EXPECT(!buddy_alloc(b, 0, 0));
+	EXPECT_EQ(b->blocks[13], 1);
+	EXPECT(buddy_check(b));
+	EXPECT(buddy_alloc(b, 10, 0));
+}
+
 KTEST(buddy, a_starved_page_map_fails_the_allocation_only)
 {
 	if (!set_up())
