@@ -28,10 +28,12 @@
  * (2^25 frames); higher tables are there since the image needs them. To split a
  * block of order 18 that is on the lists down to a frame takes at most 13: the
  * chunks of 11 halves (those below order 7 share the head's), and 2 tables. One
- * that comes off a seed, when it is asked for by its place, needs 3 more for its
- * head. The refill that follows finds what the split put on the lists; only when
- * a whole untouched block was handed out (3) must it have one sprout itself (3)
- * and split that (4), and POOL_LOW is 20. A request that goes through many seeds
+ * that comes off a seed, for its place or for an exact number, needs 3 more for
+ * its head. The refill that follows finds what the split put on the lists; but an
+ * exact number may leave a single frame there. Then the refill has to split
+ * another block: one off a seed (3 and 3), or one that was freed and never split.
+ * Of that the worst is one of order 17 (11) when a seed had to serve (16), so with
+ * the frame that was left, POOL_LOW is 26. A request that goes through many seeds
  * fills the pool again after each.
  *
  * Largest seeds are used first, so that a request does not go through the small
@@ -39,8 +41,9 @@
  *
  * In bulk, blocks up to what is missing are used up first, the largest before
  * others; only then a larger one is split, down to that. Who can do with less
- * stops there: else each request would leave pieces for the next to pick up. Blocks up to the size of a chunk have all
- * their pages in it, so to carve one into its frames needs nothing of the pool.
+ * stops there: else each request would leave pieces for the next to pick up.
+ * Blocks up to the size of a chunk have all their pages in it, so to carve one
+ * into its frames needs nothing of the pool.
  * Frees in bulk put runs of neighbours together before they go on the lists.
  *
  * Cost: alloc and free take O(MAX_ORDER) steps, no list is searched; when the

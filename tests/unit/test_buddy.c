@@ -362,12 +362,13 @@ KTEST(buddy, largest_order)
 	EXPECT(buddy_check(&bench->buddy));
 }
 
-/* The page tables that a page map takes for two of the largest blocks: all of
+/* The page tables that a page map takes for three of the largest blocks: all of
  * the last level, and for each of the blocks, as if they were far apart, one
  * above. */
 static struct {
-	bool last[8]; /* by 512 chunks */
-	bool above[2];
+	bool last[12]; /* by 512 chunks */
+	bool above[3];
+	bool lonely;	 /* a table for each chunk of the second block */
 	uint32_t lowest; /* that the pool ever came to */
 } tables;
 
@@ -377,7 +378,8 @@ static int populate_radix(struct page_map *m, struct page *at,
 	uint64_t chunk = (uint64_t)(at - m->pages) >> PAGES_PER_CHUNK_SHIFT;
 	bool *last = &tables.last[chunk / 512];
 	bool *above = &tables.above[chunk / 2048];
-	uint32_t need = 1u + !*last + !*above;
+	bool own = !*last || (tables.lonely && chunk >= 2048);
+	uint32_t need = 1u + own + !*above;
 
 	if (pool->n < need)
 		return -ENOMEM;
@@ -436,7 +438,88 @@ KTEST(buddy, one_allocation_never_empties_the_pool)
 		EXPECT(buddy_check(b));
 		lowest = (uint32_t)min_u64(lowest, tables.lowest);
 	}
-	EXPECT_EQ(lowest, 7);
+	EXPECT_EQ(lowest, BUDDY_POOL_MIN - 13);
+}
+
+/* Three of the largest blocks, as if they were far apart, and a page map that takes
+ * tables; false when there is no memory for it. */
+static bool set_up_radix(void)
+{
+	struct range frames = {0, 3ull << MAX_ORDER};
+	struct page *pages = ktest_alloc(frames.end * sizeof(struct page));
+	uint64_t *bits = ktest_alloc(page_map_words(frames) * 8);
+
+	if (!set_up() || !pages || !bits)
+		return false;
+	memset(&tables, 0, sizeof(tables));
+	tables.lowest = BUDDY_POOL_MIN;
+	bench->map = (struct page_map){
+		.pages = pages,
+		.frames = frames,
+		.populated = bits,
+		.populate = populate_radix,
+	};
+	buddy_init(&bench->buddy, &bench->map, frames);
+	bench->buddy.pool.n = BUDDY_POOL_MIN;
+	return true;
+}
+
+static void seed_radix(pfn_t start, pfn_t end)
+{
+	EXPECT_EQ(buddy_seed(&bench->buddy, range_make(start, end)), 0);
+}
+
+/* It leaves one frame of an untouched block, and the pool has to be filled from
+ * another one. */
+KTEST(buddy, nearly_all_of_an_untouched_block_leaves_the_rest_usable)
+{
+	struct buddy *b;
+
+	if (!set_up_radix())
+		return ktest_skip("no memory");
+	b = &bench->buddy;
+	seed_radix(0, 2ull << MAX_ORDER);
+	EXPECT(buddy_alloc_exact(b, (1ull << MAX_ORDER) - 1, 0));
+	EXPECT(b->pool.n >= BUDDY_POOL_MIN);
+	for (unsigned k = 0; k < 256; k++)
+		EXPECT(buddy_alloc(b, 0, 0));
+	EXPECT(buddy_check(b));
+}
+
+/* The same when what the pool has to be filled from was freed in whole, so that it
+ * has no page but its head's: a block of the order asked for, or, when that one
+ * comes off a seed, of the order below. */
+static void leave_one_frame(unsigned order, bool from_seed)
+{
+	uint64_t most = 1ull << MAX_ORDER;
+	struct buddy *b = &bench->buddy;
+	struct page *p[2];
+
+	seed_radix(2 * most, 2 * most + 256);
+	for (unsigned i = 0; i < 2u - from_seed; i++) {
+		seed_radix(i * most, i * most + (1ull << order));
+		p[i] = buddy_alloc(b, order, 0);
+		REQUIRE(p[i]);
+	}
+	use_up(b, order);
+	for (unsigned i = 0; i < 2u - from_seed; i++)
+		EXPECT_EQ(buddy_free(b, (pfn_t)(p[i] - b->map->pages), order),
+			  0);
+	if (from_seed)
+		seed_radix(most, 2 * most);
+	EXPECT(buddy_alloc_exact(b, most - 1, 0));
+	EXPECT(b->pool.n >= BUDDY_POOL_MIN);
+	EXPECT(buddy_alloc(b, 0, 0));
+	EXPECT(buddy_check(b));
+}
+
+KTEST(buddy, nearly_all_of_a_freed_block_leaves_the_rest_usable)
+{
+	for (unsigned from_seed = 0; from_seed < 2; from_seed++) {
+		if (!set_up_radix())
+			return ktest_skip("no memory");
+		leave_one_frame(MAX_ORDER - from_seed, from_seed);
+	}
 }
 
 /* The ranges of a machine with holes and ragged borders. */

@@ -48,7 +48,7 @@ struct buddy {
  * gives the first frames of its own pool; it needs BUDDY_POOL_MIN of them
  * (fewer where the map is populated in full).
  */
-#define BUDDY_POOL_MIN 20
+#define BUDDY_POOL_MIN 26
 void buddy_init(struct buddy *b, struct page_map *map, struct range frames);
 
 /* Give frames, which nobody uses, to the allocator: for ever. The cost does not
