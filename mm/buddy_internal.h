@@ -8,6 +8,10 @@
 /* Buddies of smaller blocks share a chunk of the page map with them. */
 #define CHUNK_ORDER PAGES_PER_CHUNK_SHIFT
 
+/* What it takes of the pool to have a block sprout (3), and then to split one
+ * that is on the lists (13): mm/buddy.c. */
+#define POOL_ENOUGH 16
+
 static inline struct page *page_of(const struct buddy *b, pfn_t pfn)
 {
 	return b->map->pages + pfn;

@@ -131,8 +131,10 @@ static struct page *take_at(struct buddy *b, pfn_t pfn, unsigned order)
 	unsigned k = order;
 	struct page *p;
 
+	/* A refill takes what it finds: not of this block, if it can wait. */
 	while ((seed = seed_of(b, block)) && buddy_sprout(b, seed, MAX_ORDER))
-		buddy_refill(b);
+		if (b->pool.n < POOL_ENOUGH)
+			buddy_refill(b);
 	p = buddy_block_around(b, pfn, &k);
 	if (!p)
 		return NULL;

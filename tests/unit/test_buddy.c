@@ -522,6 +522,19 @@ KTEST(buddy, nearly_all_of_a_freed_block_leaves_the_rest_usable)
 	}
 }
 
+/* What comes off a seed for it must not go into the pool. */
+KTEST(buddy, the_only_block_in_a_place_is_had)
+{
+	struct range place = {1ull << 12, 2ull << 12};
+
+	if (!set_up_radix())
+		return ktest_skip("no memory");
+	seed_radix(0, 2ull << MAX_ORDER);
+	EXPECT(buddy_alloc_within(&bench->buddy, 12, place, 0));
+	EXPECT(bench->buddy.pool.n >= BUDDY_POOL_MIN);
+	EXPECT(buddy_check(&bench->buddy));
+}
+
 /* The ranges of a machine with holes and ragged borders. */
 static const struct range ragged[] = {
 	{3, 700}, {701, 1024}, {1500, 1501}, {2047, 5003}, {5120, FRAMES - 1},
