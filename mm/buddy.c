@@ -64,6 +64,9 @@
  * the first frame that anybody wants. */
 #define SPROUT 10
 
+/* Frames of a seed that may have two chunks with all their tables to itself. */
+#define FEW 8
+
 void buddy_init(struct buddy *b, struct page_map *map, struct range frames)
 {
 	*b = (struct buddy){
@@ -152,12 +155,31 @@ static unsigned first_order(struct range r)
 	return order < MAX_ORDER ? order : MAX_ORDER;
 }
 
+/* Frames that the page map can still need: no pool is kept beyond that. */
+static uint32_t pool_target(const struct buddy *b)
+{
+	uint64_t chunks = page_map_chunk(b->map, b->map->frames.end - 1) + 1;
+	uint64_t missing =
+		chunks - __atomic_load_n(&b->map->nr_chunks, __ATOMIC_RELAXED);
+
+	/* As many again would do for tables, were each chunk to need one. */
+	return (uint32_t)min_u64(2 * missing, POOL_FULL);
+}
+
+/* Does the seed give the pool back what it takes? A few frames may not; they stay
+ * where they are before blocks on the lists can't be split for them. */
+static bool affordable(const struct buddy *b, const struct range *s)
+{
+	return range_size(*s) >= FEW || page_map_has(b->map, s->start) ||
+	       b->pool.n >= min_u64(pool_target(b), POOL_ENOUGH);
+}
+
 bool buddy_sprout(struct buddy *b, struct range *s, unsigned most)
 {
 	unsigned order;
 	pfn_t pfn;
 
-	if (!b->nseeds)
+	if (!b->nseeds || !affordable(b, s))
 		return false;
 	pfn = s->start;
 	order = (unsigned)min_u64(first_order(*s), most);
@@ -184,17 +206,6 @@ struct page *buddy_take(struct buddy *b, unsigned order)
 	if (p)
 		add_free(b, -((uint64_t)1 << order));
 	return p;
-}
-
-/* Frames that the page map can still need: no pool is kept beyond that. */
-static uint32_t pool_target(const struct buddy *b)
-{
-	uint64_t chunks = page_map_chunk(b->map, b->map->frames.end - 1) + 1;
-	uint64_t missing =
-		chunks - __atomic_load_n(&b->map->nr_chunks, __ATOMIC_RELAXED);
-
-	/* As many again would do for tables, were each chunk to need one. */
-	return (uint32_t)min_u64(2 * missing, POOL_FULL);
 }
 
 static void refill_pool(struct buddy *b, uint32_t target)

@@ -535,6 +535,32 @@ KTEST(buddy, the_only_block_in_a_place_is_had)
 	EXPECT(buddy_check(&bench->buddy));
 }
 
+/* Frames that are alone in the range of a table cost more of the pool than they
+ * give. */
+KTEST(buddy, lonely_frames_do_not_use_up_the_pool)
+{
+	struct buddy *b;
+	struct page *p;
+
+	if (!set_up_radix())
+		return ktest_skip("no memory");
+	b = &bench->buddy;
+	seed_radix(0, 1ull << MAX_ORDER);
+	for (pfn_t i = 1; i < 60; i++) {
+		pfn_t pfn = (1ull << MAX_ORDER) + (i << 12) + 1;
+
+		tables.lonely = true;
+		seed_radix(pfn, pfn + 1);
+	}
+	p = buddy_alloc(b, MAX_ORDER, 0);
+	REQUIRE(p);
+	EXPECT(!buddy_alloc(b, 1, 0));
+	EXPECT_EQ(buddy_free(b, (pfn_t)(p - b->map->pages), MAX_ORDER), 0);
+	EXPECT(buddy_alloc(b, 0, 0));
+	EXPECT(buddy_alloc(b, 1, 0));
+	EXPECT(buddy_check(b));
+}
+
 /* The ranges of a machine with holes and ragged borders. */
 static const struct range ragged[] = {
 	{3, 700}, {701, 1024}, {1500, 1501}, {2047, 5003}, {5120, FRAMES - 1},
