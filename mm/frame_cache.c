@@ -93,7 +93,8 @@ static void place(void)
 		s->head = page_head(PAGE_USED, k);
 		at += 1 + most_of(k);
 	}
-	__atomic_fetch_or(&harts, cpu_bit(arch_cpu()), __ATOMIC_RELAXED);
+	/* Release: who sees the hart sees where its stacks are. */
+	__atomic_fetch_or(&harts, cpu_bit(arch_cpu()), __ATOMIC_RELEASE);
 }
 
 /* This hart's stack of the order, open if it may be. Interrupts are off. */
@@ -196,7 +197,7 @@ void frame_cache_drain(void)
 void frame_cache_each(void (*each)(void *ctx, struct page *p, unsigned order),
 		      void *ctx)
 {
-	for_each_cpu (cpu, __atomic_load_n(&harts, __ATOMIC_RELAXED)) {
+	for_each_cpu (cpu, __atomic_load_n(&harts, __ATOMIC_ACQUIRE)) {
 		struct frame_stack *s = *cpu_var(frame_stack, cpu);
 
 		for (unsigned k = 0; k < FRAME_ORDERS; k++, s++) {
@@ -213,7 +214,7 @@ uint64_t frame_cache_count(void)
 {
 	uint64_t n = 0;
 
-	for_each_cpu (cpu, __atomic_load_n(&harts, __ATOMIC_RELAXED)) {
+	for_each_cpu (cpu, __atomic_load_n(&harts, __ATOMIC_ACQUIRE)) {
 		struct frame_stack *s = *cpu_var(frame_stack, cpu);
 
 		for (unsigned k = 0; k < FRAME_ORDERS; k++, s++)
