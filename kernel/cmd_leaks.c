@@ -48,7 +48,7 @@ static bool add_block(void *ctx, const struct page *p, uint64_t frames)
 	const struct since *s = ctx;
 	struct alloc_track allocated, freed;
 
-	if (p->state == PAGE_USED &&
+	if (page_is_used(p) &&
 	    (s->frames_of_slabs || !(p->flags & PAGE_SLAB)) &&
 	    page_debug_get(page_to_pfn(p), &allocated, &freed))
 		add(s, "frames", frames << PAGE_SHIFT, &allocated);

@@ -368,7 +368,8 @@ size_t buddy_alloc_bulk(struct buddy *b, unsigned order, size_t enough,
 	return got;
 }
 
-int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order)
+int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order,
+		     enum page_state state)
 {
 	const struct page *p;
 
@@ -378,15 +379,15 @@ int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order)
 	if (!page_map_has(b->map, pfn))
 		return -ENOENT;
 	p = page_of(b, pfn);
-	if (p->state != PAGE_USED)
+	if (!page_is_used(p))
 		return -ENOENT;
-	return p->order == order ? 0 : -ERANGE;
+	return p->kind == page_kind(state, order) ? 0 : -ERANGE;
 }
 
 int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
 {
 	uint64_t flags = spin_lock_irqsave(&b->lock);
-	int err = buddy_check_used(b, pfn, order);
+	int err = buddy_check_used(b, pfn, order, PAGE_USED);
 
 	if (!err) {
 		add_free(b, (uint64_t)1 << order);

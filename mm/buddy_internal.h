@@ -98,8 +98,10 @@ bool buddy_sprout(struct buddy *b, struct range *seed, unsigned most);
 /* Restore I6. */
 void buddy_refill(struct buddy *b);
 
-/* 0, or what is wrong with freeing this: see buddy_free(). */
-int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order);
+/* 0, or what is wrong with freeing this, which should be in that state: see
+ * buddy_free(). */
+int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order,
+		     enum page_state state);
 
 /* The free block of order >= *order that the frame lies in, and its order; NULL
  * if it is in none. Any number will do. */

@@ -7,7 +7,8 @@
  * An exact number is the front of the block that would hold it, split down to
  * where it ends: the halves in front are blocks handed out, one for each bit of
  * the number, those behind are free. It goes down one path, as a split does, so
- * the pool suffices for it (mm/buddy.c).
+ * the pool suffices for it (mm/buddy.c). All but the last of them say PAGE_PART,
+ * so that none of these, nor another number, can be freed by mistake.
  *
  * A place is looked for from candidate to candidate; what of it is still in a
  * seed is put on the lists first, the rest of the seed stays one, or becomes two.
@@ -49,7 +50,7 @@ static bool cut(struct buddy *b, pfn_t start, unsigned k, uint64_t frames)
 		}
 		b->counts[k--].splits++;
 		if (left > (uint64_t)1 << k) {
-			set_head(page_of(b, pfn), PAGE_USED, k);
+			set_head(page_of(b, pfn), PAGE_PART, k);
 			b->counts[k].allocs++;
 			pfn = upper;
 			left -= (uint64_t)1 << k;
@@ -94,7 +95,8 @@ int buddy_free_exact(struct buddy *b, pfn_t pfn, uint64_t frames)
 	while (!err && done < frames) {
 		unsigned order = highest_bit(frames - done);
 
-		err = buddy_check_used(b, pfn + done, order);
+		err = buddy_check_used(b, pfn + done, order,
+				       page_exact_state(frames - done));
 		done += (uint64_t)1 << order;
 	}
 	if (!err)

@@ -238,7 +238,7 @@ __attribute__((cold, noinline)) static void report(const void *p,
 /* Of a block that alloc_frames() gave? */
 static bool is_large(const struct page *page, const void *p)
 {
-	return page && (page->flags & PAGE_LARGE) && page->state == PAGE_USED &&
+	return page && (page->flags & PAGE_LARGE) && page_is_used(page) &&
 	       is_aligned((uintptr_t)p, PAGE_SIZE);
 }
 

@@ -33,6 +33,7 @@ static const char *add_block(struct sums *s, const struct page *p)
 		return "no such block can be";
 	switch (p->state) {
 	case PAGE_USED:
+	case PAGE_PART:
 		return NULL;
 	case PAGE_FREE:
 		s->free += n;

@@ -95,10 +95,10 @@ struct page *page_alloc_slow(unsigned order, unsigned flags)
 	return alloced(serve(&r, CALLER), order, flags, CALLER);
 }
 
-static bool is_used(const struct page *p, unsigned order)
+static bool is_used(const struct page *p, unsigned order, enum page_state state)
 {
 	return order <= MAX_ORDER && page_exists(p) &&
-	       p->kind == page_kind(PAGE_USED, order);
+	       p->kind == page_kind(state, order);
 }
 
 /* Say why the block can't be freed as one of this order. */
@@ -115,7 +115,7 @@ static void report(const struct page *p, unsigned order, uintptr_t pc)
 	bug.at = bug.object;
 	if (page_is_free(page_to_pfn(p)))
 		bug.kind = BUG_DOUBLE_FREE;
-	else if (page_exists(p) && p->state == PAGE_USED)
+	else if (page_exists(p) && page_is_used(p))
 		bug.kind = BUG_WRONG_ORDER;
 	page_debug_get(page_to_pfn(p), &bug.allocated, &bug.freed);
 	mm_bug(&bug);
@@ -123,7 +123,7 @@ static void report(const struct page *p, unsigned order, uintptr_t pc)
 
 void page_free_slow(struct page *p, unsigned order)
 {
-	if (!is_used(p, order)) {
+	if (!is_used(p, order, PAGE_USED)) {
 		report(p, order, CALLER);
 		return;
 	}
@@ -196,7 +196,7 @@ void page_free_bulk(size_t n, struct page **page)
 
 		zone_free_bulk(0, good, page + i);
 		i += good;
-		if (i < n && !is_used(page[i], 0))
+		if (i < n && !is_used(page[i], 0, PAGE_USED))
 			report(page[i++], 0, CALLER);
 	}
 }
@@ -219,7 +219,9 @@ struct page *page_alloc_exact(uint64_t frames, unsigned flags)
 		.from_zone = exact, .flags = flags, .frames = frames};
 	struct page *p;
 
-	if (is_pow2(frames) && frames <= (uint64_t)1 << MAX_ORDER)
+	if (!frames || frames > (uint64_t)1 << MAX_ORDER)
+		return NULL;
+	if (is_pow2(frames))
 		return page_alloc(highest_bit(frames), flags);
 	p = serve(&r, CALLER);
 	if (!p)
@@ -231,12 +233,15 @@ struct page *page_alloc_exact(uint64_t frames, unsigned flags)
 
 void page_free_exact(struct page *p, uint64_t frames)
 {
-	if (is_pow2(frames) && frames <= (uint64_t)1 << MAX_ORDER) {
+	if (is_pow2(frames)) {
 		page_free(p, highest_bit(frames));
 		return;
 	}
+	if (!frames)
+		report(p, 0, CALLER);
 	for (uint64_t at = 0; at < frames; at = next_piece(at, frames))
-		if (!is_used(p + at, highest_bit(frames - at))) {
+		if (!is_used(p + at, highest_bit(frames - at),
+			     page_exact_state(frames - at))) {
 			report(p + at, highest_bit(frames - at), CALLER);
 			return;
 		}

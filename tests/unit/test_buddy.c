@@ -17,8 +17,10 @@ enum { M_NONE, M_FREE, M_USED, M_POOL };
 
 struct block {
 	pfn_t pfn;
-	unsigned order;
+	unsigned order; /* or THREE frames */
 };
+
+#define THREE 99
 
 struct bench {
 	struct buddy buddy;
@@ -148,6 +150,10 @@ static bool free_one(unsigned i)
 	struct block x = bench->block[i];
 
 	bench->block[i] = bench->block[--bench->nblocks];
+	if (x.order == THREE) {
+		memset(bench->frame + x.pfn, M_FREE, 3);
+		return buddy_free_exact(&bench->buddy, x.pfn, 3) == 0;
+	}
 	memset(bench->frame + x.pfn, M_FREE, 1ull << x.order);
 	return buddy_free(&bench->buddy, x.pfn, x.order) == 0;
 }
@@ -642,7 +648,7 @@ static void restore(const struct snapshot *s)
 	bench->nblocks = s->nblocks;
 }
 
-/* Three frames, of which each block is freed by itself. */
+/* Three frames, which go back together. */
 static bool alloc_three(void)
 {
 	struct page *p = buddy_alloc_exact(&bench->buddy, 3, 0);
@@ -650,7 +656,14 @@ static bool alloc_three(void)
 
 	if (!p)
 		return !could_allocate(2);
-	return is_aligned(pfn, 4) && note(pfn, 1) && note(pfn + 2, 0);
+	if (!is_aligned(pfn, 4) || !all_are(pfn, 1, M_FREE) ||
+	    !all_are(pfn + 2, 0, M_FREE) || p->state != PAGE_PART ||
+	    p[2].state != PAGE_USED)
+		return false;
+	memset(bench->frame + pfn, M_USED, 3);
+	mark_pool();
+	bench->block[bench->nblocks++] = (struct block){pfn, THREE};
+	return true;
 }
 
 /* Two frames at 8 or at 10. */

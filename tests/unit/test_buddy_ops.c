@@ -91,7 +91,7 @@ static const struct range everywhere = {0, FRAMES};
 /* Note what was handed out; false if it was not free. */
 static bool got(const struct page *p, uint64_t frames, bool exact)
 {
-	if (!all_are(pfn(p), frames, M_FREE) || p->state != PAGE_USED ||
+	if (!all_are(pfn(p), frames, M_FREE) || !page_is_used(p) ||
 	    p->refs != 1 || p->flags)
 		return false;
 	memset(t->frame + pfn(p), M_USED, frames);
@@ -254,9 +254,12 @@ KTEST(buddy_ops, exact_numbers_are_their_bits)
 	REQUIRE(p);
 	EXPECT(p[0].order == 3 && p[8].order == 2 && p[12].order == 0);
 	EXPECT_EQ(t->buddy.free_frames, FRAMES - 13);
-	EXPECT_EQ(buddy_free_exact(&t->buddy, pfn(p), 12), 0);
+	for (uint64_t wrong = 1; wrong <= 32; wrong++)
+		if (wrong != 13)
+			EXPECT(buddy_free_exact(&t->buddy, pfn(p), wrong));
+	EXPECT_EQ(buddy_free(&t->buddy, pfn(p), 3), -ERANGE);
+	EXPECT_EQ(buddy_free_exact(&t->buddy, pfn(p), 13), 0);
 	EXPECT_EQ(buddy_free_exact(&t->buddy, pfn(p), 13), -ENOENT);
-	EXPECT_EQ(buddy_free(&t->buddy, pfn(p) + 12, 0), 0);
 	EXPECT(!buddy_alloc_exact(&t->buddy, 0, 0));
 	EXPECT(!buddy_alloc_exact(&t->buddy, (1u << MAX_ORDER) + 1, 0));
 	EXPECT_EQ(buddy_free_exact(&t->buddy, 0, 0), -EINVAL);

@@ -279,7 +279,17 @@ KTEST(frames, misuse_is_seen_at_once)
 	expect_bug(BUG_DOUBLE_FREE, pair[0]);
 	p = page_alloc_exact(6, 0);
 	REQUIRE(p);
-	page_free_exact(p, 7);
+	for (uint64_t wrong = 0; wrong <= 16; wrong++) {
+		t.bugs = 0;
+		if (wrong != 6)
+			page_free_exact(p, wrong);
+		EXPECT_EQ(t.bugs, wrong != 6);
+	}
+	t.bugs = 0;
+	page_free_exact(p, UINT64_MAX);
+	EXPECT_EQ(t.bugs, 1);
+	t.bugs = 0;
+	page_free(p, 2);
 	EXPECT_EQ(t.bugs, 1);
 	t.bugs = 0;
 	page_free_exact(p, 6);

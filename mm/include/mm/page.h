@@ -17,8 +17,9 @@
  * block are PAGE_NONE, as is every frame that the allocator does not own. */
 enum page_state {
 	PAGE_NONE = 0,
-	PAGE_FREE,   /* head of a free block */
-	PAGE_USED,   /* head of a block that was handed out */
+	PAGE_FREE, /* head of a free block */
+	PAGE_USED, /* head of a block that was handed out */
+	PAGE_PART, /* the same, and what comes with it follows: page_alloc_exact */
 	PAGE_CACHED, /* head of a free block in a hart's cache */
 	PAGE_META,   /* holds part of the page map, or is kept for that */
 };
@@ -58,6 +59,18 @@ static inline uint64_t page_head(enum page_state state, unsigned order)
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "page_kind()");
+
+/* What the first of the blocks that make up an exact number says. */
+static inline enum page_state page_exact_state(uint64_t frames)
+{
+	return frames & (frames - 1) ? PAGE_PART : PAGE_USED;
+}
+
+/* Does it head a block that was handed out? */
+static inline bool page_is_used(const struct page *p)
+{
+	return p->state == PAGE_USED || p->state == PAGE_PART;
+}
 
 /* The array: page_map[pfn]. Only entries of existing frames may be touched. */
 extern struct page *page_map;
