@@ -9,14 +9,15 @@ from machine import autorun
 PREFIX = "riscv64-unknown-elf-"
 ALLOCATORS = {
     "page_alloc", "page_alloc_bulk", "page_alloc_exact", "page_alloc_within",
-    "kmem_cache_alloc", "kmem_cache_alloc_bulk", "kmem_cache_create",
-    "kmalloc", "kmalloc_array", "kmalloc_aligned", "krealloc", "vmalloc",
+    "kmem_cache_get", "kmem_cache_alloc_bulk", "kmem_cache_create",
+    "kmalloc_any", "kmalloc_class", "kmalloc_array", "kmalloc_aligned",
+    "krealloc", "vmalloc",
     "c_malloc", "c_calloc", "c_realloc", "c_reallocarray", "c_aligned_alloc",
     "c_posix_memalign",
 }
 # Commands that allocate, run so that their calls are seen.
 COMMANDS = ("memtest --range 0xa0000000+1M --passes 1", "litmus --rounds 1", "tlbcross",
-            "bench slab", "stress --ops 10")
+            "bench slab", "stress --ops 10", "slabguard 16 1")
 # Functions whose calls are not made to fail by the test, and why.
 EXCUSED = {
     "percpu_add": "boot",
@@ -26,7 +27,6 @@ EXCUSED = {
     "slab_init": "boot",
     "kmap_stack": "boot",
     "ktest_os_alloc": "of tests",
-    "slab_guard_start": "slab_guard has tests of its own",
     "cmd_panic": "it panics",
 }
 SOURCES = re.compile(r"/(mm|kernel|libc)/(?!cmd_allocbug)[a-z_]+\.c:")
@@ -74,10 +74,15 @@ def sites(elf):
         allocators |= more
     at = {site: caller for site, caller, callee in found
           if callee in allocators}
-    lines = subprocess.run(
-        [PREFIX + "addr2line", "-e", elf, *[hex(a - 2) for a in at]],
-        capture_output=True, text=True, check=True).stdout.splitlines()
-    return {a: (at[a], line) for a, line in zip(at, lines)
+    out = subprocess.run(
+        [PREFIX + "addr2line", "-a", "-i", "-e", elf,
+         *[hex(a - 2) for a in at]],
+        capture_output=True, text=True, check=True).stdout
+    # Of functions that are inlined at the call: the last line is who calls.
+    lines = {int(found[1], 16) + 2: found[2].strip().splitlines()[-1]
+             for found in re.finditer(r"^(0x[0-9a-f]+)\n((?:[^0].*\n)+)", out,
+                                      re.M)}
+    return {a: (at[a], line) for a, line in lines.items()
             if SOURCES.search(line)}
 
 
