@@ -35,5 +35,7 @@ TESTS = [
     Test("stress-4-debug", "all", 600, "4 harts allocate, debug checks",
          stress(4, 5000, DEBUG), ("kernel-debug",)),
     *[Test(f"stress-{n}-long", "full", 7200, f"{n} harts allocate, long",
-           stress(n, 200000, rounds=5), BUILT) for n in (2, 4, 8)],
+           stress(n, ops, rounds=5), BUILT)
+      # Eight harts on two processors wait for each other most of the time.
+      for n, ops in ((2, 200000), (4, 200000), (8, 5000))],
 ]
