@@ -24,6 +24,7 @@
 
 #include "stress.h"
 #include "stress_impl.h"
+#include "totals.h"
 
 #define SLOTS	64
 #define BOXES	16
@@ -42,11 +43,6 @@ struct hart {
 	uint64_t allocated, refused, given; /* counts */
 	struct item slot[SLOTS];
 	struct box box[BOXES];
-};
-
-struct totals {
-	uint64_t frames; /* free, or the allocator's own */
-	uint64_t objects, areas, bytes;
 };
 
 enum { BEFORE, RUNNING, NO_MEMORY };
@@ -173,22 +169,6 @@ static void steps(void)
 
 /* --- before and after --- */
 
-static struct totals count(void)
-{
-	struct totals t = {0};
-	struct vmalloc_stats v;
-	struct slab_stats c;
-
-	reclaim();
-	t.frames = zone_used_frames();
-	for (unsigned i = 0; slab_stats(i, &c); i++)
-		t.objects += c.objects;
-	vmalloc_stats(&v);
-	t.areas = v.areas;
-	t.bytes = v.bytes;
-	return t;
-}
-
 static bool begin(const struct stress_config *c)
 {
 	s.c = *c;
@@ -203,7 +183,7 @@ static bool begin(const struct stress_config *c)
 	/* Caches that are made when first asked for, and stay. */
 	for (size_t size = 8; size <= SLAB_MAX_SIZE; size += size / 8)
 		kfree(kmalloc(size, ALLOC_DMA32));
-	s.start = count();
+	s.start = totals_now();
 	if (stress_sources_init())
 		return true;
 	kfree(s.hart);
@@ -233,7 +213,7 @@ static void end(void)
 		given += s.hart[i].given;
 	}
 	compare("objects in caches", 0, stress_sources_destroy());
-	now = count();
+	now = totals_now();
 	compare("frames", s.start.frames, now.frames);
 	compare("objects", s.start.objects, now.objects);
 	compare("areas", s.start.areas, now.areas);

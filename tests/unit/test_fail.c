@@ -23,6 +23,7 @@
 #include <mm/vmalloc.h>
 #include <mm/zone.h>
 
+#include "../stress/totals.h"
 #include "arch_bed.h"
 
 #define RW	 (VM_READ | VM_WRITE)
@@ -297,29 +298,9 @@ static const struct {
 
 /* --- the sweep --- */
 
-struct totals {
-	uint64_t frames, objects, areas, bytes;
-};
-
-static struct totals count(void)
-{
-	struct totals t = {0};
-	struct slab_stats c;
-	struct vmalloc_stats v;
-
-	reclaim();
-	t.frames = zone_used_frames();
-	for (unsigned i = 0; slab_stats(i, &c); i++)
-		t.objects += c.objects;
-	vmalloc_stats(&v);
-	t.areas = v.areas;
-	t.bytes = v.bytes;
-	return t;
-}
-
 static void expect_same(const char *name, uint64_t n, const struct totals *a)
 {
-	struct totals b = count();
+	struct totals b = totals_now();
 
 	if (!memcmp(a, &b, sizeof(b)))
 		return;
@@ -353,7 +334,7 @@ static uint64_t sweep(const char *name, bool (*run)(void), bool on)
 	uint64_t n = 0;
 
 	EXPECT(run());
-	before = count();
+	before = totals_now();
 	while (reached && n < N_MAX) {
 		bool ok;
 

@@ -1,8 +1,8 @@
 /*
  * Allocations that fail on purpose, so that tests can see every error path. It
- * is asked where page_alloc() and kmem_cache_alloc() leave their hot paths, and
- * by kmem_cache_create(); so while it is armed, the harts' caches are bypassed, and at
- * all other times it costs nothing.
+ * is asked where page_alloc() and kmem_cache_alloc() leave their hot paths, and by
+ * kmem_cache_create(); so while it is armed, the harts' caches are bypassed, and
+ * at all other times it costs nothing.
  */
 #pragma once
 
