@@ -16,10 +16,10 @@ bool sifive_test_supports(const char *compatible)
 
 void sifive_test_finish(volatile void *base, unsigned status)
 {
-	io_write32(base, status ? FINISH_FAIL | status << 16 : FINISH_PASS);
+	mmio_write32(base, status ? FINISH_FAIL | status << 16 : FINISH_PASS);
 }
 
 void sifive_test_reboot(volatile void *base)
 {
-	io_write32(base, FINISH_RESET);
+	mmio_write32(base, FINISH_RESET);
 }

@@ -32,11 +32,11 @@ static uint8_t get_register(const struct uart *u, unsigned n)
 
 	switch (u->width) {
 	case 1:
-		return io_read8(p);
+		return mmio_read8(p);
 	case 2:
-		return (uint8_t)io_read16(p);
+		return (uint8_t)mmio_read16(p);
 	default:
-		return (uint8_t)io_read32(p);
+		return (uint8_t)mmio_read32(p);
 	}
 }
 
@@ -46,13 +46,13 @@ static void set_register(const struct uart *u, unsigned n, uint8_t value)
 
 	switch (u->width) {
 	case 1:
-		io_write8(p, value);
+		mmio_write8(p, value);
 		break;
 	case 2:
-		io_write16(p, value);
+		mmio_write16(p, value);
 		break;
 	default:
-		io_write32(p, value);
+		mmio_write32(p, value);
 	}
 }
 

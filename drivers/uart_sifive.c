@@ -15,25 +15,25 @@ enum { TXDATA = 0x00, RXDATA = 0x04, TXCTRL = 0x08, RXCTRL = 0x0c, IE = 0x10 };
 
 static bool ready(const struct uart *u)
 {
-	return !(io_read32(u->registers + TXDATA) & TXDATA_FULL);
+	return !(mmio_read32(u->registers + TXDATA) & TXDATA_FULL);
 }
 
 static void put(const struct uart *u, uint8_t byte)
 {
-	io_write32(u->registers + TXDATA, byte);
+	mmio_write32(u->registers + TXDATA, byte);
 }
 
 static int get(const struct uart *u)
 {
-	uint32_t data = io_read32(u->registers + RXDATA);
+	uint32_t data = mmio_read32(u->registers + RXDATA);
 
 	return data & RXDATA_EMPTY ? -1 : (int)(data & 0xff);
 }
 
 static void enable(const struct uart *u, size_t ctrl)
 {
-	io_write32(u->registers + ctrl,
-		   io_read32(u->registers + ctrl) | CTRL_ENABLE);
+	mmio_write32(u->registers + ctrl,
+		     mmio_read32(u->registers + ctrl) | CTRL_ENABLE);
 }
 
 bool uart_sifive_setup(struct uart *u, unsigned quirks)
@@ -42,7 +42,7 @@ bool uart_sifive_setup(struct uart *u, unsigned quirks)
 
 	(void)quirks;
 	u->ops = &ops;
-	io_write32(u->registers + IE, 0);
+	mmio_write32(u->registers + IE, 0);
 	enable(u, TXCTRL);
 	enable(u, RXCTRL);
 	return true;

@@ -41,10 +41,10 @@ static void print_counters(unsigned cpu)
 {
 	const struct smp_counters *n = smp_counters(cpu);
 
-	kprintf("    from harts %llu, from timer %llu, calls %llu, work %llu, "
-		"sleeps %llu\n",
-		LL(n->ipis), LL(n->timers), LL(n->calls), LL(n->work),
-		LL(n->sleeps));
+	kprintf("    from harts %llu, from timer %llu, from devices %llu, "
+		"calls %llu, work %llu, sleeps %llu\n",
+		LL(n->ipis), LL(n->timers), LL(n->devices), LL(n->calls),
+		LL(n->work), LL(n->sleeps));
 }
 
 static int cmd_harts(int argc, char **argv)

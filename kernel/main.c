@@ -11,6 +11,7 @@
 #include <arch/firmware.h>
 #include <arch/image.h>
 #include <arch/mmu.h>
+#include <drivers/device.h>
 #include <kernel/assert.h>
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
@@ -28,6 +29,7 @@
 #include <mm/kmalloc.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/mmio.h>
 #include <mm/page_debug.h>
 #include <mm/tlb.h>
 #include <mm/vmalloc.h>
@@ -333,6 +335,14 @@ static void start_page_debug(void)
 		pr_warn("boot: no memory for page_debug=\n");
 }
 
+static void start_devices(void)
+{
+	irq_hart_on();
+	if (devices_find(&machine.fdt))
+		pr_err("boot: no memory for devices\n");
+	pr_info("devices: %u work\n", devices_probe());
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];
@@ -346,6 +356,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 		pr_err("boot: the account of memory does not add up\n");
 	pr_info("%s\n", account);
 	smp_boot();
+	start_devices();
 	start_guard();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
@@ -384,6 +395,7 @@ __init void kernel_main(const struct boot_info *boot)
 
 	map_ram(fdt);
 	map_kernel(fdt, boot->fdt_view);
+	mmio_init(&ram);
 	boot_devices();
 	check_initrd();
 	stack = kmap_stack(STACK_SIZE);
@@ -397,5 +409,6 @@ __init void kernel_main(const struct boot_info *boot)
 	slab_init();
 	kmalloc_init();
 	vmalloc_init();
+	mmio_take_over();
 	arch_switch_stack(stack, emergency, boot_finish);
 }

@@ -127,6 +127,12 @@ void kernel_timer(void)
 	arch_timer_set(UINT64_MAX);
 }
 
+void smp_woken(void)
+{
+	this_cpu(counters)->devices++;
+	*this_cpu(woken) = true;
+}
+
 void smp_run(unsigned cpu, struct smp_work *w)
 {
 	struct smp_work **top = cpu_var(work, cpu);

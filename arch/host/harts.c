@@ -20,6 +20,7 @@
 #include <ucontext.h>
 
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <host/harts.h>
 #include <kernel/assert.h>
 #include <lib/rng.h>
@@ -291,6 +292,12 @@ static struct irq *irq(void)
 bool arch_irq_enabled(void)
 {
 	return !irq()->off;
+}
+
+/* Nothing interrupts here but who calls kernel_external(). */
+void arch_external_enable(bool on)
+{
+	(void)on;
 }
 
 void arch_irq_enable(void)

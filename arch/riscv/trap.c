@@ -3,6 +3,7 @@
 
 #include <arch/cpu.h>
 #include <arch/debug.h>
+#include <arch/irq.h>
 #include <arch/smp.h>
 #include <asm/csr.h>
 #include <asm/errata.h>
@@ -83,6 +84,14 @@ static bool fixed(struct trap_frame *f)
 	return false;
 }
 
+void arch_external_enable(bool on)
+{
+	if (on)
+		csr_set(sie, SIE_SEIE);
+	else
+		csr_clear(sie, SIE_SEIE);
+}
+
 /* Returns whether it was one that somebody wants. */
 static bool interrupt(uint64_t scause)
 {
@@ -96,6 +105,9 @@ static bool interrupt(uint64_t scause)
 		return true;
 	case INTERRUPT | IRQ_TIMER:
 		kernel_timer();
+		return true;
+	case INTERRUPT | IRQ_EXTERNAL:
+		kernel_external();
 		return true;
 	}
 	return false;

@@ -1,12 +1,18 @@
 /*
  * Access to device registers through a mapped window, by <asm/io.h>:
  *
- *	uint8_t/uint16_t/uint32_t/uint64_t io_read8/16/32/64(const volatile void *)
- *	void io_write8/16/32/64(volatile void *, uintN_t)
+ *	uintN_t mmio_readN(const volatile void *)
+ *	void mmio_writeN(volatile void *, uintN_t)
+ *	uintN_t mmio_readN_relaxed(const volatile void *)
+ *	void mmio_writeN_relaxed(volatile void *, uintN_t)
  *
- * Each is one access of that width. A read is ordered before all later memory
- * accesses, a write after all earlier ones, so that a device that reads memory
- * sees what was stored before it was told to.
+ * for N = 8, 16, 32 and 64; each is one access of that width, at a multiple of
+ * it. Accesses of one hart to one device happen in their order, all of them.
+ * Those that are not relaxed are ordered against main memory, too: a read before
+ * all memory accesses that follow, so that what a device stored before it said so
+ * is seen; a write behind all that precede, so that the device sees what was
+ * stored before it is told, and no load comes late. Relaxed ones are for runs of
+ * accesses that have nothing to do with memory.
  */
 #pragma once
 

@@ -53,6 +53,10 @@ void smp_wait(const struct smp_work *w);
  */
 void smp_idle(uint64_t until);
 
+/* By a handler of a device's interrupt: something came that this hart may wait
+ * for. Ends smp_idle()'s sleep. */
+void smp_woken(void);
+
 /*
  * For a panic: all other harts stop for ever, the calling one goes on. Returns
  * after a tenth of a second at the latest; a hart that has interrupts off and
@@ -66,10 +70,11 @@ __attribute__((noreturn)) void smp_stop_here(void);
 
 /* What a hart did, since it came up. */
 struct smp_counters {
-	uint64_t ipis;	 /* interrupts from harts */
-	uint64_t timers; /* from its timer */
-	uint64_t calls;	 /* of smp_call, by others */
-	uint64_t work;	 /* pieces */
+	uint64_t ipis;	  /* interrupts from harts */
+	uint64_t timers;  /* from its timer */
+	uint64_t devices; /* from devices */
+	uint64_t calls;	  /* of smp_call, by others */
+	uint64_t work;	  /* pieces */
 	uint64_t sleeps;
 };
 

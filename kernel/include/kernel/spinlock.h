@@ -17,8 +17,10 @@
 /* THE order. */
 enum lock_rank {
 	LOCK_UNRANKED, /* all zero: nothing is known of its place */
-	LOCK_UMAP,     /* a user address space's tables */
-	LOCK_KMAP,     /* the kernel's tables */
+	LOCK_IRQ, /* lines of an interrupt controller; handlers run with it */
+	LOCK_DEVICE, /* a device's own state, of its driver */
+	LOCK_UMAP,   /* a user address space's tables */
+	LOCK_KMAP,   /* the kernel's tables */
 	LOCK_MEMPOOL,
 	LOCK_SLABS,    /* the list of all object caches */
 	LOCK_SLAB,     /* an object cache */
@@ -28,6 +30,9 @@ enum lock_rank {
 	LOCK_ASID,     /* handing out address space numbers */
 	LOCK_SMP,
 	LOCK_VMALLOC, /* areas of the kernel's arena */
+	LOCK_MMIO,    /* claims of device registers */
+	LOCK_DMA,     /* reserved areas for DMA, and pools */
+	LOCK_INPUT,   /* bytes that came for the console */
 	LOCK_CONSOLE, /* log ring and console device */
 	LOCK_TEST,    /* of tests; nothing is called with it held */
 };

@@ -10,8 +10,10 @@
 /* Bits of sie and sip; causes of interrupts. */
 #define IRQ_SOFTWARE 1
 #define IRQ_TIMER    5
+#define IRQ_EXTERNAL 9
 #define SIE_SSIE     (1ull << IRQ_SOFTWARE)
 #define SIE_STIE     (1ull << IRQ_TIMER)
+#define SIE_SEIE     (1ull << IRQ_EXTERNAL)
 
 #define SATP_MODE_SHIFT 60
 #define SATP_ASID_SHIFT 44

@@ -7,23 +7,34 @@
 
 #include <stdint.h>
 
-#define IO_ACCESSORS_(bits)                                                   \
-	static inline uint##bits##_t io_read##bits(const volatile void *p)    \
-	{                                                                     \
-		uint##bits##_t v = *(const volatile uint##bits##_t *)p;       \
-                                                                              \
-		__asm__ volatile("fence i, r" ::: "memory");                  \
-		return v;                                                     \
-	}                                                                     \
-	static inline void io_write##bits(volatile void *p, uint##bits##_t v) \
-	{                                                                     \
-		__asm__ volatile("fence w, o" ::: "memory");                  \
-		*(volatile uint##bits##_t *)p = v;                            \
+#define MMIO_ACCESSORS_(bits)                                                \
+	static inline uint##bits##_t mmio_read##bits##_relaxed(              \
+		const volatile void *p)                                      \
+	{                                                                    \
+		return *(const volatile uint##bits##_t *)p;                  \
+	}                                                                    \
+	static inline void mmio_write##bits##_relaxed(volatile void *p,      \
+						      uint##bits##_t v)      \
+	{                                                                    \
+		*(volatile uint##bits##_t *)p = v;                           \
+	}                                                                    \
+	static inline uint##bits##_t mmio_read##bits(const volatile void *p) \
+	{                                                                    \
+		uint##bits##_t v = *(const volatile uint##bits##_t *)p;      \
+                                                                             \
+		__asm__ volatile("fence i, rw" ::: "memory");                \
+		return v;                                                    \
+	}                                                                    \
+	static inline void mmio_write##bits(volatile void *p,                \
+					    uint##bits##_t v)                \
+	{                                                                    \
+		__asm__ volatile("fence rw, o" ::: "memory");                \
+		*(volatile uint##bits##_t *)p = v;                           \
 	}
 
-IO_ACCESSORS_(8)
-IO_ACCESSORS_(16)
-IO_ACCESSORS_(32)
-IO_ACCESSORS_(64)
+MMIO_ACCESSORS_(8)
+MMIO_ACCESSORS_(16)
+MMIO_ACCESSORS_(32)
+MMIO_ACCESSORS_(64)
 
-#undef IO_ACCESSORS_
+#undef MMIO_ACCESSORS_
