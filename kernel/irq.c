@@ -1,33 +1,82 @@
 /*
  * Lines of interrupt controllers and who handles them: <kernel/irq.h>.
  *
+ *	device --line--> controller --wire--> hart: kernel_external()
+ *			 handle() <--------------'
+ *	handler <-- irq_raised()
+ *
  * A chip's lock is held while a handler runs, so that irq_free() is over only when
  * the handler is. One line at a time then, of each chip; today all of them go to
  * the hart that asked.
+ *
+ * A device must not be able to stop a hart. What is raised for nothing is turned
+ * off when its handler has denied it often enough. What the handler thinks that it
+ * handles, on and on, shows by time: a hart that spends three quarters of a second
+ * and more on interrupts, with hardly anything in between, turns the line off that
+ * is raised next, and after another such second without any line, its wire.
+ *
+ *	busy = sum of times in handle() - 3 * sum of times between, never below 0
+ *
+ * It does not grow as long as interrupts take less than 3/4 of the time.
  */
 #include <arch/irq.h>
 #include <kernel/irq.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
+#include <kernel/time.h>
 #include <lib/errno.h>
 
 /* A line that was raised so often in a row, and nobody's device, is turned off.
  * Shared lines that are taken back too late are raised once more now and then. */
 #define UNHANDLED_MAX 1000
 
+#define BUSY_MAX_US 1000000u
+
 static struct irq_chip *chips;
 static uint64_t spurious; /* (a) */
 
-static struct {
-	void (*handle)(void *ctx);
-	void *ctx;
-} root;
+/* A hart's wire. */
+struct wire {
+	struct irq_chip *chip; /* whose it is (a) */
+	uint64_t end;	       /* of the last interrupt */
+	uint64_t busy;
+	bool flooded; /* the next line that is raised gets the blame */
+};
+static PERCPU struct wire wire;
 
-void irq_chip_add(struct irq_chip *c)
+int irq_chip_add(struct irq_chip *c, cpumask_t cpus)
 {
+	for_each_cpu (cpu, cpus)
+		if (cpu_var(wire, cpu)->chip)
+			return -EBUSY;
 	spin_lock_init(&c->lock, LOCK_IRQ);
 	c->next = chips;
 	chips = c;
+	/* Release: pairs with the acquire in kernel_external(). */
+	for_each_cpu (cpu, cpus)
+		__atomic_store_n(&cpu_var(wire, cpu)->chip, c,
+				 __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+void irq_chip_remove(struct irq_chip *c)
+{
+	struct irq_chip **at = &chips;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	for_each_cpu (cpu, cpus_online())
+		if (cpu_var(wire, cpu)->chip == c)
+			__atomic_store_n(&cpu_var(wire, cpu)->chip, NULL,
+					 __ATOMIC_RELAXED);
+	/* Harts that are in its handle() come here only afterwards. */
+	smp_call(cpus_online(), nothing, NULL);
 }
 
 bool irq_chip_in_use(const struct irq_chip *c)
@@ -36,16 +85,6 @@ bool irq_chip_in_use(const struct irq_chip *c)
 		if (c->line[i])
 			return true;
 	return false;
-}
-
-void irq_chip_remove(struct irq_chip *c)
-{
-	struct irq_chip **at = &chips;
-
-	while (*at && *at != c)
-		at = &(*at)->next;
-	if (*at)
-		*at = c->next;
 }
 
 struct irq_chip *irq_chip_find(fdt_node node)
@@ -58,26 +97,23 @@ struct irq_chip *irq_chip_find(fdt_node node)
 }
 
 /* Put it into its place, if that is free. */
-static int take(struct irq *i)
+static int take(struct irq *i, enum irq_trigger trigger)
 {
-	struct irq **at = &i->chip->line[i->line];
-	uint64_t flags = spin_lock_irqsave(&i->chip->lock);
-	int err = *at ? -EBUSY : 0;
+	struct irq_chip *c = i->chip;
+	struct irq **at = &c->line[i->line];
+	uint64_t flags = spin_lock_irqsave(&c->lock);
+	int err;
 
-	if (err)
+	if (*at) {
 		i->owner = (*at)->owner;
-	else
-		*at = i;
-	spin_unlock_irqrestore(&i->chip->lock, flags);
+		err = -EBUSY;
+	} else {
+		err = c->ops->enable(c, i->line, trigger, arch_cpu());
+		if (!err)
+			*at = i;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
 	return err;
-}
-
-static void leave(struct irq *i)
-{
-	uint64_t flags = spin_lock_irqsave(&i->chip->lock);
-
-	i->chip->line[i->line] = NULL;
-	spin_unlock_irqrestore(&i->chip->lock, flags);
 }
 
 int irq_request(struct irq *i, const struct fdt_irq *what, irq_handler handler,
@@ -85,69 +121,77 @@ int irq_request(struct irq *i, const struct fdt_irq *what, irq_handler handler,
 {
 	struct irq_chip *c = irq_chip_find(what->parent);
 	enum irq_trigger trigger = IRQ_TRIGGER_DEFAULT;
-	int err = -EAGAIN;
+	int err;
 
 	*i = (struct irq){.owner = owner, .handler = handler, .arg = arg};
 	if (!c)
-		return err;
+		return -EAGAIN;
 	err = c->ops->translate(c, what, &i->line, &trigger);
 	if (err)
 		return err;
 	i->chip = c;
-	err = take(i);
-	if (!err) {
-		err = c->ops->enable(c, i->line, trigger, arch_cpu());
-		if (err)
-			leave(i);
-	}
+	err = take(i, trigger);
 	if (err)
 		i->chip = NULL;
+	else
+		arch_external_enable(true);
 	return err;
 }
 
 void irq_free(struct irq *i)
 {
-	if (!i->chip)
+	struct irq_chip *c = i->chip;
+	uint64_t flags;
+
+	if (!c)
 		return;
-	i->chip->ops->disable(i->chip, i->line);
-	leave(i);
+	flags = spin_lock_irqsave(&c->lock);
+	c->ops->disable(c, i->line);
+	c->line[i->line] = NULL;
+	spin_unlock_irqrestore(&c->lock, flags);
 	i->chip = NULL;
 }
 
-/* Nobody's device has raised it, once more. The lock is held. */
-static void unhandled(struct irq *i)
+/* Is there anything wrong with the line, now that it was handled or not? */
+static const char *judge(struct irq *i, bool handled)
 {
-	if (++i->unhandled < UNHANDLED_MAX)
-		return;
-	i->chip->ops->disable(i->chip, i->line);
-	__atomic_store_n(&i->stuck, true, __ATOMIC_RELAXED);
+	struct wire *w = this_cpu(wire);
+
+	i->unhandled = handled ? 0 : i->unhandled + 1;
+	if (w->flooded) {
+		w->flooded = false;
+		return "without end";
+	}
+	return i->unhandled >= UNHANDLED_MAX ? "for nothing" : NULL;
 }
 
 void irq_raised(struct irq_chip *c, unsigned line)
 {
-	struct irq *i = NULL, *report = NULL;
+	const char *wrong = NULL, *owner = NULL;
+	struct irq *i;
 
-	spin_lock(&c->lock);
-	if (line < c->lines)
-		i = c->line[line];
-	if (!i) {
+	if (line >= c->lines) {
 		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
-		if (line < c->lines)
-			c->ops->disable(c, line);
-	} else {
-		i->count++;
-		if (i->handler(i->arg)) {
-			i->unhandled = 0;
-		} else {
-			unhandled(i);
-			report = i->stuck ? i : NULL;
-		}
+		return;
 	}
+	spin_lock(&c->lock);
+	i = c->line[line];
+	if (i) {
+		__atomic_store_n(&i->count, i->count + 1, __ATOMIC_RELAXED);
+		wrong = judge(i, i->handler(i->arg));
+		if (wrong)
+			__atomic_store_n(&i->stuck, true, __ATOMIC_RELAXED);
+		owner = i->owner;
+	} else {
+		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
+	}
+	if (!i || wrong)
+		c->ops->disable(c, line);
 	spin_unlock(&c->lock);
-	if (report)
-		pr_err("irq: %s line %u is raised for nothing; turned off, %s "
-		       "hears of it no more\n",
-		       c->name, line, report->owner);
+	if (wrong)
+		pr_err("irq: %s line %u is raised %s; turned off, %s hears of "
+		       "it no more\n",
+		       c->name, line, wrong, owner);
 }
 
 uint64_t irq_spurious(void)
@@ -155,41 +199,54 @@ uint64_t irq_spurious(void)
 	return __atomic_load_n(&spurious, __ATOMIC_RELAXED);
 }
 
-void irq_each(void (*each)(void *ctx, const struct irq *i), void *ctx)
+void irq_each_chip(void (*each)(void *ctx, const struct irq_chip *c), void *ctx)
 {
 	for (const struct irq_chip *c = chips; c; c = c->next)
-		for (unsigned n = 0; n < c->lines; n++)
-			if (c->line[n])
-				each(ctx, c->line[n]);
+		each(ctx, c);
 }
 
-void irq_set_root(void (*handle)(void *ctx), void *ctx)
+void irq_each(const struct irq_chip *c,
+	      void (*each)(void *ctx, const struct irq *i), void *ctx)
 {
-	uint64_t flags = arch_irq_save();
-
-	root.ctx = ctx;
-	root.handle = handle;
-	if (!handle)
-		arch_external_enable(false);
-	arch_irq_restore(flags);
+	for (unsigned n = 0; n < c->lines; n++)
+		if (c->line[n])
+			each(ctx, c->line[n]);
 }
 
-void irq_hart_on(void)
+/* The hart is too busy with interrupts. */
+static void flooded(struct wire *w)
 {
-	arch_external_enable(true);
+	w->busy = 0;
+	if (!w->flooded) {
+		w->flooded = true;
+		return;
+	}
+	w->flooded = false;
+	arch_external_enable(false);
+	pr_err("irq: interrupts without end on cpu %u, of no line in use; "
+	       "turned off, all of them\n",
+	       arch_cpu());
 }
 
 void kernel_external(void)
 {
+	struct wire *w = this_cpu(wire);
+	uint64_t begin = arch_time(), between = begin - w->end;
+	/* Acquire: pairs with the release in irq_chip_add(). */
+	struct irq_chip *c = __atomic_load_n(&w->chip, __ATOMIC_ACQUIRE);
+
 	smp_woken();
 	if (DEBUG_CHECKS)
 		spin_check_irq(true);
-	if (root.handle) {
-		root.handle(root.ctx);
-	} else {
-		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
+	if (!c)
 		arch_external_enable(false);
-	}
+	if (!c || !c->ops->handle(c))
+		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
 	if (DEBUG_CHECKS)
 		spin_check_irq(false);
+	w->end = arch_time();
+	w->busy = between < w->busy / 3 ? w->busy - 3 * between : 0;
+	w->busy += w->end - begin;
+	if (w->busy > time_ticks(BUSY_MAX_US))
+		flooded(w);
 }

@@ -337,7 +337,6 @@ static void start_page_debug(void)
 
 static void start_devices(void)
 {
-	irq_hart_on();
 	if (devices_find(&machine.fdt))
 		pr_err("boot: no memory for devices\n");
 	pr_info("devices: %u work\n", devices_probe());

@@ -33,7 +33,7 @@ RULES = [
     (r"mm/", [STD, r"lib/.*", r"arch/.*", r"mm/.*", SERVICES]),
     (r"memtest/", [STD, r"lib/.*", r"arch/.*", r"memtest/.*",
                    r"kernel/(types|assert)\.h"]),
-    (r"drivers/", [STD, r"lib/.*", r"arch/(io|cpu|irq)\.h", r"kernel/.*",
+    (r"drivers/", [STD, r"lib/.*", r"arch/(io|cpu|irq|smp)\.h", r"kernel/.*",
                    r"drivers/.*", r"mm/(mmio|dma|kmalloc|layout)\.h"]),
     (r"libc/", [STD, r"(assert|errno|malloc|stdlib|unistd)\.h", r"lib/.*",
                 r"libc/.*", r"mm/.*", r"kernel/(types|panic|console)\.h"]),

@@ -4,8 +4,9 @@
  *
  * Handlers run on the hart that took the interrupt, in interrupt context: off are
  * interrupts, locks are taken as there, nothing waits. A handler makes its device
- * take the request back; a line that nobody answers for is turned off after a
- * while, and that is said: no device can keep a hart from everything else.
+ * take the request back. A line that is raised for nothing, or on and on, is turned
+ * off after a while, and that is said: no device can keep a hart from everything
+ * else.
  *
  * irq_request(), irq_free() and the chip functions: one context at a time (boot,
  * then the shell), interrupts on or off, no spinlock held.
@@ -30,19 +31,22 @@ enum irq_trigger {
 
 struct irq_chip;
 
-/* Line numbers are below chip->lines. */
+/* Line numbers are below chip->lines. All but translate() are called with
+ * interrupts off; enable() and disable() with the chip's lock held. */
 struct irq_chip_ops {
 	/* Which line is it, by the cells of a device's interrupt? 0, or -EINVAL:
 	 * there is none like that. */
 	int (*translate)(struct irq_chip *c, const struct fdt_irq *irq,
 			 unsigned *line, enum irq_trigger *trigger);
-	/* The line interrupts this hart from now on; it has a handler. 0, or
-	 * -ENXIO: it can't, that hart; -EINVAL: no such trigger. */
+	/* The line interrupts this hart from now on, no other. 0, or -ENXIO: it
+	 * can't, that hart; -EINVAL: no such trigger. */
 	int (*enable)(struct irq_chip *c, unsigned line,
 		      enum irq_trigger trigger, unsigned cpu);
-	/* No more, once this returns, but for a call that is under way. Any
-	 * context. */
+	/* No more, but for one that may be under way on another hart. */
 	void (*disable)(struct irq_chip *c, unsigned line);
+	/* The chip's wire to this hart is raised: call irq_raised() for lines
+	 * that ask; a few, not until none does. Was there any? */
+	bool (*handle)(struct irq_chip *c);
 };
 
 /* A line that is in use. The driver's, as long as it has the line. */
@@ -51,7 +55,7 @@ struct irq {
 	unsigned line;
 	struct irq_chip *chip; /* NULL: not in use */
 	uint64_t count;	       /* times it was raised (a) */
-	bool stuck;	       /* it was turned off: nobody took it back (a) */
+	bool stuck;	       /* it was turned off (a) */
 	/* private: */
 	irq_handler handler;
 	void *arg;
@@ -69,12 +73,18 @@ struct irq_chip {
 	struct spinlock lock; /* line[] against handlers that run */
 };
 
-/* Register a controller; its fields are set. It must be there until removed. */
-void irq_chip_add(struct irq_chip *c);
+/*
+ * Register a controller; its fields are set. It must be there until removed. The
+ * wires for interrupts of devices into the harts `cpus` are its: 0, or -EBUSY,
+ * another has one of them.
+ */
+int irq_chip_add(struct irq_chip *c, cpumask_t cpus);
 
-/* No line of it is in use. */
-bool irq_chip_in_use(const struct irq_chip *c);
+/* None of its lines is in use. When this returns, no hart is in handle(). */
 void irq_chip_remove(struct irq_chip *c);
+
+/* Is a line of it in use? */
+bool irq_chip_in_use(const struct irq_chip *c);
 
 /* The controller of that node, NULL if there is none. */
 struct irq_chip *irq_chip_find(fdt_node node);
@@ -90,22 +100,17 @@ int irq_request(struct irq *i, const struct fdt_irq *what, irq_handler handler,
 		void *arg, const char *owner);
 
 /* Give it back; the handler is not running any more when this returns. Nothing,
- * if it is not in use. */
+ * if it is not in use. Not from a handler. */
 void irq_free(struct irq *i);
 
-/* By a controller's driver, in interrupt context: this line is raised. */
+/* By a controller's handle(): this line is raised. */
 void irq_raised(struct irq_chip *c, unsigned line);
 
-/* Lines that nobody has, raised nevertheless: how often, ever. */
+/* Interrupts that no line in use was the reason of: how many, ever. */
 uint64_t irq_spurious(void);
 
-/* Calls `each` for every line in use, by controller, ascending. */
-void irq_each(void (*each)(void *ctx, const struct irq *i), void *ctx);
-
-/*
- * The hart's own wire for all external interrupts has one owner: the controller
- * at the root. From now on it is called when that wire is raised, on any hart;
- * NULL: off. Interrupts of devices reach harts that called irq_hart_on() since.
- */
-void irq_set_root(void (*handle)(void *ctx), void *ctx);
-void irq_hart_on(void);
+/* Calls `each` for every controller; for every line in use of one, ascending. */
+void irq_each_chip(void (*each)(void *ctx, const struct irq_chip *c),
+		   void *ctx);
+void irq_each(const struct irq_chip *c,
+	      void (*each)(void *ctx, const struct irq *i), void *ctx);
