@@ -1,9 +1,14 @@
 /*
- * Devices, their drivers and what they hold: <drivers/device.h>.
+ * Devices, their drivers and what they hold: <drivers/device.h>. What a device
+ * holds is a list of resources, each of which knows how to be given back; the list
+ * is undone from its newest end.
  *
- * All devices are one array, in the order of the tree, made once. What a device
- * holds is a list of resources, each of which knows how to be given back; the
- * list is undone from its newest end.
+ *	IDLE --bind--> PROBING --> BOUND --unbind--> IDLE
+ *	  ^		  |
+ *	  +---- -ENODEV --+------> FAILED --bind--> PROBING
+ *
+ * A device that needs another binds that first, unless it has failed already: one
+ * broken controller is told of once, not by each of its devices.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,11 +22,6 @@
 /* Drivers that wait for one another, deeper than any machine has them: a tree
  * must not decide how much stack we use. */
 #define DEPTH_MAX 8
-
-extern const struct driver __start_drivers[], __stop_drivers[];
-
-static struct device *devices;
-static unsigned ndevices;
 
 /* --- resources --- */
 
@@ -123,8 +123,10 @@ static struct mmio *mapped(struct device *d, struct mmio_resource *r, int err,
 	}
 	if (err == -EBUSY)
 		device_fail(d, err, "%s: %s has it", what, r->mmio.owner);
+	else if (err == -ENOMEM)
+		device_fail(d, err, "%s: no memory for it", what);
 	else
-		device_fail(d, err, "%s: error %d", what, -err);
+		device_fail(d, err, "%s: %s", what, fdt_strerror(err));
 	kfree(r);
 	return NULL;
 }
@@ -156,18 +158,46 @@ struct mmio *device_mmio_named(struct device *d, const char *name,
 		      name);
 }
 
+/* Make it work, if nobody has tried so far. */
+static bool works(struct device *d)
+{
+	if (d->state == DEVICE_IDLE)
+		device_bind(d);
+	return d->state == DEVICE_BOUND;
+}
+
+/* What fdt_irq() and irq_request() said. */
+static int irq_failed(struct device *d, unsigned i, int err,
+		      const struct device *parent, const char *owner)
+{
+	switch (err) {
+	case -ENOENT:
+		return device_fail(d, err, "interrupt %u: there is none", i);
+	case -EAGAIN:
+		return device_fail(d, err, "interrupt %u: %s does not work", i,
+				   parent ? parent->name : "its controller");
+	case -EBUSY:
+		return device_fail(d, err, "interrupt %u: %s has it", i, owner);
+	case -ENXIO:
+		return device_fail(d, err, "interrupt %u: it can't come here",
+				   i);
+	}
+	return device_fail(d, err, "interrupt %u: it makes no sense", i);
+}
+
 int device_irq(struct device *d, unsigned i, irq_handler handler, void *arg)
 {
+	struct device *parent = device_of_phandle(d->irq_parent);
 	struct irq_resource *r;
-	struct device *parent;
 	struct fdt_irq what;
-	int err = fdt_irq(d->tree, d->node, i, &what);
+	int err = fdt_irq(d->tree, d->node, parent ? parent->node : FDT_NONE, i,
+			  &what);
 
 	if (err)
-		return device_fail(d, err, "interrupt %u: error %d", i, -err);
+		return irq_failed(d, i, err, NULL, NULL);
 	parent = device_of(what.parent);
-	if (parent && parent->state != DEVICE_BOUND)
-		device_bind(parent);
+	if (!parent || !works(parent))
+		return irq_failed(d, i, -EAGAIN, parent, NULL);
 	r = new_resource(d, sizeof(*r));
 	if (!r)
 		return d->error;
@@ -176,13 +206,7 @@ int device_irq(struct device *d, unsigned i, irq_handler handler, void *arg)
 		hold(d, &r->r, release_irq);
 		return 0;
 	}
-	if (err == -EBUSY)
-		device_fail(d, err, "interrupt %u: %s has it", i, r->irq.owner);
-	else if (err == -EAGAIN)
-		device_fail(d, err, "interrupt %u: %s does not work", i,
-			    fdt_name(d->tree, what.parent));
-	else
-		device_fail(d, err, "interrupt %u: error %d", i, -err);
+	irq_failed(d, i, err, parent, r->irq.owner);
 	kfree(r);
 	return err;
 }
@@ -232,8 +256,6 @@ void device_each(const struct device *d,
 	}
 }
 
-/* --- finding --- */
-
 uint32_t device_u32(const struct device *d, const char *name, uint32_t other)
 {
 	uint32_t value;
@@ -241,117 +263,18 @@ uint32_t device_u32(const struct device *d, const char *name, uint32_t other)
 	return fdt_get_u32(d->tree, d->node, name, &value) ? other : value;
 }
 
-struct device *device_of(fdt_node node)
-{
-	for (unsigned i = 0; i < ndevices; i++)
-		if (devices[i].node == node)
-			return &devices[i];
-	return NULL;
-}
-
-struct device *device_at(unsigned i)
-{
-	return i < ndevices ? &devices[i] : NULL;
-}
-
-struct device *device_named(const char *name)
-{
-	for (unsigned i = 0; i < ndevices; i++)
-		if (!strcmp(devices[i].name, name))
-			return &devices[i];
-	return NULL;
-}
-
 struct device *device_needs(struct device *d, const char *property)
 {
-	struct device *other = device_of(
-		fdt_find_phandle(d->tree, device_u32(d, property, 0)));
+	struct device *other = device_of_phandle(device_u32(d, property, 0));
 
-	if (!other)
-		device_fail(d, -ENOENT, "%s: names no device", property);
-	else if (device_bind(other))
+	if (other && works(other))
+		return other;
+	if (other)
 		device_fail(d, -ENXIO, "%s: %s does not work", property,
 			    other->name);
 	else
-		return other;
+		device_fail(d, -ENOENT, "%s: names no device", property);
 	return NULL;
-}
-
-/* The driver for the first of the node's names that has one: they go from the most
- * special to the most general. */
-static const struct driver *driver_for(const struct fdt *t, fdt_node n)
-{
-	uint32_t size;
-	const void *list = fdt_get(t, n, "compatible", &size);
-	const char *name;
-
-	for (unsigned i = 0; list && (name = fdt_list_item(list, size, i)); i++)
-		for (const struct driver *v = __start_drivers;
-		     v < __stop_drivers; v++)
-			for (const char *const *c = v->compatible; *c; c++)
-				if (!strcmp(*c, name))
-					return v;
-	return NULL;
-}
-
-/* Not devices, nor is what is below. */
-static bool passed_over(const struct fdt *t, fdt_node n, int depth)
-{
-	static const char *const name[] = {"cpus", "memory", "chosen",
-					   "reserved-memory", "aliases"};
-
-	if (!fdt_enabled(t, n))
-		return true;
-	for (unsigned i = 0; depth == 1 && i < ARRAY_SIZE(name); i++)
-		if (fdt_name_is(t, n, name[i]))
-			return true;
-	return false;
-}
-
-/* Calls `each` for all nodes that are devices. */
-static unsigned find(const struct fdt *t,
-		     void (*each)(const struct fdt *t, fdt_node n, unsigned i))
-{
-	int depth = 0, skip = FDT_MAX_DEPTH + 1;
-	unsigned count = 0;
-
-	for (fdt_node n = fdt_next(t, fdt_root(t), &depth); n != FDT_NONE;
-	     n = fdt_next(t, n, &depth)) {
-		if (depth > skip)
-			continue;
-		skip = passed_over(t, n, depth) ? depth : FDT_MAX_DEPTH + 1;
-		if (depth == skip || !fdt_get(t, n, "compatible", NULL) ||
-		    fdt_compatible(t, n, "simple-bus"))
-			continue;
-		if (each)
-			each(t, n, count);
-		count++;
-	}
-	return count;
-}
-
-static void add(const struct fdt *t, fdt_node n, unsigned i)
-{
-	struct device *d = &devices[i];
-
-	d->tree = t;
-	d->node = n;
-	d->name = fdt_name(t, n);
-	d->driver = driver_for(t, n);
-	list_init(&d->resources);
-	dma_device_init(&d->dma, d->name);
-}
-
-int devices_find(const struct fdt *t)
-{
-	unsigned count = find(t, NULL);
-
-	devices = kcalloc(count, sizeof(*devices), 0);
-	if (!devices && count)
-		return -ENOMEM;
-	ndevices = count;
-	find(t, add);
-	return 0;
 }
 
 /* --- drivers --- */
@@ -391,8 +314,9 @@ int device_bind(struct device *d)
 		   : err == -ENODEV ? DEVICE_IDLE
 				    : DEVICE_FAILED;
 	if (d->state == DEVICE_FAILED)
-		pr_err("%s: %s: %s%s%s (error %d)\n", d->name, d->driver->name,
-		       "does not work", *d->why ? ": " : "", d->why, -err);
+		pr_err("%s: %s: does not work: %s (error %d)\n", d->name,
+		       d->driver->name, *d->why ? d->why : "its driver failed",
+		       -err);
 	return err;
 }
 
@@ -415,19 +339,27 @@ int device_unbind(struct device *d)
 unsigned devices_probe(void)
 {
 	unsigned bound = 0;
+	struct device *d;
 
-	for (unsigned i = 0; i < ndevices; i++)
-		bound += devices[i].driver && !device_bind(&devices[i]);
+	for (unsigned i = 0; (d = device_at(i)); i++) {
+		if (d->driver && d->state == DEVICE_IDLE)
+			device_bind(d);
+		bound += d->state == DEVICE_BOUND;
+	}
 	return bound;
 }
 
-void devices_forget(void)
+void devices_unbind(void)
 {
-	/* Controllers after what they serve: as often as it takes. */
-	for (unsigned round = 0; round <= DEPTH_MAX; round++)
-		for (unsigned i = ndevices; i--;)
-			device_unbind(&devices[i]);
-	kfree(devices);
-	devices = NULL;
-	ndevices = 0;
+	unsigned left, before = UINT32_MAX, n = 0;
+
+	while (device_at(n))
+		n++;
+	/* Controllers go after what they serve: as often as it takes. */
+	for (left = n; left && left < before;) {
+		before = left;
+		left = 0;
+		for (unsigned i = n; i--;)
+			left += device_unbind(device_at(i)) == -EBUSY;
+	}
 }

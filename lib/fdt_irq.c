@@ -4,17 +4,18 @@
 
 #include "fdt_internal.h"
 
-/* The node's `interrupt-parent`, or that of the nearest one above. A controller
- * without one is below itself, so to speak: the search begins at the device. */
-static fdt_node parent_of(const struct fdt *t, fdt_node n)
+fdt_node fdt_irq_parent(const struct fdt *t, fdt_node n)
 {
 	fdt_node path[FDT_MAX_DEPTH + 1];
-	int depth = fdt_ancestors(t, n, path);
 	uint32_t phandle;
 
-	for (; depth >= 0; depth--)
+	for (int depth = fdt_ancestors(t, n, path); depth >= 0; depth--) {
 		if (!fdt_get_u32(t, path[depth], "interrupt-parent", &phandle))
 			return fdt_find_phandle(t, phandle);
+		if (depth &&
+		    fdt_get(t, path[depth - 1], "#interrupt-cells", NULL))
+			return path[depth - 1];
+	}
 	return FDT_NONE;
 }
 
@@ -64,11 +65,11 @@ static int extended(const struct fdt *t, const uint8_t *p, uint32_t size,
 	}
 }
 
-int fdt_irq(const struct fdt *t, fdt_node n, unsigned i, struct fdt_irq *out)
+int fdt_irq(const struct fdt *t, fdt_node n, fdt_node parent, unsigned i,
+	    struct fdt_irq *out)
 {
 	uint32_t size, cells;
 	const uint8_t *p = fdt_get(t, n, "interrupts-extended", &size);
-	fdt_node parent;
 	int err;
 
 	if (p)
@@ -76,7 +77,6 @@ int fdt_irq(const struct fdt *t, fdt_node n, unsigned i, struct fdt_irq *out)
 	p = fdt_get(t, n, "interrupts", &size);
 	if (!p)
 		return -ENOENT;
-	parent = parent_of(t, n);
 	err = cells_of(t, parent, &cells);
 	if (err)
 		return err;

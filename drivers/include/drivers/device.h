@@ -22,7 +22,7 @@
  *
  * Order: devices_probe() goes through the nodes as the tree has them; a controller
  * that a device needs is probed before, at the moment when it is asked for
- * (device_irq, device_of). That something is missing is an error for the driver
+ * (device_irq, device_needs). That something is missing is an error for the driver
  * to judge: a console works without interrupts.
  *
  * All of this runs in one context: boot, then the shell. Handlers are called by
@@ -43,7 +43,7 @@ struct driver {
 	/*
 	 * Make it work. 0, or a negative error, with the reason in d->why if
 	 * device_fail() was called. -ENODEV: this node is not one of its after
-	 * all (an empty slot, say): no error, the node stays without driver.
+	 * all (an empty slot, say): no error, the device stays idle.
 	 */
 	int (*probe)(struct device *d);
 	/* Make it stop: no interrupts, no DMA from here on. NULL: nothing to do.
@@ -63,16 +63,24 @@ enum device_state {
 	DEVICE_FAILED,	/* `error` and `why` */
 };
 
+#define DEVICE_NAME 48
+
 struct device {
 	const struct fdt *tree;
 	fdt_node node;
-	const char *name;	     /* the node's */
+	/* The node's: the first characters, a '?' for each that a console had
+	 * better not print. */
+	char name[DEVICE_NAME];
 	const struct driver *driver; /* that takes it; NULL: there is none */
 	enum device_state state;
 	int error;    /* why it does not work, or the last call's */
-	char why[80]; /* a sentence about it, "" if there is none */
+	char why[80]; /* a sentence about it, "" if there is none; of a device
+			 that works: what it has to do without */
 	void *data;   /* the driver's */
 	struct dma_device dma;
+	/* private: */
+	uint32_t phandle;      /* 0: none */
+	uint32_t irq_parent;   /* as the tree has it, from the node upward */
 	struct list resources; /* newest first */
 };
 
@@ -83,10 +91,14 @@ struct device {
  */
 int devices_find(const struct fdt *t);
 
-/* Probe all that are not bound yet. Returns how many are. */
+/* Probe all that were not probed yet. Returns how many devices work. */
 unsigned devices_probe(void);
 
-/* Forget all devices: unbinds them, the last one first. For tests. */
+/* Unbind all, what others need last. */
+void devices_unbind(void);
+
+/* Forget all devices: unbinds them, the last one first. For tests; no lines are in
+ * use but by devices. */
 void devices_forget(void);
 
 /* One of them: probe it if it has a driver. 0 if it is bound now (also if it was
@@ -99,8 +111,10 @@ int device_bind(struct device *d);
  * -EBUSY. */
 int device_unbind(struct device *d);
 
-/* The device of that node, by number, by name; NULL: there is none. */
+/* The device of that node, by phandle, by number, by name: the first one that is
+ * called so; NULL: there is none. */
 struct device *device_of(fdt_node node);
+struct device *device_of_phandle(uint32_t phandle);
 struct device *device_at(unsigned i);
 struct device *device_named(const char *name);
 

@@ -1,7 +1,13 @@
 /*
- * Interrupts in a device tree: `interrupts` with the `interrupt-parent` of the
- * node or of the nearest node above that has one, or `interrupts-extended`, where
- * each entry names its controller.
+ * Interrupts in a device tree: `interrupts`, which are of the node's interrupt
+ * parent, or `interrupts-extended`, where each entry names its controller.
+ *
+ * The parent is what the node's `interrupt-parent` names; without one, the node
+ * above if that has #interrupt-cells, else that one's parent, found the same way.
+ *
+ * Maps from one controller to another (`interrupt-map`, as PCI has them) are not
+ * followed: the node that has the map is the controller then, one that nobody
+ * drives.
  *
  * Source: Devicetree Specification 0.4, section 2.4.
  */
@@ -17,11 +23,17 @@ struct fdt_irq {
 	uint32_t cell[FDT_IRQ_CELLS]; /* what they mean, the controller knows */
 };
 
+/* The node's interrupt parent; FDT_NONE: it has none, or names one that is not in
+ * the tree. It may be the node itself. Costs two walks over the tree. */
+fdt_node fdt_irq_parent(const struct fdt *t, fdt_node n);
+
 /*
- * Interrupt i of the node. Returns 0, or, with nothing written,
+ * Interrupt i of the node, whose interrupt parent is `parent`. Returns 0, or, with
+ * nothing written,
  *	-ENOENT	there is no such property or entry
- *	-ENXIO	it names a controller that is not in the tree
+ *	-ENXIO	its controller is not in the tree
  *	-EINVAL	malformed: the controller has no #interrupt-cells, or more than
  *		FDT_IRQ_CELLS; data that is not a whole number of entries
  */
-int fdt_irq(const struct fdt *t, fdt_node n, unsigned i, struct fdt_irq *out);
+int fdt_irq(const struct fdt *t, fdt_node n, fdt_node parent, unsigned i,
+	    struct fdt_irq *out);
