@@ -7,6 +7,7 @@
 #include <drivers/device.h>
 #include <lib/errno.h>
 #include <lib/fdt_reg.h>
+#include <lib/printable.h>
 #include <mm/kmalloc.h>
 
 extern const struct driver __start_drivers[], __stop_drivers[];
@@ -49,6 +50,10 @@ static struct facts read_facts(const struct fdt *t, fdt_node n)
 			break;
 		case 'p':
 			if (!strcmp(p.name, "phandle"))
+				f.phandle = u32(&p);
+			break;
+		case 'l':
+			if (!f.phandle && !strcmp(p.name, "linux,phandle"))
 				f.phandle = u32(&p);
 			break;
 		case 's':
@@ -103,15 +108,6 @@ static bool passed_over(const struct fdt *t, fdt_node n)
 	return false;
 }
 
-static void copy_name(char to[DEVICE_NAME], const char *from)
-{
-	unsigned i = 0;
-
-	for (; from[i] && i < DEVICE_NAME - 1; i++)
-		to[i] = (char)(from[i] > ' ' && from[i] <= '~' ? from[i] : '?');
-	to[i] = '\0';
-}
-
 /* Pointers to devices are good only when all are there. */
 static int add(const struct fdt *t, fdt_node n, const struct facts *f,
 	       uint32_t irq_parent)
@@ -132,7 +128,7 @@ static int add(const struct fdt *t, fdt_node n, const struct facts *f,
 			     .phandle = f->phandle,
 			     .irq_parent = irq_parent,
 			     .driver = driver_for(f)};
-	copy_name(d->name, fdt_name(t, n));
+	copy_printable(d->name, sizeof(d->name), fdt_name(t, n));
 	return 0;
 }
 
