@@ -221,6 +221,25 @@ __init static bool full_fences(void)
 	return arch_tlb_needs_full();
 }
 
+/* Ends of free memory are looked at before anything is taken from it: a tree may
+ * name memory that is not there, or that firmware keeps to itself. */
+__init static void check_ram(void)
+{
+	for (unsigned i = 0; i < ram.n; i++) {
+		const struct region *r = &ram.region[i];
+		struct range frames = range_align_in(r->range, PAGE_SIZE);
+
+		if (r->type != REGION_FREE || range_empty(frames))
+			continue;
+		if (!arch_can_read(phys_to_virt(frames.start)) ||
+		    !arch_can_read(phys_to_virt(frames.end - PAGE_SIZE)))
+			refuse("the device tree's memory is no good: some of "
+			       "%#llx to %#llx can't be read\n",
+			       (unsigned long long)frames.start,
+			       (unsigned long long)frames.end);
+	}
+}
+
 __init static void map_kernel(struct range fdt, const void *fdt_view)
 {
 	unsigned modes = arch_mmu_modes(), wanted = wanted_levels();
@@ -262,6 +281,7 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 	if (err)
 		refuse("the kernel's address space can't be built: error %d\n",
 		       -err);
+	check_ram();
 	bump.bounds = range_make(0, UINT64_MAX);
 	if (kmap_reserve(&ram))
 		refuse("no RAM is left for page tables\n");
