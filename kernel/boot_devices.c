@@ -13,7 +13,7 @@
 #include <lib/cmdline.h>
 #include <lib/errno.h>
 #include <lib/fdt_reg.h>
-#include <mm/kmap.h>
+#include <mm/mmio.h>
 
 /* The first string of the node's "compatible" that `supports` takes. */
 static const char *supported(fdt_node node,
@@ -29,16 +29,26 @@ static const char *supported(fdt_node node,
 	return NULL;
 }
 
-static volatile void *map_registers(fdt_node node, struct range *reg)
+static struct mmio port, test_device;
+static struct uart uart;
+
+static volatile void *map_registers(struct mmio *m, fdt_node node)
 {
-	if (fdt_reg_phys(&machine.fdt, node, 0, reg) || range_empty(*reg))
-		return NULL;
-	return kmap_device(&ram, reg->start, range_size(*reg));
+	mmio_map_node(m, &machine.fdt, node, 0, MMIO_SHARED,
+		      fdt_name(&machine.fdt, node));
+	return m->base;
+}
+
+static volatile void *map_port(fdt_node node, struct range *reg)
+{
+	volatile void *base = map_registers(&port, node);
+
+	*reg = range_make(port.pa, port.pa + port.size);
+	return base;
 }
 
 static void find_test_device(void)
 {
-	struct range reg;
 	fdt_node n;
 
 	n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test0");
@@ -46,7 +56,7 @@ static void find_test_device(void)
 		n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test1");
 	if (n == FDT_NONE || !supported(n, sifive_test_supports))
 		return;
-	machine_set_test_device(map_registers(n, &reg));
+	machine_set_test_device(map_registers(&test_device, n));
 }
 
 static __initdata bool early; /* the console goes through the boot tables */
@@ -73,7 +83,6 @@ static volatile void *map_early(fdt_node node, struct range *reg)
 static bool uart_console(volatile void *(*map)(fdt_node, struct range *))
 {
 	static char name[48];
-	static struct uart uart;
 	fdt_node n = machine.stdout_node;
 	const char *driver;
 	struct uart_layout layout;
@@ -120,16 +129,16 @@ static bool uart_wanted(void)
 
 void boot_devices(void)
 {
-	bool uart = uart_wanted();
+	bool wanted = uart_wanted();
 
 	/* Its registers are elsewhere now. */
 	if (early)
 		console_set(NULL);
 	find_test_device();
-	if (uart || !console_current()) {
+	if (wanted || !console_current()) {
 		bool silent = !console_current() && !early;
 
-		if (!uart_console(map_registers) && console_current())
+		if (!uart_console(map_port) && console_current())
 			pr_warn("console: no serial port that can be used; "
 				"staying with the firmware's\n");
 		/* Nobody saw what was said up to here. */
@@ -138,4 +147,10 @@ void boot_devices(void)
 	}
 	if (console_current())
 		pr_info("console: %s\n", console_current()->name);
+}
+
+void boot_devices_moved(void)
+{
+	uart.registers = port.base;
+	machine_set_test_device(test_device.base);
 }

@@ -27,7 +27,8 @@ unsigned kmap_nstacks;
 #define BATCH 256
 
 static struct spinlock kmap_lock = SPINLOCK_INIT(LOCK_KMAP);
-static vaddr_t next_device = DEVICES_BASE;
+static vaddr_t next_fixed = DEVICES_BASE;
+static unsigned nfixed; /* windows */
 static vaddr_t next_stack = ARENA_BASE;
 
 static paddr_t table_from_pages(struct table_source *s)
@@ -164,24 +165,24 @@ int kmap_protect(struct range va, vm_prot_t prot)
 	return err;
 }
 
-volatile void *kmap_device(const struct memblock *mb, paddr_t pa, uint64_t size)
+vaddr_t kmap_fixed_map(struct range pages, enum mem_attr attr)
 {
-	struct range pages =
-		range_align_out(range_make(pa, pa + size), PAGE_SIZE);
-	vaddr_t next = next_device;
-	struct range va;
+	vaddr_t next = next_fixed;
+	struct range va = take_room(&next, range_size(pages), FIXED_END);
 
-	if (!size || pa + size < pa)
-		return NULL;
-	for (unsigned i = 0; i < mb->n; i++)
-		if (range_overlaps(mb->region[i].range, pages))
-			return NULL;
-	va = take_room(&next, range_size(pages), FIXED_END);
 	if (range_empty(va) ||
-	    kmap_add(va, pages.start, VM_READ | VM_WRITE, ATTR_IO))
-		return NULL;
-	next_device = next;
-	return (volatile void *)(uintptr_t)(va.start + (pa - pages.start));
+	    kmap_add(va, pages.start, VM_READ | VM_WRITE, attr))
+		return 0;
+	next_fixed = next;
+	nfixed++;
+	return va.start;
+}
+
+void kmap_fixed_unmap(struct range va)
+{
+	kmap_remove(va);
+	if (!--nfixed)
+		next_fixed = DEVICES_BASE;
 }
 
 static unsigned stack_order(uint64_t size)

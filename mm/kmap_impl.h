@@ -31,6 +31,12 @@ int kmap_add_blocks(vaddr_t va, const struct list *blocks);
 /* Unmap what was mapped in one piece. The caller flushes. */
 void kmap_unhook(struct range va, struct tlb_gather *g);
 
+/* A window on these pages among the fixed ones, until there is an arena: its
+ * address, or 0 when there is no room or no memory. Boot only; addresses are
+ * used again once all windows are gone. */
+vaddr_t kmap_fixed_map(struct range pages, enum mem_attr attr);
+void kmap_fixed_unmap(struct range va);
+
 /* Rights that a mapping of the kernel's may have: some, none of users, W^X. */
 static inline bool kmap_allows(vm_prot_t prot)
 {

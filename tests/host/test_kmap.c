@@ -8,6 +8,7 @@
 #include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/mmio.h>
 #include <mm/page_alloc.h>
 #include <mm/page_map.h>
 #include <mm/tlb.h>
@@ -143,31 +144,37 @@ KTEST(kmap_host, sixty_ragged_banks_are_mapped)
 	end();
 }
 
-KTEST(kmap_host, devices_are_never_ram_nor_beyond_the_address_space)
+/* Before there is an arena: claims in the fixed windows, in tables that come
+ * from bump. */
+KTEST(kmap_host, early_claims_get_fixed_windows)
 {
 	struct boot *b = boot();
-	const struct range absurd[] = {
-		{b->start - 1, b->start + GIB(2)}, /* RAM is in it */
-		{0, GIB(2)}, /* more than there is room for */
-		{(uint64_t)1 << 56, ((uint64_t)1 << 56) + 256},
-		{UINT64_MAX - 255, UINT64_MAX},
-		{GIB(1), GIB(1)},
-	};
-	struct mapping m;
+	struct mmio m, same, big;
+	struct mapping at;
 	vaddr_t va;
 
 	if (!b)
 		return ktest_skip("no memory");
 	REQUIRE(init(b) == 0);
-	for (size_t i = 0; i < ARRAY_SIZE(absurd); i++)
-		EXPECT(!kmap_device(&b->mb, absurd[i].start,
-				    range_size(absurd[i])));
-	EXPECT(!kmap_device(&b->mb, UINT64_MAX, 2));
-	va = (vaddr_t)(uintptr_t)kmap_device(&b->mb, 0x10000ffc, 8);
+	mmio_init(&b->mb);
+	EXPECT_EQ(mmio_map(&m, b->start - 4, GIB(2), 0, "ram"), -EBUSY);
+	EXPECT_EQ(mmio_map(&big, 0, GIB(1), 0, "no room"), -ENOMEM);
+	EXPECT_EQ(mmio_map(&m, 0x10000ffc, 8, 0, "first"), 0);
+	EXPECT_EQ(mmio_map(&same, 0x10000ff0, 4, 0, "other"), 0);
+	va = (vaddr_t)(uintptr_t)m.base;
+	EXPECT(range_has(range_make(FIXED_BASE, FIXED_END), va));
 	EXPECT_EQ(va % PAGE_SIZE, 0xffc);
-	EXPECT(pgtable_query(&kernel_pgtable, va + 4, &m));
-	EXPECT_EQ(m.pa, 0x10001000);
-	EXPECT_EQ(m.prot, VM_READ | VM_WRITE);
+	EXPECT(pgtable_query(&kernel_pgtable, va + 4, &at));
+	EXPECT_EQ(at.pa, 0x10001000);
+	EXPECT_EQ(at.prot, VM_READ | VM_WRITE);
+	mmio_unmap(&m);
+	EXPECT(!pgtable_query(&kernel_pgtable, va, &at));
+	/* Addresses come back with the last of them. */
+	mmio_unmap(&same);
+	EXPECT_EQ(mmio_map(&m, 0x20000ffc, 8, 0, "again"), 0);
+	EXPECT_EQ((uintptr_t)m.base, va);
+	EXPECT(!mmio_check());
+	mmio_unmap(&m);
 	end();
 }
 

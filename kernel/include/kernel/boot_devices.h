@@ -14,3 +14,6 @@ void boot_devices_early(void);
  * console=uart.
  */
 void boot_devices(void);
+
+/* After mmio_take_over(): their registers are elsewhere now. */
+void boot_devices_moved(void);

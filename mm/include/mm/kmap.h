@@ -62,14 +62,6 @@ void kmap_bump_retired(void);
  */
 void kmap_free_init(struct memblock *mb, void (*give)(struct range frames));
 
-/*
- * Map device registers [pa, pa + size) into the fixed windows, until the MMIO
- * manager takes them over. Returns the address of the first byte, or NULL when
- * there is no room, no memory, or the range overlaps RAM. Boot only.
- */
-volatile void *kmap_device(const struct memblock *mb, paddr_t pa,
-			   uint64_t size);
-
 /* A stack of `size` bytes (whole pages) with an unmapped page on either side,
  * for ever; from the bump allocator, or, once that has retired, from the page
  * allocator (and then it takes a power of two). Returns its range, empty when

@@ -33,8 +33,9 @@ enum {
 	/* Map without a claim: to look at what somebody may have. No RAM either,
 	 * nor what is claimed with another kind of memory. */
 	MMIO_PEEK = 1u << 1,
-	MMIO_WC = 1u << 2,	   /* stores may be combined: frame buffers */
-	MMIO_CLAIM_ONLY = 1u << 3, /* no window */
+	MMIO_WC = 1u << 2, /* stores may be combined: frame buffers */
+	/* No window, nor may anybody else have one there: what is no device. */
+	MMIO_CLAIM_ONLY = 1u << 3,
 };
 
 /* A claim and its window. The caller's, and its place does not change as long as
