@@ -287,6 +287,19 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		refuse("no RAM is left for page tables\n");
 }
 
+/* It is no device either. */
+__init static void claim_missing(struct range pages, const char *what)
+{
+	paddr_t at = bump_alloc(&bump, sizeof(struct mmio),
+				_Alignof(struct mmio), REGION_METADATA);
+
+	if (at == BUMP_NONE ||
+	    mmio_map(phys_to_virt(at), pages.start, range_size(pages),
+		     MMIO_CLAIM_ONLY | MMIO_SHARED, what))
+		pr_warn("boot: %s at %#llx can't be claimed\n", what,
+			(unsigned long long)pages.start);
+}
+
 /* Some boot loaders name an initrd where there is none: look. */
 __init static void check_initrd(void)
 {
@@ -415,6 +428,7 @@ __init void kernel_main(const struct boot_info *boot)
 	map_ram(fdt);
 	map_kernel(fdt, boot->fdt_view);
 	mmio_init(&ram);
+	ram_each_missing(&ram, &machine, claim_missing);
 	boot_devices();
 	check_initrd();
 	stack = kmap_stack(STACK_SIZE);

@@ -162,3 +162,38 @@ int ram_drop_initrd(struct memblock *mb, const struct devtree *dt)
 
 	return err ? err : claim_static(mb, dt);
 }
+
+/* The first region that ends behind `at`, or NULL. */
+static const struct region *region_behind(const struct memblock *mb, paddr_t at)
+{
+	for (unsigned i = 0; i < mb->n; i++)
+		if (mb->region[i].range.end > at)
+			return &mb->region[i];
+	return NULL;
+}
+
+/* The parts of r that the map does not have; found afresh after each, since
+ * `each` may allocate. */
+static void each_gap(const struct memblock *mb, struct range r,
+		     const char *what,
+		     void (*each)(struct range pages, const char *what))
+{
+	for (r = range_align_out(r, PAGE_SIZE); !range_empty(r);) {
+		const struct region *next = region_behind(mb, r.start);
+		uint64_t end = next ? min_u64(next->range.start, r.end) : r.end;
+		uint64_t behind = next ? next->range.end : r.end;
+
+		if (end > r.start)
+			each(range_make(r.start, end), what);
+		r.start = behind;
+	}
+}
+
+void ram_each_missing(const struct memblock *mb, const struct devtree *dt,
+		      void (*each)(struct range pages, const char *what))
+{
+	for (unsigned i = 0; i < dt->nmemory; i++)
+		each_gap(mb, dt->memory[i], "unused RAM", each);
+	for (unsigned i = 0; i < dt->nreserved; i++)
+		each_gap(mb, dt->reserved[i].range, dt->reserved[i].name, each);
+}

@@ -261,3 +261,45 @@ KTEST(ram, what_was_no_initrd_stays_reserved_where_it_is)
 	EXPECT_EQ(at(0x808fffff), REGION_RESERVED);
 	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), MIB(3));
 }
+
+static struct range missing[4];
+static unsigned nmissing;
+
+static void note(struct range pages, const char *what)
+{
+	EXPECT(what);
+	if (nmissing < ARRAY_SIZE(missing))
+		missing[nmissing] = pages;
+	nmissing++;
+}
+
+/* None of it is in the map, and it is no device either. */
+KTEST(ram, what_the_map_does_not_have_is_found)
+{
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	dt->memory[dt->nmemory++] = range_make(0x90000100, 0x90002100);
+	reserve(range_make(0x80fff000, 0x81001004), true, false);
+	reserve(range_make(0x70000000, 0x70001000), false, true);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	nmissing = 0;
+	ram_each_missing(mb, dt, note);
+	/* Before and behind the whole frame of the second bank, then the
+	 * reservations. */
+	EXPECT_EQ(nmissing, 4);
+	EXPECT_EQ(missing[0].start, 0x90000000);
+	EXPECT_EQ(missing[0].end, 0x90001000);
+	EXPECT_EQ(missing[1].start, 0x90002000);
+	EXPECT_EQ(missing[1].end, 0x90003000);
+	EXPECT_EQ(missing[2].start, 0x81000000);
+	EXPECT_EQ(missing[2].end, 0x81002000);
+	EXPECT_EQ(missing[3].start, 0x70000000);
+	/* Out of the direct map's reach. */
+	EXPECT_EQ(memblock_remove(mb, range_make(0x80800000, UINT64_MAX)), 0);
+	nmissing = 0;
+	ram_each_missing(mb, dt, note);
+	EXPECT_EQ(nmissing, 4);
+	EXPECT_EQ(missing[0].start, 0x80800000);
+	EXPECT_EQ(missing[0].end, 0x81000000);
+	EXPECT_EQ(missing[1].end, 0x90003000);
+}

@@ -37,3 +37,9 @@ int ram_init(struct memblock *mb, const struct devtree *dt,
  * -ENOSPC: then the map is of no use.
  */
 int ram_drop_initrd(struct memblock *mb, const struct devtree *dt);
+
+/* What is memory by the tree's word, or reserved, and is not in the map: RAM
+ * that is out of reach, or no whole frame, and reservations where there is no
+ * RAM. `each` gets whole pages, and may allocate from the map. */
+void ram_each_missing(const struct memblock *mb, const struct devtree *dt,
+		      void (*each)(struct range pages, const char *what));
