@@ -1,7 +1,7 @@
 # Native tests: the portable sources on arch/host, as one program. Of arch/riscv
 # comes what has no instruction of its own.
-sources(HOST_ONLY arch/host/*.c tests/host/*.c arch/riscv/fence.c
-    arch/riscv/pte.c)
+sources(HOST_ONLY arch/host/*.c tests/host/*.c arch/riscv/cache.c
+    arch/riscv/fence.c arch/riscv/pte.c)
 set(HOST_SOURCES ${PORTABLE} ${HOST_ONLY})
 list(TRANSFORM HOST_SOURCES REPLACE "^kernel/" "${CMAKE_SOURCE_DIR}/kernel/")
 include(cmake/mutant.cmake)
@@ -63,7 +63,7 @@ target_compile_options(ccode PRIVATE ${HOST_FLAGS})
 target_link_options(ccode PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 
 # Unit tests with a page table format that no machine has, for what knows none.
-sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/fence.c
+sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/cache.c arch/riscv/fence.c
     tests/host/libc_malloc.c)
 list(APPEND ODD ${PORTABLE})
 list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb|vmalloc|fail)\\.c$")

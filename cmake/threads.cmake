@@ -2,8 +2,8 @@
 # that are threads, under ThreadSanitizer. Without those tests that need a
 # simulated MMU or interleavings that are drawn.
 sources(UNIT_TESTS tests/unit/*.c)
-sources(HOST_ONLY arch/host/*.c arch/host/threads/*.c arch/riscv/fence.c
-    arch/riscv/pte.c tests/host/test_smp.c tests/host/test_alloc_stress.c)
+sources(HOST_ONLY arch/host/*.c arch/host/threads/*.c arch/riscv/cache.c
+    arch/riscv/fence.c arch/riscv/pte.c tests/host/test_smp.c tests/host/test_alloc_stress.c)
 set(THREAD_SOURCES ${PORTABLE} ${HOST_ONLY})
 list(REMOVE_ITEM THREAD_SOURCES ${UNIT_TESTS})
 list(FILTER THREAD_SOURCES EXCLUDE REGEX "/arch/host/(harts|machine)\\.c$")
@@ -15,8 +15,8 @@ target_link_options(unit-threads PRIVATE -fsanitize=thread)
 
 # What mm/ does to cache lines, counted: the same instrumentation, but the calls
 # end in tests/traffic/runtime.c. Harts are simulated.
-sources(TRAFFIC_SOURCES arch/host/*.c arch/riscv/fence.c arch/riscv/pte.c
-    tests/traffic/*.c)
+sources(TRAFFIC_SOURCES arch/host/*.c arch/riscv/cache.c arch/riscv/fence.c
+    arch/riscv/pte.c tests/traffic/*.c)
 list(APPEND TRAFFIC_SOURCES ${PORTABLE})
 list(REMOVE_ITEM TRAFFIC_SOURCES ${UNIT_TESTS})
 list(FILTER TRAFFIC_SOURCES EXCLUDE REGEX "/arch/host/machine\\.c$")

@@ -18,6 +18,8 @@ const char *mm_bug_name(enum mm_bug_kind kind)
 		[BUG_WRONG_CACHE] = "free to the wrong cache",
 		[BUG_WRONG_ORDER] = "free with the wrong order",
 		[BUG_LEAK] = "leak",
+		[BUG_DMA_TURN] = "lent to a device, or taken back, twice",
+		[BUG_DMA_CHANGED] = "changed while a device had it",
 	};
 
 	return name[kind];

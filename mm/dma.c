@@ -1,12 +1,28 @@
-/* Memory for devices (<mm/dma.h>). First version: coherent devices that reach
- * everything. */
-#include <string.h>
-
+/*
+ * Devices as DMA sees them, and frames for them (<mm/dma.h>).
+ *
+ * A device reaches one range of physical memory, and calls each byte of it by
+ * another number:
+ *
+ *	its addresses	0 ......... mask
+ *			    |         |
+ *	buses above	    [ window ]		lib/fdt_dma.c
+ *			    |         |	 + offset
+ *	memory	    0 ......[ reach  ]......
+ *
+ *  I1  reach is not empty, and no address in it, less the offset, wraps
+ *
+ * Where all memory is in reach, frames come from page_alloc() as they come. If
+ * all below 4 GiB is, they come from the zone for that. All other reaches are
+ * odd, and page_alloc_within() looks for a block there, which may take long.
+ */
 #include <lib/errno.h>
-#include <mm/dma.h>
-#include <mm/layout.h>
+#include <lib/fdt_dma.h>
+#include <mm/bug.h>
 #include <mm/page_alloc.h>
-#include <mm/page_map.h>
+#include <mm/zone.h>
+
+#include "dma_impl.h"
 
 void dma_device_init(struct dma_device *d, const char *name)
 {
@@ -16,63 +32,109 @@ void dma_device_init(struct dma_device *d, const char *name)
 
 int dma_device_read(struct dma_device *d, const struct fdt *t, fdt_node n)
 {
-	(void)d;
-	(void)t;
-	(void)n;
+	struct fdt_dma dma;
+	int err = fdt_dma(t, n, &dma);
+
+	if (err)
+		return err;
+	if (!is_aligned(dma.offset, PAGE_SIZE))
+		return -EINVAL;
+	d->reach = dma.reach;
+	d->offset = dma.offset;
+	d->coherent = dma.coherent;
+	d->area = dma.region == FDT_NONE ? NULL : dma_area_of(dma.region);
 	return 0;
 }
 
 int dma_set_mask(struct dma_device *d, uint64_t mask)
 {
-	d->reach.end = mask;
+	uint64_t first = d->reach.start - d->offset, room;
+
+	if ((mask & (mask + 1)) || mask < first)
+		return -EINVAL;
+	/* Bytes from the first on that it has addresses for, less one. */
+	room = mask - first;
+	if (room < range_size(d->reach))
+		d->reach.end = d->reach.start + room + 1;
 	return 0;
 }
 
-int dma_alloc(struct dma_device *d, struct dma_buffer *b, size_t size,
-	      size_t align, unsigned flags)
+bool dma_device_idle(const struct dma_device *d)
 {
-	struct page *p = page_alloc_exact((size + PAGE_SIZE - 1) >> PAGE_SHIFT,
-					  flags | ALLOC_ZERO);
+	uint64_t buffers = __atomic_load_n(&d->buffers, __ATOMIC_RELAXED);
+	uint64_t maps = __atomic_load_n(&d->maps, __ATOMIC_RELAXED);
 
-	(void)align;
-	*b = (struct dma_buffer){.size = size};
+	if (buffers || maps)
+		mm_bug(&(struct mm_bug){
+			.kind = BUG_LEAK,
+			.cache = d->name,
+			.object = (uintptr_t)d,
+			.size = buffers + maps,
+			.at = (uintptr_t)d,
+			.caller = (uintptr_t)__builtin_return_address(0),
+		});
+	return !buffers && !maps;
+}
+
+/* From the first frame of page_alloc's to behind the last; bytes. */
+static struct range all_frames(void)
+{
+	const struct range *given;
+	unsigned n = zone_given(&given);
+	struct range all = {UINT64_MAX, 0};
+
+	for (unsigned i = 0; i < n; i++) {
+		all.start = min_u64(all.start, given[i].start << PAGE_SHIFT);
+		all.end = max_u64(all.end, given[i].end << PAGE_SHIFT);
+	}
+	return all;
+}
+
+/* Blocks are aligned to their size; so many frames make one that is large enough. */
+static uint64_t frames_for(uint64_t size, uint64_t align)
+{
+	uint64_t frames = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	align >>= PAGE_SHIFT;
+	return 2 * frames > align ? frames : align;
+}
+
+static struct page *frames_within(struct range reach, uint64_t *frames,
+				  unsigned flags)
+{
+	unsigned order = highest_bit(*frames) + !is_pow2(*frames);
+	struct range r = range_align_in(reach, PAGE_SIZE);
+
+	*frames = (uint64_t)1 << order;
+	return page_alloc_within(
+		order, range_make(r.start >> PAGE_SHIFT, r.end >> PAGE_SHIFT),
+		flags);
+}
+
+struct range dma_frames(struct range reach, uint64_t size, uint64_t align,
+			unsigned flags)
+{
+	uint64_t frames = frames_for(size, align);
+	struct range all = all_frames();
+	struct page *p = NULL;
+	paddr_t pa;
+
+	if (frames > (uint64_t)1 << MAX_ORDER)
+		p = NULL;
+	else if (range_within(all, reach))
+		p = page_alloc_exact(frames, flags);
+	else if (reach.start <= all.start && reach.end >= GIB(4))
+		p = page_alloc_exact(frames, flags | ALLOC_DMA32);
+	else
+		p = frames_within(reach, &frames, flags);
 	if (!p)
-		return -ENOMEM;
-	b->pa = page_to_phys(p);
-	b->bus = b->pa - d->offset;
-	b->cpu = phys_to_virt(b->pa);
-	b->device = d;
-	return 0;
+		return range_make(0, 0);
+	pa = page_to_phys(p);
+	return range_make(pa, pa + (frames << PAGE_SHIFT));
 }
 
-void dma_free(struct dma_buffer *b)
+void dma_frames_free(struct range pa)
 {
-	if (b->device)
-		page_free_exact(pfn_to_page(b->pa >> PAGE_SHIFT),
-				(b->size + PAGE_SIZE - 1) >> PAGE_SHIFT);
-	b->device = NULL;
-}
-
-int dma_map(struct dma_device *d, struct dma_map *m, void *p, size_t size,
-	    enum dma_dir dir, unsigned flags)
-{
-	(void)flags;
-	*m = (struct dma_map){.device = d, .cpu = p, .size = size, .dir = dir};
-	m->bus = virt_to_phys(p) - d->offset;
-	return 0;
-}
-
-void dma_unmap(struct dma_map *m)
-{
-	m->device = NULL;
-}
-
-void dma_sync_for_cpu(struct dma_map *m)
-{
-	(void)m;
-}
-
-void dma_sync_for_device(struct dma_map *m)
-{
-	(void)m;
+	page_free_exact(pfn_to_page(pa.start >> PAGE_SHIFT),
+			range_size(pa) >> PAGE_SHIFT);
 }

@@ -60,6 +60,9 @@ FENCES = {
     "sfence_w_inval()": 0x18000073,
     "sfence_inval_ir()": 0x18100073,
     "fence_i()": 0x0000100f,
+    "cbo_inval(a)": 0x0005200f,
+    "cbo_clean(a)": 0x0015200f,
+    "cbo_flush(a)": 0x0025200f,
 }
 
 

@@ -37,6 +37,8 @@ enum mm_bug_kind {
 	BUG_WRONG_CACHE,  /* an object of another cache */
 	BUG_WRONG_ORDER,  /* a block of frames of another size */
 	BUG_LEAK,	  /* alive when its cache is destroyed */
+	BUG_DMA_TURN,	  /* lent, or taken back, by who does not have it */
+	BUG_DMA_CHANGED,  /* stored to while a device had it to read */
 };
 
 struct mm_bug {

@@ -31,15 +31,14 @@ struct dma_area;
 /* What a device can do. Part of struct device (<drivers/device.h>). */
 struct dma_device {
 	const char *name;
-	struct range
-		reach;	 /* physical addresses that it can reach, all in all */
-	uint64_t offset; /* its address of memory is physical - offset */
-	bool coherent;	 /* it sees what is in caches */
-	struct dma_area
-		*area; /* where its coherent memory comes from; or NULL */
+	struct range reach;    /* physical addresses that it gets to */
+	uint64_t offset;       /* its address of memory is physical - offset */
+	bool coherent;	       /* it sees what is in caches */
+	struct dma_area *area; /* of its coherent memory; NULL: anywhere */
 	/* Counters: now, and ever. */
 	uint64_t buffers, maps; /* (a) */
-	uint64_t bounced;	/* maps that went through a bounce buffer (a) */
+	uint64_t
+		bounced; /* maps, ever, that went through a bounce buffer (a) */
 };
 
 /* A device that reaches everything and sees caches. `name` must last. */
@@ -49,9 +48,14 @@ void dma_device_init(struct dma_device *d, const char *name);
  * What the tree says of the node: `dma-ranges` of the buses above (the first
  * entry of each that can be used), `dma-coherent` and `dma-noncoherent` (of the
  * node, or the nearest above; coherent if none says), `memory-region`. After
- * dma_device_init(). 0, or -EINVAL: malformed, then nothing is changed.
+ * dma_device_init(). 0, or with nothing changed -EINVAL: malformed; -ENXIO: the
+ * buses let nothing through.
  */
 int dma_device_read(struct dma_device *d, const struct fdt *t, fdt_node n);
+
+/* Has it nothing left: no buffer, pool or map? What it has is reported as a leak by
+ * mm_bug(). For when it is given up. */
+bool dma_device_idle(const struct dma_device *d);
 
 /* Its addresses have no more bits than that: a mask such as 0xffffffff. Narrows
  * `reach`; -EINVAL if nothing is left: then nothing is changed. */
@@ -81,17 +85,17 @@ void dma_free(struct dma_buffer *b); /* nothing, if it is not in use */
 /* Small pieces of coherent memory, all of one size. */
 struct dma_pool;
 
-/* `size` bytes each, at multiples of `align` (a power of two, at most a page), no
- * piece across a multiple of `boundary` (a power of two; 0: none). NULL: no
- * memory, or it makes no sense. No spinlock held. */
+/* `size` bytes each, at most a page, at multiples of `align` (a power of two, at
+ * most a page; 0: of 8), no piece across a multiple of `boundary` (a power of two;
+ * 0: none). NULL: no memory, or it makes no sense. No spinlock held. */
 struct dma_pool *dma_pool_create(struct dma_device *d, const char *name,
 				 size_t size, size_t align, size_t boundary);
-/* All pieces are back. */
+/* All pieces are back. NULL: nothing. No spinlock held. */
 void dma_pool_destroy(struct dma_pool *p);
 /* NULL: no memory. Not zeroed. dma_pool_alloc: no spinlock held, unless flags
  * have ALLOC_ATOMIC: then only from what the pool has. */
 void *dma_pool_alloc(struct dma_pool *p, unsigned flags, dma_addr_t *bus);
-void dma_pool_free(struct dma_pool *p, void *piece);
+void dma_pool_free(struct dma_pool *p, void *piece); /* any context */
 
 enum dma_dir { DMA_TO_DEVICE = 1, DMA_FROM_DEVICE = 2, DMA_BOTH = 3 };
 
@@ -102,11 +106,10 @@ struct dma_map {
 	/* private: */
 	struct dma_device *device; /* NULL: not lent */
 	void *cpu;
-	void *bounce; /* NULL: none */
+	struct range bounce; /* frames; empty: none */
 	enum dma_dir dir;
-	bool devices; /* whose it is now; debug builds */
-	uint32_t
-		checksum; /* of what the device must not find changed; so, too */
+	bool devices;	   /* whose it is now */
+	uint32_t checksum; /* of what it only reads; debug builds */
 };
 
 /*
@@ -121,8 +124,8 @@ int dma_map(struct dma_device *d, struct dma_map *m, void *p, size_t size,
 void dma_unmap(struct dma_map *m);
 
 /* Back for a look, and lent again. Debug builds report who has it wrong: a sync
- * that does not go with the direction or with whose it is, memory that changed
- * while the device had it to read. */
+ * when it is not their turn, memory that changed while the device had it to
+ * read, what is unmapped twice. */
 void dma_sync_for_cpu(struct dma_map *m);
 void dma_sync_for_device(struct dma_map *m);
 

@@ -16,3 +16,8 @@ void sinval_vma_page_asid(vaddr_t va, uint64_t asid);
 void sfence_w_inval(void);
 void sfence_inval_ir(void);
 void fence_i(void);
+
+/* Of caches: calls of a model (<host/cache.h>). */
+void cbo_inval(vaddr_t va);
+void cbo_clean(vaddr_t va);
+void cbo_flush(vaddr_t va);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct riscv_features {
 	bool sstc;
 	bool svinval;
 	bool svnapot;
 	bool svpbmt;
+	uint64_t cbom_block; /* Zicbom: bytes that it acts on; 0: not there */
 };
 
 extern struct riscv_features riscv_features;

@@ -1,7 +1,9 @@
 /*
  * The instructions that make a hart forget translations and instructions
  * (privileged specification, SFENCE.VMA and Svinval; Zifencei). rs1 is the
- * address, rs2 the ASID; a register that holds 0 is not x0.
+ * address, rs2 the ASID; a register that holds 0 is not x0. And those that make
+ * caches write back or forget a block (Zicbom), by number as the others that the
+ * assembler may not know.
  */
 #pragma once
 
@@ -56,4 +58,20 @@ static inline void sfence_inval_ir(void)
 static inline void fence_i(void)
 {
 	__asm__ volatile("fence.i" ::: "memory");
+}
+
+/* CBO.INVAL, CBO.CLEAN, CBO.FLUSH: rs1 is any address in the block. */
+static inline void cbo_inval(vaddr_t va)
+{
+	__asm__ volatile(".insn i 0x0f, 2, x0, %0, 0" ::"r"(va) : "memory");
+}
+
+static inline void cbo_clean(vaddr_t va)
+{
+	__asm__ volatile(".insn i 0x0f, 2, x0, %0, 1" ::"r"(va) : "memory");
+}
+
+static inline void cbo_flush(vaddr_t va)
+{
+	__asm__ volatile(".insn i 0x0f, 2, x0, %0, 2" ::"r"(va) : "memory");
 }
