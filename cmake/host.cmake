@@ -66,7 +66,7 @@ target_link_options(ccode PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 sources(ODD arch/host/*.c arch/host/odd/*.c arch/riscv/cache.c arch/riscv/fence.c
     tests/host/libc_malloc.c)
 list(APPEND ODD ${PORTABLE})
-list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb|vmalloc|fail)\\.c$")
+list(FILTER ODD EXCLUDE REGEX "/tests/unit/test_(pte|arch|tlb|vmalloc|mmio[a-z_]*|fail)\\.c$")
 add_executable(unit-odd EXCLUDE_FROM_ALL ${ODD} tests/unit_main.c)
 target_include_directories(unit-odd BEFORE PRIVATE arch/host/odd)
 target_link_libraries(unit-odd PRIVATE strata_flags)

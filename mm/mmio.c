@@ -162,6 +162,18 @@ static const struct mmio *in_the_way(const struct mmio *m, struct mmio **twin)
 	return NULL;
 }
 
+static vaddr_t window_of(const struct mmio *m)
+{
+	return align_down((uintptr_t)m->base, PAGE_SIZE);
+}
+
+/* Where m's registers are in this window. */
+static volatile uint8_t *base_in(const struct mmio *m, vaddr_t window)
+{
+	return (volatile uint8_t *)(uintptr_t)(window +
+					       (m->pa - m->pages.start));
+}
+
 static int claim(struct mmio *m)
 {
 	uint64_t flags = spin_lock_irqsave(&lock);
@@ -173,7 +185,7 @@ static int claim(struct mmio *m)
 		maps++;
 	}
 	if (!other && twin && !(m->flags & MMIO_CLAIM_ONLY)) {
-		m->base = twin->base + (m->pa - twin->pa);
+		m->base = base_in(m, window_of(twin));
 		list_add(&twin->shares, &m->shares);
 	}
 	spin_unlock_irqrestore(&lock, flags);
@@ -205,18 +217,6 @@ static void unmap_window(vaddr_t va, uint64_t size)
 		kmap_fixed_unmap(range_make(va, va + size));
 	else
 		vunmap(va);
-}
-
-static vaddr_t window_of(const struct mmio *m)
-{
-	return align_down((uintptr_t)m->base, PAGE_SIZE);
-}
-
-/* Where m's registers are in this window. */
-static volatile uint8_t *base_in(const struct mmio *m, vaddr_t window)
-{
-	return (volatile uint8_t *)(uintptr_t)(window +
-					       (m->pa - m->pages.start));
 }
 
 static int open_window(struct mmio *m)

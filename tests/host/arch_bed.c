@@ -4,6 +4,7 @@
 #include <kernel/ktest.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/mmio.h>
 #include <mm/page_alloc.h>
 #include <mm/umap.h>
 #include <mm/vmalloc.h>
@@ -15,6 +16,10 @@
 #define LEVELS 4
 
 static struct machine machine;
+static const struct memblock map = {
+	.n = 1,
+	.region = {{{HOST_RAM_START, HOST_RAM_END}, REGION_FREE}},
+};
 static void (*test)(void);
 
 void host_bed_enter(void)
@@ -73,8 +78,10 @@ static void make_tables(struct range direct)
 	EXPECT_EQ(pgtable_map(&kernel_pgtable, keep, 0, VM_READ, ATTR_IO, &g),
 		  0);
 	tlb_flush(&g);
-	kmap_arena = range_make(ARENA_BASE, ARENA_BASE + GIB(2));
+	kmap_arena = range_make(ARENA_BASE, ARENA_BASE + GIB(4));
 	vmalloc_init();
+	mmio_init(&map);
+	mmio_take_over();
 }
 
 struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
@@ -88,6 +95,8 @@ struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
 		.hartid = {7, 1, 90},
 		.mmu = {.asid_bits = asid_bits,
 			.modes = 1u << LEVELS,
+			.extensions =
+				pte_features.pbmt_mask ? MMU_SIM_SVPBMT : 0,
 			.exempt = direct.start,
 			.exempt_size = HOST_RAM_SIZE,
 			.seed = seed},
@@ -121,5 +130,7 @@ void arch_bed_run(void (*body)(void))
 					      host_bed_enter};
 
 	test = body;
+	pte_features_set(true, false);
 	host_bed_run(ARRAY_SIZE(harts), 8, ktest_seed(), harts);
+	pte_features_set(false, false);
 }
