@@ -117,6 +117,13 @@ MUTANTS = [
     Mutant("window-comes-without-fence", 5, "mm/vmap.c",
            "\t\tflush(area_range(a), a->own.shift);\n\t} else if",
            "\t} else if", "vmalloc"),
+    Mutant("registers-free-before-fence", 1, "mm/mmio.c",
+           "\tunmap_window(va, range_size(m->pages));\n\tforget(m);\n",
+           "\tforget(m);\n\tunmap_window(va, range_size(m->pages));\n",
+           "mmio_host"),
+    Mutant("window-joined-while-it-goes", 1, "mm/mmio.c",
+           " &&\n\t\t    __atomic_load_n(&c->base, __ATOMIC_RELAXED))\n",
+           ")\n", "mmio_host"),
     Mutant("mask-base-of-boot-hart", 6, "arch/riscv/fence.c",
            """\t*base = UINT64_MAX;
 \tfor_each_cpu (cpu, *cpus)
