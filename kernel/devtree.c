@@ -158,14 +158,15 @@ static void add_memory(struct devtree *dt, struct found reg, struct cells cells)
 }
 
 /* A new reservation, all zero but its name; NULL when there is no room. */
-static struct dt_reserved *new_reserved(struct devtree *dt, const char *name)
+static struct dt_reserved *new_reserved(struct devtree *dt, fdt_node node,
+					const char *name)
 {
 	struct dt_reserved *r;
 
 	if (dt->nreserved == DT_MAX_RESERVED)
 		return NULL;
 	r = &dt->reserved[dt->nreserved++];
-	*r = (struct dt_reserved){.name = name};
+	*r = (struct dt_reserved){.name = name, .node = node};
 	return r;
 }
 
@@ -183,7 +184,7 @@ static int add_memreserve(struct devtree *dt)
 		}
 		if (range_empty(range))
 			continue;
-		r = new_reserved(dt, "memreserve");
+		r = new_reserved(dt, FDT_NONE, "memreserve");
 		if (!r)
 			return -ENOMEM;
 		r->range = range;
@@ -191,13 +192,39 @@ static int add_memreserve(struct devtree *dt)
 	return 0;
 }
 
-enum { R_REG, R_SIZE, R_ALIGN, R_ALLOC, R_NO_MAP, R_REUSABLE, R_COUNT };
+enum {
+	R_REG,
+	R_SIZE,
+	R_ALIGN,
+	R_ALLOC,
+	R_NO_MAP,
+	R_REUSABLE,
+	R_COMPATIBLE,
+	R_COUNT
+};
 
-static int add_static(struct devtree *dt, const char *name,
-		      const struct found *f, struct cells cells)
+/* A reservation of the node, with what all kinds have; NULL: no room. */
+static struct dt_reserved *add_node(struct devtree *dt, fdt_node n,
+				    const struct found *f)
+{
+	struct dt_reserved *r = new_reserved(dt, n, fdt_name(&dt->fdt, n));
+	struct found names = f[R_COMPATIBLE];
+
+	if (!r)
+		return NULL;
+	r->no_map = f[R_NO_MAP].data != NULL;
+	r->reusable = f[R_REUSABLE].data && !r->no_map;
+	r->pool = names.data &&
+		  fdt_list_find(names.data, names.size, "shared-dma-pool") >= 0;
+	return r;
+}
+
+static int add_static(struct devtree *dt, fdt_node n, const struct found *f,
+		      struct cells cells)
 {
 	struct entries e = entries_of(dt, f[R_REG], cells);
 	struct range range;
+	bool first = true;
 	int err;
 
 	while (entry_next(&e, &range, &err)) {
@@ -207,19 +234,19 @@ static int add_static(struct devtree *dt, const char *name,
 			warn(dt, "a reservation beyond the address space cut");
 		if (range_empty(range))
 			continue;
-		r = new_reserved(dt, name);
+		r = add_node(dt, n, f);
 		if (!r)
 			return -ENOMEM;
 		r->range = range;
-		r->no_map = f[R_NO_MAP].data != NULL;
-		r->reusable = f[R_REUSABLE].data && !r->no_map;
+		r->pool &= first;
+		first = false;
 	}
 	return 0;
 }
 
 /* No reg: the kernel is to choose the place. */
-static int add_dynamic(struct devtree *dt, const char *name,
-		       const struct found *f, struct cells cells)
+static int add_dynamic(struct devtree *dt, fdt_node n, const struct found *f,
+		       struct cells cells)
 {
 	struct dt_reserved *r;
 	struct entries e;
@@ -236,13 +263,11 @@ static int add_dynamic(struct devtree *dt, const char *name,
 		warn(dt, "a reservation's alignment is no power of two");
 		align = 0;
 	}
-	r = new_reserved(dt, name);
+	r = add_node(dt, n, f);
 	if (!r)
 		return -ENOMEM;
 	r->size = size;
 	r->align = align;
-	r->no_map = f[R_NO_MAP].data != NULL;
-	r->reusable = f[R_REUSABLE].data && !r->no_map;
 	if (!f[R_ALLOC].data)
 		return 0;
 	e = entries_of(dt, f[R_ALLOC], cells);
@@ -264,9 +289,13 @@ static int add_reserved(struct devtree *dt, fdt_node parent, struct cells root)
 {
 	static const char *const widths[] = {"#address-cells", "#size-cells"};
 	static const char *const names[] = {
-		[R_REG] = "reg",	 [R_SIZE] = "size",
-		[R_ALIGN] = "alignment", [R_ALLOC] = "alloc-ranges",
-		[R_NO_MAP] = "no-map",	 [R_REUSABLE] = "reusable",
+		[R_REG] = "reg",
+		[R_SIZE] = "size",
+		[R_ALIGN] = "alignment",
+		[R_ALLOC] = "alloc-ranges",
+		[R_NO_MAP] = "no-map",
+		[R_REUSABLE] = "reusable",
+		[R_COMPATIBLE] = "compatible",
 	};
 	const struct fdt *t = &dt->fdt;
 	struct found w[2], f[R_COUNT];
@@ -282,9 +311,9 @@ static int add_reserved(struct devtree *dt, fdt_node parent, struct cells root)
 			continue;
 		COLLECT(t, n, names, f);
 		if (f[R_REG].data)
-			err = add_static(dt, fdt_name(t, n), f, cells);
+			err = add_static(dt, n, f, cells);
 		else
-			err = add_dynamic(dt, fdt_name(t, n), f, cells);
+			err = add_dynamic(dt, n, f, cells);
 	}
 	return err;
 }
@@ -567,6 +596,21 @@ bool devtree_isa_has(const struct devtree *dt, const char *extension)
 		all = cpu_has(&dt->fdt, dt->cpu[i].node, extension);
 		if (!all)
 			return false;
+	}
+	return all;
+}
+
+uint32_t devtree_cpu_number(const struct devtree *dt, const char *property)
+{
+	uint32_t all = 0, value;
+
+	for (unsigned i = 0; i < dt->ncpu; i++) {
+		if (dt->cpu[i].unusable)
+			continue;
+		if (fdt_get_u32(&dt->fdt, dt->cpu[i].node, property, &value) ||
+		    (all && value != all))
+			return 0;
+		all = value;
 	}
 	return all;
 }

@@ -163,6 +163,11 @@ __init static bool all_harts_have(const char *extension)
 	return devtree_isa_has(&machine, extension);
 }
 
+__init static uint32_t all_harts_say(const char *property)
+{
+	return devtree_cpu_number(&machine, property);
+}
+
 __init static void map_ram(struct range fdt)
 {
 	struct range init[MAX_INIT];
@@ -370,6 +375,7 @@ static void start_page_debug(void)
 
 static void start_devices(void)
 {
+	ram_give_to_devices(&ram, &machine);
 	if (devices_find(&machine.fdt))
 		pr_err("boot: no memory for devices\n");
 	pr_info("devices: %u work\n", devices_probe());
@@ -414,7 +420,7 @@ __init void kernel_main(const struct boot_info *boot)
 	console_set(arch_firmware_console());
 	fdt = open_tree(boot);
 	read_options();
-	arch_features_init(all_harts_have);
+	arch_features_init(all_harts_have, all_harts_say);
 	boot_devices_early();
 	time_init(machine.timebase);
 	pr_info("Strata, %s, boot hart %llu of %u, image at %#llx, device tree "

@@ -2,6 +2,7 @@
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <lib/errno.h>
+#include <mm/dma.h>
 
 #define FIRMWARE_SIZE MIB(2)
 
@@ -98,14 +99,15 @@ static bool place(const struct memblock *mb, const struct dt_reserved *r,
 	return false;
 }
 
-static int claim_dynamic(struct memblock *mb, const struct devtree *dt)
+/* Those that stay free have their place, too, if they are for devices. */
+static int claim_dynamic(struct memblock *mb, struct devtree *dt)
 {
 	for (unsigned i = 0; i < dt->nreserved; i++) {
-		const struct dt_reserved *r = &dt->reserved[i];
+		struct dt_reserved *r = &dt->reserved[i];
 		uint64_t size = align_up(r->size, PAGE_SIZE);
 		paddr_t at;
 
-		if (!range_empty(r->range) || left_free(r))
+		if (!range_empty(r->range) || (left_free(r) && !r->pool))
 			continue;
 		if (size < r->size || !size || !place(mb, r, size, &at)) {
 			pr_warn("ram: no room for reserved-memory %s, %llu "
@@ -113,13 +115,14 @@ static int claim_dynamic(struct memblock *mb, const struct devtree *dt)
 				r->name, (unsigned long long)r->size);
 			continue;
 		}
-		if (memblock_claim(mb, range_make(at, at + size), type_of(r)))
+		r->range = range_make(at, at + size);
+		if (!left_free(r) && memblock_claim(mb, r->range, type_of(r)))
 			return -ENOSPC;
 	}
 	return 0;
 }
 
-int ram_init(struct memblock *mb, const struct devtree *dt,
+int ram_init(struct memblock *mb, struct devtree *dt,
 	     const struct ram_claims *claims)
 {
 	const struct region *bank;
@@ -196,4 +199,60 @@ void ram_each_missing(const struct memblock *mb, const struct devtree *dt,
 		each_gap(mb, dt->memory[i], "unused RAM", each);
 	for (unsigned i = 0; i < dt->nreserved; i++)
 		each_gap(mb, dt->reserved[i].range, dt->reserved[i].name, each);
+}
+
+/* Is all of it memory of its own, or, where it stays free, memory at all? */
+static bool is_own(const struct memblock *mb, const struct dt_reserved *r)
+{
+	const struct region *region;
+
+	for (uint64_t at = r->range.start; at < r->range.end;
+	     at = region->range.end) {
+		region = memblock_at(mb, at);
+		if (!region || (!left_free(r) && region->type != type_of(r)))
+			return false;
+	}
+	return true;
+}
+
+/* Another reservation that has some of its frames; NULL: none. Those that stay
+ * free may share theirs. */
+static const struct dt_reserved *sharer(const struct devtree *dt,
+					const struct dt_reserved *r)
+{
+	struct range frames = range_align_out(r->range, PAGE_SIZE);
+
+	for (unsigned i = 0; i < dt->nreserved && !left_free(r); i++) {
+		const struct dt_reserved *o = &dt->reserved[i];
+
+		if (o != r && !range_empty(o->range) && !left_free(o) &&
+		    range_overlaps(range_align_out(o->range, PAGE_SIZE),
+				   frames))
+			return o;
+	}
+	return NULL;
+}
+
+void ram_give_to_devices(const struct memblock *mb, const struct devtree *dt)
+{
+	for (unsigned i = 0; i < dt->nreserved; i++) {
+		const struct dt_reserved *r = &dt->reserved[i], *other;
+		struct range pa = range_align_in(r->range, PAGE_SIZE);
+
+		if (!r->pool || range_empty(r->range))
+			continue;
+		other = sharer(dt, r);
+		if (range_empty(pa))
+			pr_warn("dma: %s has not a page; not used\n", r->name);
+		else if (other)
+			pr_warn("dma: %s is partly %s; not used\n", r->name,
+				other->name);
+		else if (!is_own(mb, r))
+			pr_warn("dma: %s is not all memory of its own; not "
+				"used\n",
+				r->name);
+		else if (dma_area_add(r->node, r->name, pa, !r->no_map,
+				      left_free(r)))
+			pr_err("dma: no memory for %s\n", r->name);
+	}
 }

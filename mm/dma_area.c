@@ -9,7 +9,7 @@
 
 #include "dma_impl.h"
 
-static struct dma_area *areas;			       /* boot writes it */
+struct dma_area *dma_areas;
 static struct spinlock lock = SPINLOCK_INIT(LOCK_DMA); /* their arenas */
 
 int dma_area_add(fdt_node node, const char *name, struct range pa, bool mapped,
@@ -20,7 +20,7 @@ int dma_area_add(fdt_node node, const char *name, struct range pa, bool mapped,
 	if (!a)
 		return -ENOMEM;
 	*a = (struct dma_area){
-		.next = areas,
+		.next = dma_areas,
 		.node = node,
 		.name = name,
 		.pa = range_align_in(pa, PAGE_SIZE),
@@ -28,13 +28,13 @@ int dma_area_add(fdt_node node, const char *name, struct range pa, bool mapped,
 		.free = free,
 	};
 	arena_init(&a->arena, a->pa, PAGE_SIZE);
-	areas = a;
+	dma_areas = a;
 	return 0;
 }
 
 struct dma_area *dma_area_of(fdt_node node)
 {
-	struct dma_area *a = areas;
+	struct dma_area *a = dma_areas;
 
 	while (a && a->node != node)
 		a = a->next;
@@ -86,10 +86,16 @@ void dma_area_give(struct dma_buffer *b)
 }
 
 void dma_area_each(void (*each)(void *ctx, const char *name, struct range pa,
-				uint64_t used, bool free),
+				uint64_t used, bool mapped, bool free),
 		   void *ctx)
 {
-	for (struct dma_area *a = areas; a; a = a->next)
+	for (struct dma_area *a = dma_areas; a; a = a->next)
 		each(ctx, a->name, a->pa,
-		     __atomic_load_n(&a->used, __ATOMIC_RELAXED), a->free);
+		     __atomic_load_n(&a->used, __ATOMIC_RELAXED), a->mapped,
+		     a->free);
+}
+
+const char *dma_area_name(const struct dma_area *a)
+{
+	return a->name;
 }

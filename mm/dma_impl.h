@@ -16,6 +16,8 @@ struct dma_area {
 	uint64_t used;	    /* bytes (a) */
 };
 
+extern struct dma_area *dma_areas; /* boot writes it */
+
 /* The area of that node, NULL: there is none. */
 struct dma_area *dma_area_of(fdt_node node);
 

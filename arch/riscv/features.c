@@ -3,9 +3,12 @@
 #include <arch/mmu.h>
 #include <arch/pgtable.h>
 #include <asm/errata.h>
+#include <asm/extable.h>
 #include <asm/features.h>
 #include <asm/sbi.h>
 #include <asm/timer.h>
+#include <kernel/printk.h>
+#include <lib/bits.h>
 
 struct riscv_errata riscv_errata;
 
@@ -14,7 +17,43 @@ static uint64_t id(uint64_t fid)
 	return (uint64_t)sbi_call(SBI_EXT_BASE, fid, 0, 0, 0, 0, 0).value;
 }
 
-__init void arch_features_init(bool (*has)(const char *extension))
+#define CBOM_MIN 16
+#define CBOM_MAX 4096
+
+/* A whole block, of which nobody needs what is in it. */
+static __initbss uint8_t block[CBOM_MAX] __attribute__((aligned(CBOM_MAX)));
+
+/* CBO by number, as <asm/fence.h> has it: does the hart do it? */
+#define TRY(op)                                                          \
+	({                                                               \
+		uint64_t ok_ = 0;                                        \
+                                                                         \
+		__asm__ volatile("1: .insn i 0x0f, 2, x0, %1, " #op "\n" \
+				 "li %0, 1\n"                            \
+				 "2:\n" EXTABLE("1b", "2b")              \
+				 : "+r"(ok_)                             \
+				 : "r"(block)                            \
+				 : "memory");                            \
+		ok_;                                                     \
+	})
+
+/* Zicbom, if it can be used: firmware must let us (menvcfg), and what is not tried
+ * is not known. */
+__init static uint64_t cbom_block(uint32_t size)
+{
+	if (!is_pow2(size) || size < CBOM_MIN || size > CBOM_MAX)
+		pr_warn("cache: Zicbom without a block size that makes sense; "
+			"not used\n");
+	else if (!TRY(0) || !TRY(1) || !TRY(2))
+		pr_warn("cache: Zicbom is not to be had from this firmware; "
+			"not used\n");
+	else
+		return size;
+	return 0;
+}
+
+__init void arch_features_init(bool (*has)(const char *extension),
+			       uint32_t (*number)(const char *property))
 {
 	riscv_features = (struct riscv_features){
 		.sstc = has("sstc"),
@@ -22,6 +61,9 @@ __init void arch_features_init(bool (*has)(const char *extension))
 		.svnapot = has("svnapot"),
 		.svpbmt = has("svpbmt"),
 	};
+	if (has("zicbom"))
+		riscv_features.cbom_block =
+			cbom_block(number("riscv,cbom-block-size"));
 	pte_features_set(riscv_features.svpbmt, riscv_features.svnapot);
 	/* So that harts of others don't pay for three calls. */
 	if (id(SBI_BASE_MVENDORID) == VENDOR_SIFIVE)

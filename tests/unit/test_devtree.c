@@ -241,6 +241,44 @@ KTEST(devtree, dynamic_reservations)
 	EXPECT_EQ(r[1].nalloc, DT_MAX_ALLOC);
 }
 
+/* Which are for devices. */
+KTEST(devtree, reservations_for_devices)
+{
+	struct setup s;
+	struct fb *b = &s.b;
+	struct dt_reserved *r;
+
+	if (!start(&s, 1, 1))
+		return ktest_skip("no memory");
+	fb_reserve(b, 0x7000, 0x1000);
+	fb_node(b, "reserved-memory");
+	fb_node(b, "two@1000");
+	fb_string(b, "compatible", "shared-dma-pool");
+	FB_CELLS(b, "reg", 0x1000, 0x1000, 0x3000, 0x1000);
+	fb_flag(b, "no-map");
+	fb_end(b);
+	fb_node(b, "placed");
+	FB_CELLS(b, "size", 0x2000);
+	fb_string(b, "compatible", "shared-dma-pool");
+	fb_flag(b, "reusable");
+	fb_end(b);
+	fb_node(b, "other");
+	FB_CELLS(b, "reg", 0x5000, 0x1000);
+	fb_string(b, "compatible", "shared-dma-pools");
+	fb_end(b);
+	fb_end(b);
+	REQUIRE(finish(&s) == 0);
+	r = s.dt->reserved;
+	REQUIRE(s.dt->nreserved == 5);
+	EXPECT(!r[0].pool && r[0].node == FDT_NONE);
+	EXPECT(r[1].pool && r[1].no_map && !r[1].reusable);
+	EXPECT(!r[2].pool && r[2].no_map && r[2].node == r[1].node);
+	EXPECT(r[3].pool && r[3].reusable && r[3].size == 0x2000);
+	EXPECT(!strcmp(fdt_name(&s.dt->fdt, r[3].node), "placed"));
+	EXPECT(!r[4].pool && !r[4].no_map);
+	EXPECT_EQ(s.dt->nwarnings, 1);
+}
+
 /* A cut one is better than none, and none must be lost. */
 KTEST(devtree, doubtful_reservations_are_made)
 {

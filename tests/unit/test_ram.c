@@ -6,6 +6,9 @@
 #include <kernel/ktest.h>
 #include <kernel/ram.h>
 #include <lib/errno.h>
+#include <mm/kmalloc.h>
+
+#include "../../mm/dma_impl.h"
 
 static struct memblock *mb;
 static struct devtree *dt;
@@ -173,6 +176,140 @@ KTEST(ram, dynamic_reservations_that_cannot_be_are_passed_over)
 	dynamic(PAGE_SIZE, (uint64_t)1 << 63);
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), 0);
+}
+
+KTEST(ram, dynamic_reservations_know_their_place)
+{
+	struct dt_reserved *r;
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	r = dynamic(MIB(1), MIB(1));
+	r[0].no_map = true;
+	dynamic(0x1801, 0)->reusable = true;
+	dynamic(GIB(1), 0);
+	dynamic(MIB(1), 0);
+	r[3].reusable = r[3].pool = true;
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT_EQ(r[0].range.start, 0x80e00000);
+	EXPECT_EQ(r[0].range.end, 0x80f00000);
+	EXPECT_EQ(at(r[0].range.start), REGION_NOMAP);
+	/* Nobody's, too large, for devices. */
+	EXPECT(range_empty(r[1].range) && range_empty(r[2].range));
+	EXPECT_EQ(range_size(r[3].range), MIB(1));
+	EXPECT_EQ(at(r[3].range.start), REGION_FREE);
+	/* And again, the places being known. */
+	EXPECT_EQ(ram_drop_initrd(mb, dt), 0);
+	EXPECT_EQ(memblock_bytes(mb, REGION_NOMAP), MIB(1));
+	EXPECT_EQ(memblock_bytes(mb, REGION_RESERVED), 0);
+}
+
+static struct {
+	unsigned n;
+	struct range pa;
+	bool free;
+} seen;
+
+static void see(void *ctx, const char *name, struct range pa, uint64_t used,
+		bool mapped, bool free)
+{
+	(void)mapped;
+	(void)ctx;
+	(void)name;
+	EXPECT_EQ(used, 0);
+	seen.n++;
+	seen.pa = pa;
+	seen.free = free;
+}
+
+static void expect_area(struct range pa, bool free)
+{
+	EXPECT_EQ(seen.n, 1);
+	EXPECT_EQ(seen.pa.start, pa.start);
+	EXPECT_EQ(seen.pa.end, pa.end);
+	EXPECT_EQ(seen.free, free);
+}
+
+/* What these reservations give devices. */
+static void give(void)
+{
+	struct dma_area *before = dma_areas, *next;
+
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	dma_areas = NULL;
+	ram_give_to_devices(mb, dt);
+	seen.n = 0;
+	dma_area_each(see, NULL);
+	for (; dma_areas; dma_areas = next) {
+		next = dma_areas->next;
+		kfree(dma_areas);
+	}
+	dma_areas = before;
+	dt->nreserved = 0;
+}
+
+static void pool(struct range r, bool no_map, bool reusable)
+{
+	reserve(r, no_map, reusable);
+	dt->reserved[dt->nreserved - 1].pool = true;
+}
+
+KTEST(ram, reservations_for_devices_are_given)
+{
+	static const struct range r = {0x80400000, 0x80480000};
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	reserve(r, false, false);
+	give();
+	EXPECT_EQ(seen.n, 0);
+	for (unsigned kind = 0; kind < 3; kind++) {
+		pool(r, kind == 1, kind == 2);
+		give();
+		expect_area(r, kind == 2);
+	}
+	/* Its own frames; and others may be neighbours. */
+	pool(range_make(0x80400800, 0x80402800), false, false);
+	reserve(range_make(0x80403000, 0x80404000), true, false);
+	give();
+	expect_area(range_make(0x80401000, 0x80402000), false);
+	dynamic(MIB(1), 0)->pool = true;
+	give();
+	EXPECT_EQ(seen.n, 1);
+	EXPECT_EQ(range_size(seen.pa), MIB(1));
+	EXPECT_EQ(at(seen.pa.start), REGION_RESERVED);
+}
+
+KTEST(ram, reservations_of_others_too_are_not_given)
+{
+	static const struct range bad[] = {
+		{0x80800000, 0x90000000}, /* not all of it is RAM */
+		{0x70000000, 0x70001000}, /* nothing is */
+		{0x80278000, 0x80300000}, /* the image */
+		{0x80000000, 0x80001000}, /* firmware */
+		{0x80ff0000, 0x81000000}, /* the tree */
+		{0x80400800, 0x80400fff}, /* not a page */
+		{0x80401000, UINT64_MAX},
+	};
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		pool(bad[i], false, false);
+		give();
+		EXPECT_EQ(seen.n, 0);
+	}
+	for (unsigned kind = 0; kind < 2; kind++) {
+		pool(range_make(0x80400000, 0x80401800), kind, false);
+		reserve(range_make(0x80401c00, 0x80402000), kind, false);
+		give();
+		EXPECT_EQ(seen.n, 0);
+	}
+	/* Such as stay free: only that it is RAM counts. */
+	pool(range_make(0x80400000, 0x80401800), false, true);
+	reserve(range_make(0x80401000, 0x80402000), false, false);
+	give();
+	EXPECT_EQ(seen.n, 1);
 }
 
 KTEST(ram, refuses_memory_without_the_kernel_in_it)

@@ -20,9 +20,11 @@ __attribute__((noreturn)) void kernel_main(const struct boot_info *boot);
 bool arch_can_read(const void *p);
 
 /* Find out what the harts can do that run this kernel; `has` tells whether all
- * of them have an extension, by its name in the device tree. Once, by the boot
- * hart, before page tables are built. */
-void arch_features_init(bool (*has)(const char *extension));
+ * of them have an extension, by its name in the device tree, `number` what one of
+ * their properties says, 0: nothing. Once, by the boot hart, before page tables are
+ * built. */
+void arch_features_init(bool (*has)(const char *extension),
+			uint32_t (*number)(const char *property));
 
 /* Leave the current stack for ever and call fn on the one that ends at `top`.
  * `emergency` is where traps go when that one has overflowed. */

@@ -20,16 +20,21 @@
 
 /* A reservation: from /memreserve/ or a child of /reserved-memory. */
 struct dt_reserved {
-	const char *name;   /* node name, or "memreserve" */
-	struct range range; /* bytes, as given; empty for a dynamic one */
+	const char *name; /* node name, or "memreserve" */
+	fdt_node node;	  /* FDT_NONE: memreserve */
+	/* Bytes, as given; of a dynamic one, empty until ram_init() has found a
+	 * place for it. */
+	struct range range;
 	/* A dynamic one (no reg): so many bytes, so aligned, inside one of the
-	 * ranges (anywhere when there is none). */
+	 * ranges (anywhere when there is none). Else size is 0. */
 	uint64_t size;
 	uint64_t align;
 	struct range alloc[DT_MAX_ALLOC];
 	uint8_t nalloc;
 	bool no_map;   /* must not even be mapped */
 	bool reusable; /* the kernel may use it while its owner does not */
+	/* For devices (shared-dma-pool): only the first range of its reg. */
+	bool pool;
 };
 
 struct dt_cpu {
@@ -83,3 +88,7 @@ int devtree_init(struct devtree *dt, const void *blob, size_t capacity);
 /* Do all harts that can run the kernel have this extension, by its name in the
  * bindings, of several letters ("svinval")? False when there is no hart. */
 bool devtree_isa_has(const struct devtree *dt, const char *extension);
+
+/* A property of one cell that the nodes of all such harts have, with one value; 0:
+ * it is not so. */
+uint32_t devtree_cpu_number(const struct devtree *dt, const char *property);

@@ -24,11 +24,10 @@ struct ram_claims {
  *
  * Firmware: the 2 MiB below the image at most, from the start of its bank, are
  * taken for firmware, since not every tree says so. Reservations are widened to
- * whole frames. Reusable ones stay free: no driver here owns them yet. A
- * dynamic one gets the highest place that fits; one that has no place is
- * warned of. An initrd that is not wholly in memory of its own is not claimed.
+ * whole frames. Reusable ones stay free. A dynamic one gets the highest place
+ * that fits, which is noted in `dt`; one that has no place is warned of. An initrd that is not wholly in memory of its own is not claimed.
  */
-int ram_init(struct memblock *mb, const struct devtree *dt,
+int ram_init(struct memblock *mb, struct devtree *dt,
 	     const struct ram_claims *claims);
 
 /*
@@ -43,3 +42,9 @@ int ram_drop_initrd(struct memblock *mb, const struct devtree *dt);
  * RAM. `each` gets whole pages, and may allocate from the map. */
 void ram_each_missing(const struct memblock *mb, const struct devtree *dt,
 		      void (*each)(struct range pages, const char *what));
+
+/*
+ * Tell <mm/dma.h> of the reservations that are for devices. One that has not all
+ * of its range to itself is warned of, and not used. Once, after kmalloc_init().
+ */
+void ram_give_to_devices(const struct memblock *mb, const struct devtree *dt);

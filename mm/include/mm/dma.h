@@ -155,5 +155,6 @@ int dma_area_add(fdt_node node, const char *name, struct range pa, bool mapped,
 
 /* For reports: areas, and what of them is in use. */
 void dma_area_each(void (*each)(void *ctx, const char *name, struct range pa,
-				uint64_t used, bool free),
+				uint64_t used, bool mapped, bool free),
 		   void *ctx);
+const char *dma_area_name(const struct dma_area *a);
