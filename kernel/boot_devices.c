@@ -7,7 +7,6 @@
 #include <drivers/uart.h>
 #include <kernel/boot_devices.h>
 #include <kernel/devtree.h>
-#include <kernel/machine.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <lib/cmdline.h>
@@ -29,7 +28,7 @@ static const char *supported(fdt_node node,
 	return NULL;
 }
 
-static struct mmio port, test_device;
+static struct mmio port;
 static struct uart uart;
 
 static volatile void *map_registers(struct mmio *m, fdt_node node)
@@ -45,18 +44,6 @@ static volatile void *map_port(fdt_node node, struct range *reg)
 
 	*reg = range_make(port.pa, port.pa + port.size);
 	return base;
-}
-
-static void find_test_device(void)
-{
-	fdt_node n;
-
-	n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test0");
-	if (n == FDT_NONE)
-		n = fdt_find_compatible(&machine.fdt, FDT_NONE, "sifive,test1");
-	if (n == FDT_NONE || !supported(n, sifive_test_supports))
-		return;
-	machine_set_test_device(map_registers(&test_device, n));
 }
 
 static __initdata bool early; /* the console goes through the boot tables */
@@ -134,7 +121,7 @@ void boot_devices(void)
 	/* Its registers are elsewhere now. */
 	if (early)
 		console_set(NULL);
-	find_test_device();
+	sifive_test_early(&machine.fdt);
 	if (wanted || !console_current()) {
 		bool silent = !console_current() && !early;
 
@@ -152,5 +139,4 @@ void boot_devices(void)
 void boot_devices_moved(void)
 {
 	uart.registers = port.base;
-	machine_set_test_device(test_device.base);
 }

@@ -1,17 +1,11 @@
 /* Ending and restarting the machine. */
 #include <arch/firmware.h>
-#include <drivers/sifive_test.h>
 #include <kernel/console.h>
 #include <kernel/machine.h>
+#include <kernel/machine_exit.h>
 #include <kernel/printk.h>
 
-static volatile void *test_device;
 static bool unattended;
-
-void machine_set_test_device(volatile void *base)
-{
-	test_device = base;
-}
 
 void machine_set_unattended(bool yes)
 {
@@ -23,23 +17,15 @@ bool machine_unattended(void)
 	return unattended;
 }
 
-/* Returns when there is no way. */
-static void try_end(unsigned status)
-{
-	if (test_device)
-		sifive_test_finish(test_device, status);
-	arch_firmware_reset(ARCH_SHUTDOWN);
-}
-
 void machine_end_autorun(unsigned status)
 {
-	try_end(status);
+	machine_try_end(status);
 	arch_halt();
 }
 
 void machine_end(unsigned status)
 {
-	try_end(status);
+	machine_try_end(status);
 	console_puts("machine: no way to power off; halted\n");
 	arch_halt();
 }
@@ -55,9 +41,7 @@ void machine_fail(const char *why)
 
 void machine_reboot(void)
 {
-	arch_firmware_reset(ARCH_REBOOT);
-	if (test_device)
-		sifive_test_reboot(test_device);
+	machine_try_restart();
 	console_puts("machine: no way to reboot; halted\n");
 	arch_halt();
 }

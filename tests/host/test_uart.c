@@ -7,7 +7,6 @@
 
 #include <arch/firmware.h>
 #include <asm/io.h>
-#include <drivers/sifive_test.h>
 #include <drivers/uart.h>
 #include <kernel/ktest.h>
 
@@ -439,33 +438,4 @@ KTEST(uart, sifive)
 	EXPECT(s.until_room > 0);
 	EXPECT_EQ(s.faults, 0);
 	io_model_set(NULL, 0, NULL);
-}
-
-/* --- the test device --- */
-
-static uint64_t last_written;
-
-static void test_write(void *ctx, size_t offset, unsigned bits, uint64_t v)
-{
-	(void)ctx;
-	last_written = offset || bits != 32 ? UINT64_MAX : v;
-}
-
-KTEST(sifive_test, values)
-{
-	struct io_model model = {NULL, test_write, NULL};
-
-	io_model_set(window, SIFIVE_TEST_SIZE, &model);
-	sifive_test_finish(window, 0);
-	EXPECT_EQ(last_written, 0x5555);
-	sifive_test_finish(window, 1);
-	EXPECT_EQ(last_written, 0x13333);
-	sifive_test_finish(window, 255);
-	EXPECT_EQ(last_written, 0xff3333);
-	sifive_test_reboot(window);
-	EXPECT_EQ(last_written, 0x7777);
-	io_model_set(NULL, 0, NULL);
-	EXPECT(sifive_test_supports("sifive,test0"));
-	EXPECT(sifive_test_supports("sifive,test1"));
-	EXPECT(!sifive_test_supports("sifive,test"));
 }

@@ -4,17 +4,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <lib/fdt.h>
 
-#define SIFIVE_TEST_SIZE 4 /* bytes of the window that are used */
-
-/* Is there a driver for this string of a "compatible" property? */
-bool sifive_test_supports(const char *compatible);
-
-/* End QEMU with that exit status, 0 to 255. `base` is the mapped register.
- * Returns only when the device does nothing. */
-void sifive_test_finish(volatile void *base, unsigned status);
-
-/* Restart the machine. Returns only when the device does nothing. */
-void sifive_test_reboot(volatile void *base);
+/* Boot, once there is mmio_map(): find it, so that even a boot that fails ends
+ * with a status. Its driver takes over from there. */
+void sifive_test_early(const struct fdt *t);

@@ -4,9 +4,8 @@
 #include <kernel/types.h>
 
 /*
- * End the machine with a status (0: all is well): through a test device if
- * there is one, which hands the status to the emulator, else by the firmware.
- * Where neither can, say so and halt.
+ * End the machine with a status (0: all is well), by whatever way there is; by a
+ * test device the emulator gets it. Where there is none, say so and halt.
  */
 __attribute__((noreturn)) void machine_end(unsigned status);
 
@@ -27,9 +26,6 @@ __attribute__((noreturn)) void machine_fail(const char *why);
 
 /* Start it afresh, as far as that can be had; else as machine_end(0). */
 __attribute__((noreturn)) void machine_reboot(void);
-
-/* Base of a mapped QEMU test device ("sifive,test0"). */
-void machine_set_test_device(volatile void *base);
 
 /* Is nobody watching, so that a panic must end the machine? */
 void machine_set_unattended(bool unattended);
