@@ -10,18 +10,22 @@
 
 struct uart_ops {
 	/* Does the port take a byte now? */
-	bool (*ready)(const struct uart *u);
+	bool (*ready)(struct uart *u);
 	/* Send a byte; the port is ready. */
-	void (*put)(const struct uart *u, uint8_t byte);
+	void (*put)(struct uart *u, uint8_t byte);
 	/* The next byte received, -1 when there is none. */
-	int (*get)(const struct uart *u);
+	int (*get)(struct uart *u);
+	/* Interrupt when there is one, or don't. */
+	void (*listen)(struct uart *u, bool on);
+	/* As struct console_device has it; NULL: there is nothing else. */
+	bool (*settle)(struct uart *u);
 };
 
 /* Peculiarities of the relatives of the 16550. */
 #define NS16550_DW  (1u << 0) /* Synopsys: USR; drops LCR writes if busy */
 #define NS16550_UUE (1u << 1) /* XScale: IER has a bit to enable the port */
 
-/* Both expect registers, shift and width to be set, and fill in the rest. They
- * return false when no port answers. */
-bool uart_ns16550_setup(struct uart *u, unsigned quirks);
-bool uart_sifive_setup(struct uart *u, unsigned quirks);
+/* Both expect all but `ops` to be set, and fill in the rest. They return false
+ * when no port answers. */
+bool uart_ns16550_setup(struct uart *u);
+bool uart_sifive_setup(struct uart *u);

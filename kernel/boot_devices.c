@@ -1,131 +1,110 @@
-/* Console and test device from the device tree (<kernel/boot_devices.h>). */
-#include <stdio.h>
+/*
+ * Console and test device from the device tree (<kernel/boot_devices.h>).
+ *
+ * The console is, one after the other: firmware's, if it has one, else the port of
+ * /chosen/stdout-path through the boot tables; that port through a claim of its
+ * registers, if firmware has none or console=uart; the same port with its driver
+ * and interrupts, unless console=firmware. The claim made here is shared, so that
+ * the driver can have its own before this one goes: there is no moment without a
+ * console.
+ */
 #include <string.h>
 
+#include <arch/firmware.h>
 #include <arch/mmu.h>
 #include <drivers/sifive_test.h>
 #include <drivers/uart.h>
 #include <kernel/boot_devices.h>
+#include <kernel/console_input.h>
 #include <kernel/devtree.h>
 #include <kernel/printk.h>
-#include <kernel/ram.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
 #include <lib/fdt_reg.h>
-#include <mm/mmio.h>
 
-/* The first string of the node's "compatible" that `supports` takes. */
-static const char *supported(fdt_node node,
-			     bool (*supports)(const char *compatible))
-{
-	const char *name;
-	uint32_t size;
-	const void *list = fdt_get(&machine.fdt, node, "compatible", &size);
-
-	for (unsigned i = 0; list && (name = fdt_list_item(list, size, i)); i++)
-		if (supports(name))
-			return name;
-	return NULL;
-}
-
-static struct mmio port;
 static struct uart uart;
+static struct mmio uart_regs; /* base NULL: it has none, or the driver has */
+static __initdata bool early; /* they are reached through the boot tables */
 
-static volatile void *map_registers(struct mmio *m, fdt_node node)
+/* The port's registers through the boot tables: no map of RAM yet. */
+__init static bool map_early(fdt_node node)
 {
-	mmio_map_node(m, &machine.fdt, node, 0, MMIO_SHARED,
-		      fdt_name(&machine.fdt, node));
-	return m->base;
-}
-
-static volatile void *map_port(fdt_node node, struct range *reg)
-{
-	volatile void *base = map_registers(&port, node);
-
-	*reg = range_make(port.pa, port.pa + port.size);
-	return base;
-}
-
-static __initdata bool early; /* the console goes through the boot tables */
-
-/* A cell of the node, 0 if it has none. */
-static uint32_t cell(fdt_node n, const char *name)
-{
-	uint32_t value;
-
-	return fdt_get_u32(&machine.fdt, n, name, &value) ? 0 : value;
-}
-
-/* The node's registers through the boot tables: no map of RAM yet. */
-static volatile void *map_early(fdt_node node, struct range *reg)
-{
-	if (fdt_reg_phys(&machine.fdt, node, 0, reg) || range_empty(*reg))
-		return NULL;
-	for (unsigned i = 0; i < machine.nmemory; i++)
-		if (range_overlaps(machine.memory[i], *reg))
-			return NULL;
-	return arch_mmu_early_device(*reg);
-}
-
-static bool uart_console(volatile void *(*map)(fdt_node, struct range *))
-{
-	static char name[48];
-	fdt_node n = machine.stdout_node;
-	const char *driver;
-	struct uart_layout layout;
-	volatile void *base;
 	struct range reg;
 
-	if (n == FDT_NONE || !(driver = supported(n, uart_supports)))
+	if (fdt_reg_phys(&machine.fdt, node, 0, &reg) || range_empty(reg))
 		return false;
-	base = map(n, &reg);
-	if (!base)
+	for (unsigned i = 0; i < machine.nmemory; i++)
+		if (range_overlaps(machine.memory[i], reg))
+			return false;
+	uart_regs = (struct mmio){.base = arch_mmu_early_device(reg),
+				  .pa = reg.start,
+				  .size = range_size(reg)};
+	return uart_regs.base;
+}
+
+__init static bool map_claimed(fdt_node node)
+{
+	return !mmio_map_node(&uart_regs, &machine.fdt, node, 0, MMIO_SHARED,
+			      "console");
+}
+
+__init static bool uart_console(bool (*map)(fdt_node node))
+{
+	fdt_node n = machine.stdout_node;
+
+	if (n == FDT_NONE || !uart_supports(&machine.fdt, n) || !map(n) ||
+	    !uart_setup_node(&uart, &machine.fdt, n, &uart_regs))
 		return false;
-	layout = (struct uart_layout){
-		.shift = cell(n, "reg-shift"),
-		.width = cell(n, "reg-io-width"),
-		.offset = cell(n, "reg-offset"),
-	};
-	if (!uart_setup(&uart, driver, base, (size_t)range_size(reg), &layout))
-		return false;
-	snprintf(name, sizeof(name), "%s at %#llx", driver,
-		 (unsigned long long)reg.start);
-	uart.console.name = name;
 	console_set(&uart.console);
 	return true;
 }
 
-void boot_devices_early(void)
+__init void boot_devices_early(void)
 {
 	if (!console_current())
 		early = uart_console(map_early);
 }
 
-/* console=uart, or console=firmware: what is the case without it. */
-static bool uart_wanted(void)
+/* The driver has the console's port, or gives it back. */
+static void port_changed(const struct console_device *port)
+{
+	console_set(port ? port : arch_firmware_console());
+	mmio_unmap(&uart_regs);
+	if (port)
+		pr_info("console: %s, %s\n", port->name,
+			console_input_current()->irq ? "by interrupts"
+						     : "polled");
+}
+
+/* console=uart, or console=firmware: not even when there is a driver. Returns
+ * whether the port is wanted from now on. */
+__init static bool read_wish(void)
 {
 	char wish[16];
 	int err = cmdline_get(machine.bootargs, "console", wish, sizeof(wish));
+	bool firmware = !err && !strcmp(wish, "firmware");
+	bool now = !err && !strcmp(wish, "uart");
 
-	if (!err && !strcmp(wish, "uart"))
-		return true;
-	if (err != -ENOENT && (err || strcmp(wish, "firmware")))
+	if (err != -ENOENT && !firmware && !now)
 		pr_warn("console: console= takes uart or firmware\n");
-	return false;
+	if (!firmware || !console_current())
+		uart_console_node(machine.stdout_node, port_changed);
+	return now;
 }
 
-void boot_devices(void)
+__init void boot_devices(void)
 {
-	bool wanted = uart_wanted();
+	bool now;
 
 	/* Its registers are elsewhere now. */
 	if (early)
 		console_set(NULL);
+	now = read_wish();
 	sifive_test_early(&machine.fdt);
-	if (wanted || !console_current()) {
+	if (now || !console_current()) {
 		bool silent = !console_current() && !early;
 
-		if (!uart_console(map_port) && console_current())
+		if (!uart_console(map_claimed) && console_current())
 			pr_warn("console: no serial port that can be used; "
 				"staying with the firmware's\n");
 		/* Nobody saw what was said up to here. */
@@ -134,9 +113,4 @@ void boot_devices(void)
 	}
 	if (console_current())
 		pr_info("console: %s\n", console_current()->name);
-}
-
-void boot_devices_moved(void)
-{
-	uart.registers = port.base;
 }

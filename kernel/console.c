@@ -1,5 +1,6 @@
 /*
- * The one console. Output may come from any context; devices are pollable.
+ * The one console, as far as output goes, which may come from any context
+ * (input: console_input.c).
  *
  * One lock is for the device and for what goes with it, the log ring: so lines
  * of several harts come out whole, and in the order in which the ring has them.
@@ -38,7 +39,11 @@ void console_ignore_lock(void)
 
 void console_set(const struct console_device *d)
 {
+	/* Who writes to the one before is done with it, then. */
+	uint64_t flags = console_lock();
+
 	current = d;
+	console_unlock(flags);
 }
 
 const struct console_device *console_current(void)
@@ -80,13 +85,4 @@ void console_write(const char *s, size_t n)
 void console_puts(const char *s)
 {
 	console_write(s, strlen(s));
-}
-
-int console_getc(void)
-{
-	uint64_t flags = console_lock();
-	int c = current ? current->getc(current) : -1;
-
-	console_unlock(flags);
-	return c;
 }

@@ -449,6 +449,5 @@ __init void kernel_main(const struct boot_info *boot)
 	kmalloc_init();
 	vmalloc_init();
 	mmio_take_over();
-	boot_devices_moved();
 	arch_switch_stack(stack, emergency, boot_finish);
 }

@@ -16,9 +16,7 @@
 #include <kernel/shell.h>
 #include <lib/range.h>
 
-#define PROMPT	 "strata> "
-#define CTRL_C	 3
-#define MAX_POLL 64 /* bytes that one shell_interrupted() may drop */
+#define PROMPT "strata> "
 
 extern const struct command __start_commands[], __stop_commands[];
 
@@ -188,13 +186,7 @@ int shell_autorun(const char *commands)
 
 bool shell_interrupted(void)
 {
-	for (unsigned n = 0; n < MAX_POLL && !interrupted; n++) {
-		int c = console_getc();
-
-		if (c < 0)
-			break;
-		interrupted = c == CTRL_C;
-	}
+	interrupted = interrupted || console_interrupted();
 	return interrupted;
 }
 

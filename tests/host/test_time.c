@@ -1,5 +1,5 @@
 /* Time and the command that waits for it, by the host's clock of 1 GHz. */
-#include <kernel/console.h>
+#include <kernel/console_input.h>
 #include <kernel/ktest.h>
 #include <kernel/shell.h>
 #include <kernel/time.h>
@@ -21,8 +21,11 @@ static int interrupt(const struct console_device *d)
 
 KTEST(time, sleep_waits_and_ends_on_interrupt)
 {
-	static const struct console_device impatient = {
-		.name = "impatient", .write = quiet, .getc = interrupt};
+	static struct console_input in;
+	static const struct console_device impatient = {.name = "impatient",
+							.write = quiet,
+							.getc = interrupt,
+							.input = &in};
 	uint64_t start;
 	int status;
 

@@ -10,10 +10,8 @@ void boot_devices_early(void);
 
 /*
  * Find the test device, and the serial port of /chosen/stdout-path: that one
- * becomes the console if the firmware has none, or if the command line says
- * console=uart.
+ * becomes the console now if the firmware has none, or if the command line says
+ * console=uart; else once devices_probe() finds its driver, but with
+ * console=firmware.
  */
 void boot_devices(void);
-
-/* After mmio_take_over(): their registers are elsewhere now. */
-void boot_devices_moved(void);

@@ -65,9 +65,10 @@ int shell_autorun(const char *commands);
 void shell_start(struct lineedit *e);
 void shell_feed(struct lineedit *e, uint8_t byte);
 
-/* Did the user press ^C since the current command began? Polls the console;
- * for commands that run long. Other input that it reads is dropped. The status
- * of a command that saw a ^C is SHELL_INTERRUPTED, whatever it returns. */
+/* Did the user press ^C since the current command began? For commands that run
+ * long. What was typed before the ^C is dropped; without one, it waits for the
+ * prompt. The status of a command that saw a ^C is SHELL_INTERRUPTED, whatever
+ * it returns. */
 bool shell_interrupted(void);
 
 /* NULL when there is none of that name. */
