@@ -21,6 +21,7 @@
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
+#include <kernel/random.h>
 #include <kernel/shell.h>
 #include <kernel/smp_boot.h>
 #include <kernel/time.h>
@@ -376,6 +377,7 @@ static void start_page_debug(void)
 static void start_devices(void)
 {
 	ram_give_to_devices(&ram, &machine);
+	random_add_tree(&machine.fdt);
 	if (devices_find(&machine.fdt))
 		pr_err("boot: no memory for devices\n");
 	pr_info("devices: %u work\n", devices_probe());

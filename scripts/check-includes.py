@@ -36,7 +36,7 @@ RULES = [
     (r"drivers/", [STD, r"lib/.*", r"arch/(io|cpu|irq|smp)\.h", r"kernel/.*",
                    r"drivers/.*", r"mm/(mmio|dma|kmalloc|layout)\.h"]),
     (r"libc/", [STD, r"(assert|errno|malloc|stdlib|unistd)\.h", r"lib/.*",
-                r"libc/.*", r"mm/.*", r"kernel/(types|panic|console)\.h"]),
+                r"libc/.*", r"mm/.*", r"kernel/(types|panic|console|random)\.h"]),
     (r"kernel/", [STD, r"stdlib\.h", r"lib/.*", r"arch/.*", r"kernel/.*", r"mm/.*",
                   r"drivers/.*", r"memtest/.*"]),
 ]

@@ -33,6 +33,7 @@ enum lock_rank {
 	LOCK_MMIO,    /* claims of device registers */
 	LOCK_DMA,     /* reserved areas for DMA, and pools */
 	LOCK_INPUT,   /* bytes that came for the console */
+	LOCK_RANDOM,  /* the key of random numbers */
 	LOCK_CONSOLE, /* log ring and console device */
 	LOCK_TEST,    /* of tests; nothing is called with it held */
 };
