@@ -325,10 +325,11 @@ static void wait(struct call *c)
 
 static int run(struct call *c)
 {
+	bool quiet = polls(c->d);
 	uint64_t flags = spin_lock_irqsave(&c->d->queue.lock);
 	int err = 0;
 
-	virtq_quiet(&c->d->queue, polls(c->d));
+	virtq_quiet(&c->d->queue, quiet);
 	spin_unlock_irqrestore(&c->d->queue.lock, flags);
 	be_patient(c);
 	for (;;) {
