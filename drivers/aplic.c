@@ -7,11 +7,11 @@
  *	0x0000 + 4 line	source mode: edge or level, or off
  *	0x1ddc, 0x1edc, 0x1fdc	write a line's number: no longer pending;
  *			enabled; disabled
- *	0x1f00 + 4 n	lines 32 n to 32 n + 31, a bit each: disable
  *	0x3000 + 4 line	target: hart << 18 | priority, 1 being the best
  *	0x4000 + 32 IDC	its switch; + 8: threshold, 0 for none
  *		   + 28	claim: line << 16 | priority, 0 if there is none
  *
+ * A line whose mode is off is neither pending nor enabled.
  * There is no completion: a line of an edge is no longer pending once it is
  * claimed, a level is as long as it is there.
  *
@@ -32,13 +32,12 @@
 #include <drivers/hart_wires.h>
 #include <lib/errno.h>
 
-#define DOMAIN	   0x0000
-#define CLEAR	   0x1ddc
-#define ENABLE	   0x1edc
-#define DISABLE_32 0x1f00
-#define DISABLE	   0x1fdc
-#define TARGET	   0x3000
-#define IDC	   0x4000
+#define DOMAIN	0x0000
+#define CLEAR	0x1ddc
+#define ENABLE	0x1edc
+#define DISABLE 0x1fdc
+#define TARGET	0x3000
+#define IDC	0x4000
 
 #define DOMAIN_IE    (1u << 8)
 #define TARGET_SHIFT 18
@@ -134,8 +133,6 @@ static const struct irq_chip_ops ops = {translate, enable, disable, handle};
 static void start(const struct aplic *a)
 {
 	mmio_write32(a->base + DOMAIN, 0);
-	for (unsigned line = 0; line < a->chip.lines; line += 32)
-		mmio_write32(a->base + DISABLE_32 + line / 8, UINT32_MAX);
 	for (unsigned line = 1; line < a->chip.lines; line++)
 		mmio_write32(a->base + 4 * line, 0);
 	for_each_cpu (cpu, a->idc.cpus) {

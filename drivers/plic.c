@@ -9,12 +9,12 @@
  *				none; write says that it is dealt with
  *
  * A line that was claimed is silent until it is completed, and the completion is
- * ignored if the line is not enabled for that context at that time. Hence:
+ * ignored if the line is not enabled for that context at that time: a line that is
+ * turned off while it is handled stays claimed. Hence:
  *
- * I1  A line is turned off by its priority, never by its enable bit: it may be
- *     claimed at that moment.
- * I2  Enabling completes first: whoever had the line before may have left it
- *     claimed. Where nothing is claimed that does nothing.
+ * I1  Enabling completes first. Where nothing is claimed that does nothing.
+ * I2  A line that is not in use is not enabled in any of our contexts. Priorities
+ *     would do as well, but for controllers where they are fixed.
  *
  * One context has a line enabled: that of the hart that asked for it. Firmware's
  * contexts, for M-mode, are not touched. T-Head's variant must let S-mode at these
@@ -82,25 +82,27 @@ static int enable(struct irq_chip *c, unsigned line, enum irq_trigger trigger,
 		  unsigned cpu)
 {
 	struct plic *p = plic_of(c);
-	uint32_t bit = 1u << line % 32;
+	volatile void *bits;
 
 	(void)trigger; /* how a line asks is wired */
 	if (!(p->contexts.cpus & cpu_bit(cpu)))
 		return -ENXIO;
-	for_each_cpu (i, p->contexts.cpus) {
-		volatile void *bits = enable_bits(p, i, line);
-		uint32_t old = mmio_read32(bits);
-
-		mmio_write32(bits, i == cpu ? old | bit : old & ~bit);
-	}
-	mmio_write32(claim(p, cpu), line); /* I2 */
+	bits = enable_bits(p, cpu, line);
+	mmio_write32(bits, mmio_read32(bits) | 1u << line % 32);
+	mmio_write32(claim(p, cpu), line); /* I1 */
 	mmio_write32(priority(p, line), 1);
 	return 0;
 }
 
 static void disable(struct irq_chip *c, unsigned line)
 {
-	mmio_write32(priority(plic_of(c), line), 0); /* I1 */
+	const struct plic *p = plic_of(c);
+
+	for_each_cpu (cpu, p->contexts.cpus) {
+		volatile void *bits = enable_bits(p, cpu, line);
+
+		mmio_write32(bits, mmio_read32(bits) & ~(1u << line % 32));
+	}
 }
 
 static bool handle(struct irq_chip *c)
@@ -124,8 +126,6 @@ static const struct irq_chip_ops ops = {translate, enable, disable, handle};
 /* Nobody is interrupted, by any line, until enable(). */
 static void silence(const struct plic *p)
 {
-	for (unsigned line = 1; line < p->chip.lines; line++)
-		mmio_write32(priority(p, line), 0);
 	for_each_cpu (cpu, p->contexts.cpus) {
 		for (unsigned line = 0; line < p->chip.lines; line += 32)
 			mmio_write32(enable_bits(p, cpu, line), 0);

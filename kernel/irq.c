@@ -11,9 +11,9 @@
  *
  * A device must not be able to stop a hart. What is raised for nothing is turned
  * off when its handler has denied it often enough. What the handler thinks that it
- * handles, on and on, shows by time: a hart that spends three quarters of a second
- * and more on interrupts, with hardly anything in between, turns the line off that
- * is raised next, and after another such second without any line, its wire.
+ * handles, on and on, shows by time: when a hart was busy with interrupts for a
+ * quarter of a second, with hardly anything in between, the line that is raised
+ * next is turned off; and after another such time without any line, its wire.
  *
  *	busy = sum of times in handle() - 3 * sum of times between, never below 0
  *
@@ -30,7 +30,7 @@
  * Shared lines that are taken back too late are raised once more now and then. */
 #define UNHANDLED_MAX 1000
 
-#define BUSY_MAX_US 1000000u
+#define BUSY_MAX_US 250000u
 
 static struct irq_chip *chips;
 static uint64_t spurious; /* (a) */
