@@ -1,6 +1,7 @@
 /* See fdt_sense.h. */
 #include <string.h>
 
+#include <lib/fdt_irq.h>
 #include <lib/fdt_reg.h>
 
 #include "fdt_sense.h"
@@ -60,6 +61,23 @@ static uint64_t visit_regs(const struct fdt *t, fdt_node n, uint64_t digest)
 	return digest;
 }
 
+static uint64_t visit_irqs(const struct fdt *t, fdt_node n, uint64_t digest)
+{
+	fdt_node parent = fdt_irq_parent(t, n);
+	struct fdt_irq q;
+
+	for (unsigned i = 0; i < 8; i++) {
+		if (fdt_irq(t, n, parent, i, &q))
+			continue;
+		if (!q.ncells || q.ncells > FDT_IRQ_CELLS ||
+		    !fdt_get(t, q.parent, "#interrupt-cells", NULL))
+			__builtin_trap();
+		for (unsigned k = 0; k < q.ncells; k++)
+			digest = mix(digest, q.cell[k]);
+	}
+	return digest;
+}
+
 uint64_t fdt_visit_all(const struct fdt *t)
 {
 	uint64_t digest = t->nnodes, base, size;
@@ -79,6 +97,7 @@ uint64_t fdt_visit_all(const struct fdt *t)
 		if (nodes > 256)
 			continue;
 		digest = visit_regs(t, n, digest);
+		digest = visit_irqs(t, n, digest);
 		if (fdt_get_u32(t, n, "phandle", &phandle) == 0)
 			digest = mix(digest,
 				     (uint64_t)fdt_find_phandle(t, phandle));
