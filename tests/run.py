@@ -24,11 +24,12 @@ import checks, mutants, native, spin # noqa: E401, E402
 import alloc, bench, boot, console  # noqa: E401, E402
 import alloc_sites, alloc_stress    # noqa: E401, E402
 import firmware, hotpath            # noqa: E401, E402
-import faults, litmus, machines     # noqa: E401, E402
-import smp, trees                   # noqa: E401, E402
+import devices, faults, litmus      # noqa: E401, E402
+import machines, smp, trees         # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
-           alloc_sites, hotpath, litmus, bench, firmware, trees, console, faults, alloc)
+           alloc_sites, hotpath, litmus, bench, firmware, trees, console, faults, alloc,
+           devices)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
