@@ -4,7 +4,7 @@ import os
 import re
 import tempfile
 
-from harness import Failure, Test
+from harness import ROOT, Failure, Test
 from loader import Placed, call, tree
 from machine import PROMPT, Machine
 
@@ -124,7 +124,23 @@ def broken(test):
     return f"{len(BROKEN)} trees"
 
 
+def doc(test):
+    """The driver in the manual is the one that is tested."""
+    with open(f"{ROOT}/docs/devices.md", encoding="utf-8") as f:
+        block = re.search(r"^```c\n(.*?)^```", f.read(), re.M | re.S)[1]
+    with open(f"{ROOT}/tests/host/example_driver.c", encoding="utf-8") as f:
+        code = f.read()
+    lines = code.count("\n")
+    if block != code:
+        raise Failure("docs/devices.md and example_driver.c differ")
+    if lines >= 100:
+        raise Failure(f"{lines} lines")
+    return f"{lines} lines"
+
+
 TESTS = [
+    Test("devices-doc", "quick", 10, "the manual's driver is the tested one",
+         doc),
     *(Test(f"devices-{name}", "quick" if name == "virt" else "all", 300,
            f"devices and interrupts of {name}", shown(name),
            ("kernel-build",)) for name in MACHINES),
