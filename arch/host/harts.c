@@ -294,10 +294,17 @@ bool arch_irq_enabled(void)
 	return !irq()->off;
 }
 
-/* Nothing interrupts here but who calls kernel_external(). */
+/* Nothing interrupts here but who calls kernel_external(); it may ask. */
+static bool external;
+
 void arch_external_enable(bool on)
 {
-	(void)on;
+	external = on;
+}
+
+bool harts_external_enabled(void)
+{
+	return external;
 }
 
 void arch_irq_enable(void)

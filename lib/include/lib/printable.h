@@ -9,7 +9,7 @@ static inline void copy_printable(char *to, size_t size, const char *from)
 {
 	size_t i = 0;
 
-	for (; from[i] && i < size - 1; i++)
+	for (; i < size - 1 && from[i]; i++)
 		to[i] = (char)(from[i] > ' ' && from[i] <= '~' ? from[i] : '?');
 	to[i] = '\0';
 }

@@ -42,3 +42,6 @@ void harts_yield(void);
 
 /* Interrupt a hart: soon, once for any number of calls. */
 void harts_interrupt(unsigned cpu);
+
+/* What arch_external_enable() said last, on whatever hart. */
+bool harts_external_enabled(void);
