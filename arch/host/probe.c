@@ -43,3 +43,12 @@ struct probe arch_probe(enum access kind, vaddr_t va, uint64_t value)
 		*(uint64_t *)phys_to_virt(o.pa) = value;
 	return p;
 }
+
+struct probe arch_probe_load(vaddr_t va, unsigned bits)
+{
+	uint64_t word = align_down(va, sizeof(word));
+	struct probe p = arch_probe(ACCESS_LOAD, word, 0);
+
+	p.value = p.value >> 8 * (va - word) & UINT64_MAX >> (64 - bits);
+	return p;
+}

@@ -59,7 +59,14 @@ probe_go:
 
 	.option norvc
 	.balign	8
-	.globl probe_by_load, probe_by_store, probe_by_end
+	.globl probe_loads, probe_by_load, probe_by_store, probe_by_end
+probe_loads:			# of 8, 16, 32, 64 bits
+	lbu	a0, 0(a0)
+	ebreak
+	lhu	a0, 0(a0)
+	ebreak
+	lwu	a0, 0(a0)
+	ebreak
 probe_by_load:
 	ld	a0, 0(a0)
 	ebreak

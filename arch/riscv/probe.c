@@ -30,8 +30,8 @@ static vaddr_t pc_of(enum access kind, vaddr_t va, const struct probe_mode *m)
 		       : address(code);
 }
 
-struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
-			 const struct probe_mode *m)
+static struct probe go(vaddr_t pc, vaddr_t va, uint64_t value,
+		       const struct probe_mode *m)
 {
 	uint64_t flags = arch_irq_save(), sstatus = csr_read(sstatus);
 	uint64_t sie = csr_read(sie);
@@ -43,7 +43,7 @@ struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
 	sstatus &= ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SUM | SSTATUS_MXR);
 	sstatus |= (m->user ? 0 : SSTATUS_SPP) | (m->sum ? SSTATUS_SUM : 0) |
 		   (m->mxr ? SSTATUS_MXR : 0);
-	e = probe_go(pc_of(kind, va, m), sstatus, va, value);
+	e = probe_go(pc, sstatus, va, value);
 	csr_write(sie, sie);
 	arch_irq_restore(flags);
 	return (struct probe){
@@ -53,6 +53,12 @@ struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
 	};
 }
 
+struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
+			 const struct probe_mode *m)
+{
+	return go(pc_of(kind, va, m), va, value, m);
+}
+
 struct probe arch_probe(enum access kind, vaddr_t va, uint64_t value)
 {
 	/* SUM as it is: some harts forget translations when it changes, and a
@@ -60,6 +66,14 @@ struct probe arch_probe(enum access kind, vaddr_t va, uint64_t value)
 	struct probe_mode kernel = {.sum = csr_read(sstatus) & SSTATUS_SUM};
 
 	return riscv_probe(kind, va, value, &kernel);
+}
+
+struct probe arch_probe_load(vaddr_t va, unsigned bits)
+{
+	const struct probe_mode kernel = {.sum = false};
+	unsigned n = (unsigned)__builtin_ctz(bits / 8);
+
+	return go(address(probe_loads) + n * PROBE_CODE_SIZE, va, 0, &kernel);
 }
 
 void arch_probe_users(bool allowed)

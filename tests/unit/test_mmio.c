@@ -1,6 +1,7 @@
 /* Claims of registers and their windows, on live tables. */
 #include <string.h>
 
+#include <arch/probe.h>
 #include <kernel/ktest.h>
 #include <lib/errno.h>
 #include <mm/fail.h>
@@ -575,4 +576,33 @@ static void listed(void)
 KTEST(mmio, claims_are_listed_by_address)
 {
 	arch_bed_run(listed);
+}
+
+/* For registers whose device may not answer. */
+static void loads(void)
+{
+	char *p = vmalloc(PAGE_SIZE, 0);
+	vaddr_t va = (vaddr_t)(uintptr_t)p;
+
+	REQUIRE(p);
+	EXPECT(arch_probe(ACCESS_STORE, va + 8, 0x8899aabbccddeeff).ok);
+	for (unsigned bits = 8; bits <= 64; bits *= 2)
+		for (unsigned at = 0; at < 64; at += bits) {
+			struct probe o = arch_probe_load(va + 8 + at / 8, bits);
+
+			EXPECT(o.ok);
+			EXPECT_EQ(o.value, 0x8899aabbccddeeff >> at &
+						   UINT64_MAX >> (64 - bits));
+			o = arch_probe_load(va + PAGE_SIZE + at / 8, bits);
+			EXPECT(!o.ok);
+			EXPECT(o.cause ==
+			       arch_probe(ACCESS_LOAD, va + PAGE_SIZE, 0)
+				       .cause);
+		}
+	vfree(p);
+}
+
+KTEST(mmio, loads_of_all_widths_may_fail)
+{
+	arch_bed_run(loads);
 }

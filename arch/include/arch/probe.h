@@ -20,6 +20,11 @@ struct probe {
  */
 struct probe arch_probe(enum access kind, vaddr_t va, uint64_t value);
 
+/* The same for a load of 8, 16, 32 or 64 bits at a multiple of that, also of a
+ * device's register: of one that nothing answers for, the bus or the firmware may
+ * make an access fault. */
+struct probe arch_probe_load(vaddr_t va, unsigned bits);
+
 /* May the kernel touch user pages on this hart? Not, until this is called. */
 void arch_probe_users(bool allowed);
 

@@ -14,5 +14,8 @@ struct probe_mode {
 struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
 			 const struct probe_mode *mode);
 
+/* Loads of 8 to 64 bits, PROBE_CODE_SIZE each; the last one is the next: */
+extern const char probe_loads[];
+
 /* What U-mode runs; from probe_by_load to probe_by_end, to be copied as a whole. */
 extern const char probe_by_load[], probe_by_store[], probe_by_end[];
