@@ -7,13 +7,13 @@ from harness import Failure, Test
 from machine import PANIC, STATUS, Machine, finish
 
 
-def run(test, *options, commands, append="", ends=True):
-    """Boot, run commands with status 0; what was printed."""
+def run(test, *options, commands, append="", ends=True, status=0):
+    """Boot, run commands with this status; what was printed."""
     line = f'{append} autorun="{commands}"'.strip()
     with Machine(test, *options, "--append", line) as m:
-        status = finish(m) if ends else int(m.expect(STATUS, unless=PANIC)[1])
-        if status:
-            raise Failure(f"a command ended with status {status}")
+        got = finish(m) if ends else int(m.expect(STATUS, unless=PANIC)[1])
+        if got != status:
+            raise Failure(f"commands ended with status {got}")
         return m.output
 
 

@@ -408,6 +408,40 @@ KTEST(mmio, exhausted_addresses_come_back)
 	arch_bed_run(exhausted);
 }
 
+/* Without a free frame: what needs none works, the rest is refused at once. */
+static void no_memory(void)
+{
+	static const uint64_t sizes[] = {4, KIB(64), MIB(8), GIB(1)};
+	struct list all = LIST_INIT(all);
+	struct mmio m[ARRAY_SIZE(sizes)];
+	struct page *p;
+
+	begin();
+	for (unsigned order = MAX_ORDER + 1; order--;)
+		while ((p = page_alloc(order, ALLOC_NORETRY)))
+			list_add(&all, &p->link);
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int err = mmio_map(&m[i], AT + i * GIB(4) + PAGE_SIZE, sizes[i],
+				   0, "unlucky");
+
+		EXPECT(!err || err == -ENOMEM);
+		EXPECT(!err == !!m[i].base);
+	}
+	EXPECT(!mmio_check());
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
+		mmio_unmap(&m[i]);
+	list_for_each_safe (l, &all) {
+		p = list_entry(l, struct page, link);
+		page_free(p, p->order);
+	}
+	end();
+}
+
+KTEST(mmio, without_memory_nobody_waits)
+{
+	arch_bed_run(no_memory);
+}
+
 /* Each allocation fails once, in windows of all ways. */
 static void failing(uint64_t pa, uint64_t size)
 {
@@ -581,10 +615,13 @@ KTEST(mmio, claims_are_listed_by_address)
 /* For registers whose device may not answer. */
 static void loads(void)
 {
-	char *p = vmalloc(PAGE_SIZE, 0);
-	vaddr_t va = (vaddr_t)(uintptr_t)p;
+	vaddr_t va;
+	char *p;
 
+	begin();
+	p = vmalloc(PAGE_SIZE, 0);
 	REQUIRE(p);
+	va = (vaddr_t)(uintptr_t)p;
 	EXPECT(arch_probe(ACCESS_STORE, va + 8, 0x8899aabbccddeeff).ok);
 	for (unsigned bits = 8; bits <= 64; bits *= 2)
 		for (unsigned at = 0; at < 64; at += bits) {
@@ -600,6 +637,7 @@ static void loads(void)
 				       .cause);
 		}
 	vfree(p);
+	end();
 }
 
 KTEST(mmio, loads_of_all_widths_may_fail)
