@@ -23,13 +23,14 @@ import harness                      # noqa: E402
 import checks, mutants, native, spin # noqa: E401, E402
 import alloc, alloc_sites, alloc_stress# noqa: E401, E402
 import bench, boot, console         # noqa: E401, E402
-import devices, faults, firmware    # noqa: E401, E402
-import hotpath, litmus, machines    # noqa: E401, E402
-import mmio, smp, trees             # noqa: E401, E402
+import console_input, devices, faults# noqa: E401, E402
+import firmware, hotpath, litmus    # noqa: E401, E402
+import machines, mmio, smp          # noqa: E401, E402
+import trees                        # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
            alloc_sites, hotpath, litmus, bench, firmware, trees, console,
-           faults, alloc, devices, mmio)
+           console_input, faults, alloc, devices, mmio)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

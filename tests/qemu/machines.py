@@ -34,6 +34,7 @@ def monitored(board, total, uart, commands=LOOK):
             look(test, "--board", board, total=total, append=append,
                  ends=False, commands=commands, lines=(
                      rf"^console: {console}$",
+                     rf"^console: {uart}, by interrupts$",
                      r"^hart 0: .*can't run this kernel: disabled",
                      *[rf"^hart {i}: [^']*$" for i in range(1, 5)],
                      r"^hart [1-4]: started, here\b"))

@@ -1,0 +1,227 @@
+"""Bytes that come in: large pastes, type-ahead, interrupts that are not there; and
+the devices around the console: clock, power-off."""
+import os
+import random
+import re
+import tempfile
+import time
+import zlib
+from datetime import datetime, timedelta
+
+from console import CTRL_C, has, session
+from firmware import DBCN_GOOD, machine as with_firmware
+from harness import Failure, Test
+from loader import call, tree
+from machine import PANIC, PROMPT, RELEASE, Machine, autorun
+
+SEED = 20261122
+KiB = 1 << 10
+SERIAL = "/soc/serial@10000000"
+
+
+def paste(m, size, seed, delay=0):
+    """Random bytes of all values into rx; how many were lost, and the counters."""
+    data = random.Random(seed).randbytes(size)
+    m.send(f"rx {size} --delay {delay} --timeout 3000\r")
+    m.expect(r"^rx: ready for ")
+    m.send(data)
+    line = m.expect(r"^rx: (\d+) bytes, CRC-32 (\w+), (\d+) ms, (\d+) overruns$",
+                    unless=PANIC, patience=200)
+    m.expect(PROMPT, unless=PANIC)
+    lost = size - int(line[1])
+    if not lost and int(line[2], 16) != zlib.crc32(data):
+        raise Failure("all bytes came, and not the ones that were sent")
+    return lost, m.command("console")
+
+
+def slow_reader(*options, mode="by interrupts", size=256 * KiB):
+    """A reader that takes far longer than the sender: nothing is lost, since what
+    the ring does not take stays where it came from."""
+    def fn(test):
+        test.note(f"seed {SEED}")
+        begin = time.monotonic()
+        with session(test, *options) as m:
+            lost, out = paste(m, size, SEED, delay=20)
+            if lost:
+                raise Failure(f"{lost} bytes lost")
+            has(out, rf"^console: .*, input {mode}$")
+            if mode == "by interrupts":
+                has(out, r" [1-9]\d+ interrupts, ring \d+ of 4096 at most, ")
+            # And the shell goes on as before.
+            has(m.command("echo alive"), r"^alive$")
+            full = re.search(r"full (\d+) times", out)[1]
+        return f"{time.monotonic() - begin:.0f} s, ring full {full} times"
+    return fn
+
+
+def type_ahead(test):
+    """What is typed while a command runs that looks for ^C waits for the prompt,
+    unless ^C takes it back; on all kinds of consoles."""
+    for append in ("", "console=uart", "console=firmware"):
+        with session(test, "--append", append) as m:
+            m.send("sleep 400\r")
+            m.expect("sleep 400")
+            m.send("echo a\\head\r")
+            m.expect(r"^ahead$", unless="interrupted|" + PANIC)
+            m.expect(PROMPT)
+            m.send("sleep 100000\r")
+            m.expect("sleep 100000")
+            m.send("echo lo\\st\r")
+            time.sleep(0.2)
+            m.send(CTRL_C)
+            m.expect(r"^sleep: interrupted$")
+            m.expect(PROMPT)
+            has(m.command("echo alive"), r"^alive$")
+            if re.search(r"^lost$", m.output, re.M):
+                raise Failure("^C did not take back what was typed")
+
+
+def edited(test, *edits):
+    """A tree with these edits; a context that gives QEMU's option."""
+    folder = tempfile.TemporaryDirectory()
+    path = os.path.join(folder.name, "tree.dtb")
+    tree(test, path, ("--mem", "128M"), "")
+    for edit in edits:
+        call(test, "fdtput", *edit[0], path, *edit[1:])
+    return folder, f"-dtb {path}"
+
+
+# What the port's node says of its interrupt; what the kernel makes of it. 0x1f
+# belongs to PCI, 0x7000 to nobody.
+WRONG = (
+    ((("-t", "x"), SERIAL, "interrupts", "1f"), True),
+    ((("-t", "x"), SERIAL, "interrupts", "7000"), False),
+    ((("-d",), SERIAL, "interrupts"), False),
+    ((("-t", "x"), SERIAL, "interrupt-parent", "77"), False),
+)
+
+
+def wrong_interrupt(test):
+    """Typing works whatever the tree says; an interrupt that never comes is given
+    up."""
+    for edit, late in WRONG:
+        folder, option = edited(test, edit)
+        with folder, session(test, "--qemu", option) as m:
+            if late:
+                # Slow, but it works; and the word comes behind a prompt.
+                for i in range(4):
+                    m.send(f"echo try-{i}\r")
+                    m.expect(rf"^try-{i}$")
+                has(m.output, r"its interrupt does not come; polled from now on$")
+                m.expect(PROMPT)
+            has(m.command("echo works"), r"^works$")
+            out = m.command("console")
+            has(out, r"input polled" + (": its interrupt does not come" if late
+                                        else "$"))
+            lost, _ = paste(m, 16 * KiB, SEED)
+            if lost:
+                raise Failure(f"polled: {lost} bytes lost")
+
+
+def idle(test):
+    """At the prompt the hart sleeps, but for a look now and then."""
+    def timers(m):
+        return int(re.search(r"from timer (\d+)", m.command("harts -v"))[1])
+    with session(test) as m:
+        first = timers(m)
+        time.sleep(3)
+        count = timers(m) - first
+    if count > 60:
+        raise Failure(f"{count} wake-ups in 3 s")
+    return f"{count} wake-ups in 3 s"
+
+
+def hand_over(test):
+    """The console moves during boot: what it shows is what the kernel said, once,
+    whichever console was before."""
+    for options in ((), ("--append", "console=uart"), ("--harts", "4"),
+                    ("--board", "qemu-sifive-u"), ("--board", "qemu-icicle")):
+        with session(test, *options) as m:
+            boot = m.output[m.output.index("\nStrata, "):]
+            shown = boot[:boot.rindex("strata> ")].strip().splitlines()
+            said = m.command("dmesg").splitlines()[1:-1]
+            if shown != said:
+                raise Failure("the console does not show the kernel's log")
+            has(m.output, r"^console: .* at 0x[12]00[01]0000, by interrupts$")
+
+
+TESTDEV = "/soc/test@100000"
+
+
+def syscon(test):
+    """No reset of firmware's, no test device: by the register of a syscon."""
+    plain = (("-t", "s"), TESTDEV, "compatible", "syscon")
+    for command in ("poweroff", "reboot"):
+        folder, option = edited(test, plain)
+        with folder, with_firmware(test, 0, DBCN_GOOD,
+                                   qemu=option + " -no-reboot") as m:
+            m.expect(PROMPT, unless=PANIC)
+            m.send(command + "\r")
+            if m.wait() != 0:
+                raise Failure(f"{command}: QEMU's status is not 0")
+    for node in ("poweroff", "reboot"):
+        for edit, what in (
+                ((("-t", "x"), f"/{node}", "offset", "fffffffc"), "offset"),
+                ((("-t", "x"), f"/{node}", "offset", "1000"), "offset"),
+                ((("-t", "x"), f"/{node}", "offset", "2"), "offset"),
+                ((("-t", "x"), f"/{node}", "regmap", "99"), "regmap"),
+                ((("-d",), f"/{node}", "value"), "no value")):
+            folder, option = edited(test, plain, edit)
+            with folder, with_firmware(test, 0, DBCN_GOOD, qemu=option) as m:
+                m.expect(PROMPT, unless=PANIC)
+                has(m.output, rf"^{node}: syscon: does not work: {what}")
+                m.send(node + "\r")
+                m.expect(r"^machine: no way to .*; halted$")
+
+
+def date_of(out):
+    m = re.search(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC$", out, re.M)
+    if not m:
+        raise Failure("no date")
+    return datetime.strptime(m[1], "%Y-%m-%d %H:%M:%S")
+
+
+def date(test):
+    """The host's time, or what QEMU is told that it is."""
+    near = date_of(autorun(test, "date"))
+    if abs(near - datetime.utcnow()) > timedelta(minutes=2):
+        raise Failure(f"it is not {near}")
+    for base in ("2001-02-03T04:05:06", "2000-02-29T23:59:59",
+                 "2037-12-31T00:00:00"):
+        got = date_of(autorun(test, "date", "--qemu", f"-rtc base={base}"))
+        off = got - datetime.strptime(base, "%Y-%m-%dT%H:%M:%S")
+        if not timedelta(0) <= off < timedelta(minutes=2):
+            raise Failure(f"{base} became {got}")
+    with Machine(test, "--board", "qemu-icicle", "--append",
+                 'autorun="date"') as m:
+        m.expect(r"^date: there is no clock that knows$", unless=PANIC)
+
+
+BUILT = ("kernel-build",)
+PASTE = {
+    "virt": ("virt", ()),
+    "virt-4": ("virt, 4 harts", ("--harts", "4")),
+    "sifive-u": ("sifive_u", ("--board", "qemu-sifive-u")),
+    "icicle": ("icicle", ("--board", "qemu-icicle")),
+    "aplic": ("virt with APLIC", ("--qemu", "-M virt,aia=aplic")),
+}
+TESTS = [
+    *[Test(f"input-paste-{name}", "all", 300,
+           f"256 KiB pasted into a slow reader: {what}", slow_reader(*options),
+           BUILT) for name, (what, options) in PASTE.items()],
+    Test("input-paste-firmware", "all", 300,
+         "32 KiB pasted into firmware's console, polled",
+         slow_reader("--append", "console=firmware", mode="polled",
+                     size=32 * KiB), BUILT),
+    Test("input-type-ahead", "all", 300, "type-ahead stays, ^C takes it back",
+         type_ahead, BUILT),
+    Test("input-wrong-interrupt", "all", 300,
+         "a port whose interrupt is wrong or missing", wrong_interrupt, BUILT),
+    Test("input-idle", "all", 300, "the prompt lets the hart sleep", idle,
+         BUILT),
+    Test("console-hand-over", "all", 300,
+         "nothing lost or twice when the console moves", hand_over, BUILT),
+    Test("console-syscon", "all", 300, "power-off and reboot by syscon", syscon,
+         BUILT),
+    Test("date", "all", 300, "the time-of-day clock", date, BUILT),
+]
