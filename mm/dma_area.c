@@ -41,25 +41,39 @@ struct dma_area *dma_area_of(fdt_node node)
 	return a;
 }
 
+/* The first place in `r` that is free and aligned. An exact search, which steps over
+ * what is allocated: areas are small, and so few buffers are in them. */
+static bool take(struct dma_area *a, struct dma_buffer *b, struct range r,
+		 uint64_t align)
+{
+	uint64_t size = align_up(b->size, PAGE_SIZE);
+	uint64_t at = align_up(r.start, align);
+
+	while (at >= r.start && at <= r.end && r.end - at >= size) {
+		const struct arena_tag *t = arena_find_from(&a->arena, at);
+
+		if (!t || t->range.start >= at + size)
+			return arena_take(&a->arena, &b->tag,
+					  range_make(at, at + size));
+		at = align_up(t->range.end, align);
+	}
+	return false;
+}
+
 int dma_area_take(struct dma_buffer *b, uint64_t align, unsigned flags)
 {
 	const struct dma_device *d = b->device;
 	struct dma_area *a = d->area;
+	struct range r = range_intersect(a->pa, d->reach);
 	uint64_t irq;
 	bool ok;
 
 	if (a->free) {
-		b->tag.range = dma_frames(range_intersect(a->pa, d->reach),
-					  b->size, align, flags);
+		b->tag.range = dma_frames(r, b->size, align, flags);
 		ok = !range_empty(b->tag.range);
 	} else {
 		irq = spin_lock_irqsave(&lock);
-		ok = arena_alloc(&a->arena, &b->tag,
-				 align_up(b->size, PAGE_SIZE), align, 0);
-		if (ok && !range_within(b->tag.range, d->reach)) {
-			arena_free(&a->arena, &b->tag);
-			ok = false;
-		}
+		ok = take(a, b, r, align);
 		spin_unlock_irqrestore(&lock, irq);
 	}
 	if (!ok)

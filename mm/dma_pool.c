@@ -52,10 +52,11 @@ struct dma_pool *dma_pool_create(struct dma_device *d, const char *name,
 	size_t stride = max_u64(size, PIECE_MIN), block = PAGE_SIZE;
 	struct dma_pool *p;
 
-	align = max_u64(align, PIECE_MIN);
-	if (!size || size > PAGE_SIZE || !is_pow2(align) || align > PAGE_SIZE ||
+	if (!size || size > PAGE_SIZE || align & (align - 1) ||
+	    align > PAGE_SIZE ||
 	    (boundary && (!is_pow2(boundary) || boundary < size)))
 		return NULL;
+	align = max_u64(align, PIECE_MIN);
 	stride = align_up(stride, align);
 	if (boundary && boundary < block)
 		block = boundary;
