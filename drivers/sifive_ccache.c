@@ -58,6 +58,7 @@ struct ecc {
 	uint32_t count; /* as it was read last */
 	uint64_t address;
 	uint64_t interrupts;
+	uint64_t next_report; /* microseconds */
 };
 
 struct ccache {
@@ -67,7 +68,6 @@ struct ccache {
 	uint32_t config;
 	struct spinlock lock;  /* the counters */
 	struct ecc ecc[KINDS]; /* (l) */
-	uint64_t next_report;  /* microseconds (l) */
 };
 
 static struct ccache *the_cache; /* a machine has one */
@@ -130,18 +130,18 @@ static void report(const struct ecc *e)
 			kind[e->kind].name, (unsigned long long)e->address);
 }
 
-/* Many errors are few reports: the count goes on, and the next one tells it. */
+/* Many errors are few reports: of each kind one, then the next tells how many. */
 static bool on_error(void *arg)
 {
 	struct ecc *e = arg;
 	struct ccache *c = e->cache;
 	uint64_t irq = spin_lock_irqsave(&c->lock), now = time_us();
-	bool tell = now >= c->next_report;
+	bool tell = now >= e->next_report;
 
 	read_ecc(e);
 	e->interrupts++;
 	if (tell)
-		c->next_report = now + REPORT_EVERY;
+		e->next_report = now + REPORT_EVERY;
 	spin_unlock_irqrestore(&c->lock, irq);
 	if (tell)
 		report(e);
@@ -251,12 +251,12 @@ static int cmd_ccache(int argc, char **argv)
 		read_ecc(&c->ecc[i]);
 		e = c->ecc[i];
 		spin_unlock_irqrestore(&c->lock, irq);
-		kprintf("%10u %-32s", e.count, kind[i].name);
-		if (e.count)
-			kprintf(" last at %#llx",
-				(unsigned long long)e.address);
-		kprintf(", %llu interrupts\n",
+		kprintf("%10u %-31s %8llu interrupts", e.count, kind[i].name,
 			(unsigned long long)e.interrupts);
+		if (e.count)
+			kprintf(", last at %#llx",
+				(unsigned long long)e.address);
+		kprintf("\n");
 	}
 	return 0;
 }

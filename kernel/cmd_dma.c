@@ -6,6 +6,13 @@
 
 typedef unsigned long long ull;
 
+/* Does it have memory, or is it special? Most devices don't access any. */
+static bool of_interest(const struct dma_device *m)
+{
+	return m->buffers || m->maps || m->bounced || !m->coherent || m->area ||
+	       m->offset || m->reach.start || m->reach.end != UINT64_MAX;
+}
+
 static void print_device(const struct device *d)
 {
 	const struct dma_device *m = &d->dma;
@@ -47,7 +54,7 @@ static int cmd_dma(int argc, char **argv)
 	else
 		kprintf("caches: no means to clean or flush them\n");
 	for (unsigned i = 0; (d = device_at(i)); i++)
-		if (d->state == DEVICE_BOUND)
+		if (d->state == DEVICE_BOUND && of_interest(&d->dma))
 			print_device(d);
 	dma_area_each(print_area, NULL);
 	return 0;

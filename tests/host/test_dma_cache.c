@@ -215,6 +215,7 @@ static void buffers(void)
 	EXPECT(!memcmp(phys_to_virt(pa), buf, sizeof(buf)));
 	EXPECT(!pgtable_query(&kernel_pgtable, (uintptr_t)b.cpu, &map));
 	EXPECT(dma_device_idle(&d));
+	reclaim();
 }
 
 KTEST(dma_cache, buffers_are_in_memory)
