@@ -231,7 +231,8 @@ static int submit(struct call *c)
 	}
 	c->begun = true;
 	c->flying++;
-	c->data += size;
+	if (size)
+		c->data += size;
 	c->sector += size / SECTOR_SIZE;
 	c->left -= size;
 	return 0;
