@@ -26,11 +26,11 @@ import bench, boot, console         # noqa: E401, E402
 import console_input, devices, faults# noqa: E401, E402
 import firmware, hotpath, litmus    # noqa: E401, E402
 import machines, mmio, smp          # noqa: E401, E402
-import trees                        # noqa: E401, E402
+import trees, virtio                # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
            alloc_sites, hotpath, litmus, bench, firmware, trees, console,
-           console_input, faults, alloc, devices, mmio)
+           console_input, faults, alloc, devices, mmio, virtio)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
