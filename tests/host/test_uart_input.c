@@ -166,6 +166,22 @@ KTEST(uart_input, dw_busy_detect)
 	EXPECT_EQ(n.faults, 0);
 }
 
+/* What it can't end it does not claim to have: kernel/irq.c must know. */
+KTEST(uart_input, request_without_end)
+{
+	static const uint8_t causes[] = {0xc0, 0xc2, 0xc4, 0xc6, 0xc7, 0xcc};
+	unsigned claimed = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(causes); i++) {
+		struct ns n = DW(.wedged = causes[i]);
+
+		REQUIRE(begin_dw(&n));
+		claimed += console_input_raised(&t.uart.console);
+		end();
+	}
+	EXPECT_EQ(claimed, 0);
+}
+
 /* Not until it is told to, and without the XScale's unit enable bit lost. */
 KTEST(uart_input, interrupt_enable)
 {

@@ -51,6 +51,8 @@ static bool has_byte(const struct ns *n)
 
 static uint8_t ns_iir(const struct ns *n)
 {
+	if (n->wedged)
+		return n->wedged;
 	if (n->ier & 1 && n->queued && n->queued >= n->trigger)
 		return 0xc4;
 	if (n->ier & 1 && (n->phantom || (n->queued && n->line_idle)))

@@ -33,7 +33,8 @@ struct ns {
 	uint8_t ier, lcr, dll;
 	unsigned until_thre;
 	bool busy_detect;
-	bool phantom; /* a time-out with no byte */
+	bool phantom;	/* a time-out with no byte */
+	uint8_t wedged; /* what IIR says, whatever is done; 0: not so */
 	bool line_idle;
 	uint8_t fifo[UART_FIFO];
 	unsigned queued;

@@ -8,7 +8,7 @@
 #include <kernel/console_input.h>
 #include <kernel/ktest.h>
 #include <kernel/time.h>
-#include <lib/rng.h>
+#include <lib/bits.h>
 
 #define CTRL_C 3
 
@@ -175,7 +175,8 @@ KTEST(console, full_ring_takes_no_more)
 
 	REQUIRE(f);
 	console_raw(true);
-	type(f, 0, CONSOLE_RING + 1000);
+	type(f, 0, CONSOLE_RING - 6);
+	type(f, (uint8_t)-6, 1006);
 	held = f->queued;
 	quiet = !f->listens;
 	console_interrupted(); /* looks, in vain */
@@ -247,22 +248,16 @@ KTEST(console, handler_knows_its_own)
 KTEST(console, interrupt_that_never_comes)
 {
 	struct fake *f = begin(true);
-	uint64_t start = time_us(), took;
+	uint64_t end_at = arch_time() + time_ticks(1000000);
 	unsigned said, silent, got = 0;
 	bool listens, gave_up;
 
-	if (!time_known()) {
-		end(f);
-		ktest_skip("no clock");
-		return;
-	}
 	REQUIRE(f);
-	while (!f->in.gave_up && time_us() - start < 5000000) {
+	while (!f->in.gave_up && arch_time() < end_at) {
 		f->queued = 1;
-		while (f->queued && time_us() - start < 5000000)
+		while (f->queued && arch_time() < end_at)
 			got += console_getc() >= 0;
 	}
-	took = time_us() - start;
 	listens = f->listens;
 	gave_up = f->in.gave_up && !f->in.irq;
 	console_wait(0);
@@ -273,7 +268,6 @@ KTEST(console, interrupt_that_never_comes)
 	got += console_getc() >= 0;
 	end(f);
 	EXPECT(gave_up && !listens);
-	EXPECT(took < 1000000);
 	EXPECT(said > 0);
 	EXPECT_EQ(silent, said);
 	EXPECT(got >= 3);
