@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include <arch/firmware.h>
-#include <asm/io.h>
 #include <kernel/ktest.h>
 
 #include "uart_model.h"
@@ -186,7 +185,7 @@ static void ns_write(void *ctx, size_t offset, unsigned bits, uint64_t v)
 	n->faults++; /* nothing else is to be touched */
 }
 
-void ns_begin(struct ns *n)
+const struct io_model *ns_begin(struct ns *n)
 {
 	static struct io_model model;
 
@@ -194,6 +193,7 @@ void ns_begin(struct ns *n)
 	begin(&model);
 	n->lcr = n->lcr ? n->lcr : 0x03;
 	n->dll = 13;
+	return &model;
 }
 
 /* --- SiFive's --- */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <asm/io.h>
 #include <drivers/uart.h>
 
 #define UART_WINDOW   0x1000
@@ -47,8 +48,9 @@ struct ns {
 	uint64_t accesses;
 };
 
-/* From now on `n` answers, until the next model takes its place. */
-void ns_begin(struct ns *n);
+/* From now on `n` answers in uart_window, until the next model takes its place; or
+ * wherever one adds the model, of UART_WINDOW bytes. */
+const struct io_model *ns_begin(struct ns *n);
 
 /* A byte comes in; false: there was no room, and it is an overrun. */
 bool ns_arrive(struct ns *n, uint8_t byte);
