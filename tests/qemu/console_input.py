@@ -138,7 +138,7 @@ def hand_over(test):
                     ("--board", "qemu-sifive-u"), ("--board", "qemu-icicle")):
         with session(test, *options) as m:
             boot = m.output[m.output.index("\nStrata, "):]
-            shown = boot[:boot.rindex("strata> ")].strip().splitlines()
+            shown = boot[:boot.rindex("strata>")].strip().splitlines()
             said = m.command("dmesg").splitlines()[1:-1]
             if shown != said:
                 raise Failure("the console does not show the kernel's log")
