@@ -100,23 +100,29 @@ static struct tree_node *rebalance(struct tree *t, struct tree_node *n,
 	return c;
 }
 
-/* Mend the way from n up; at least up to `through`, if that is not NULL. */
-static void retrace(struct tree *t, struct tree_node *n,
-		    const struct tree_node *through)
+/* Make I2 to I4 true of n. Returns what is at its place then, and whether that is
+ * another than before. */
+static inline struct tree_node *mend(struct tree *t, struct tree_node *n,
+				     bool *changed)
 {
-	bool past = !through;
+	unsigned left = height_of(n->child[TREE_LEFT]);
+	unsigned right = height_of(n->child[TREE_RIGHT]);
 
-	for (; n; n = n->parent) {
-		unsigned left = height_of(n->child[TREE_LEFT]);
-		unsigned right = height_of(n->child[TREE_RIGHT]);
-		bool last = past;
-
-		past = past || n == through;
-		if (left > right + 1 || right > left + 1)
-			n = rebalance(t, n, right > left);
-		else if (!settle(t, n, left, right) && last)
-			return;
+	if (left > right + 1 || right > left + 1) {
+		*changed = true;
+		return rebalance(t, n, right > left);
 	}
+	*changed = settle(t, n, left, right);
+	return n;
+}
+
+/* Mend the way from n up. */
+static void retrace(struct tree *t, struct tree_node *n)
+{
+	bool changed = true;
+
+	while (n && changed)
+		n = mend(t, n, &changed)->parent;
 }
 
 void tree_insert(struct tree *t, struct tree_node *n, struct tree_node *parent,
@@ -125,17 +131,18 @@ void tree_insert(struct tree *t, struct tree_node *n, struct tree_node *parent,
 	*n = (struct tree_node){.parent = parent};
 	*link = n;
 	/* Its height changes from 0, so the walk goes on to the parent. */
-	retrace(t, n, NULL);
+	retrace(t, n);
 }
 
 void tree_erase(struct tree *t, struct tree_node *n)
 {
 	struct tree_node *left = n->child[TREE_LEFT];
 	struct tree_node *right = n->child[TREE_RIGHT], *next, *from;
+	bool changed, done;
 
 	if (!left || !right) {
 		replace(t, n, left ? left : right);
-		retrace(t, n->parent, NULL);
+		retrace(t, n->parent);
 		return;
 	}
 	/* The next one takes its place. */
@@ -148,12 +155,17 @@ void tree_erase(struct tree *t, struct tree_node *n)
 	/* Not `right`: that may have been the next one. */
 	adopt(next, TREE_RIGHT, n->child[TREE_RIGHT]);
 	next->height = n->height;
-	retrace(t, from, next);
+	/* That one has changed, whatever is below it. */
+	do {
+		done = from == next;
+		from = mend(t, from, &changed)->parent;
+	} while (!done);
+	retrace(t, from);
 }
 
 void tree_changed(struct tree *t, struct tree_node *n)
 {
-	retrace(t, n, NULL);
+	retrace(t, n);
 }
 
 static struct tree_node *furthest(struct tree_node *n, unsigned side)
