@@ -50,11 +50,9 @@
 #include <lib/fdt_reg.h>
 #include <mm/kmap.h>
 #include <mm/mmio.h>
-#include <mm/vmalloc.h>
 
 #include "kmap_impl.h"
-
-#define RW (VM_READ | VM_WRITE)
+#include "vmalloc_impl.h"
 
 static bool update(struct tree_node *n);
 
@@ -117,10 +115,13 @@ static void insert(struct mmio *m)
 {
 	struct tree_node **link = &claims.root, *parent = NULL;
 
+	/* Sums above are made true on the way, which spares the way back. */
 	while (*link) {
+		struct mmio *above = claim_of(*link);
+
 		parent = *link;
-		link = &parent->child[claim_of(parent)->pages.start <=
-				      m->pages.start];
+		above->most = max_u64(above->most, m->pages.end);
+		link = &parent->child[above->pages.start <= m->pages.start];
 	}
 	tree_insert(&claims, &m->node, parent, link);
 }
@@ -186,6 +187,7 @@ static int claim(struct mmio *m)
 	}
 	if (!other && twin && !(m->flags & MMIO_CLAIM_ONLY)) {
 		m->base = base_in(m, window_of(twin));
+		m->window = twin->window;
 		list_add(&twin->shares, &m->shares);
 	}
 	spin_unlock_irqrestore(&lock, flags);
@@ -203,34 +205,37 @@ static void forget(struct mmio *m)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-static vaddr_t map_window(const struct mmio *m, bool fixed)
+static enum mem_attr attr_of(const struct mmio *m)
 {
-	enum mem_attr attr = m->flags & MMIO_WC ? ATTR_NC : ATTR_IO;
-
-	return fixed ? kmap_fixed_map(m->pages, attr)
-		     : vmap(m->pages.start, range_size(m->pages), RW, attr);
+	return m->flags & MMIO_WC ? ATTR_NC : ATTR_IO;
 }
 
-static void unmap_window(vaddr_t va, uint64_t size)
+/* A window of m's own, with the base in it; false: there is none. */
+static bool open_window(struct mmio *m, bool fixed, uintptr_t pc)
 {
-	if (va >= FIXED_BASE)
-		kmap_fixed_unmap(range_make(va, va + size));
-	else
-		vunmap(va);
-}
+	vaddr_t va;
 
-static int open_window(struct mmio *m)
-{
-	vaddr_t va = map_window(m, !late);
-
-	if (!va) {
-		forget(m);
-		return -ENOMEM;
+	if (fixed) {
+		va = kmap_fixed_map(m->pages, attr_of(m));
+	} else {
+		m->window = window_open(m->pages, VM_READ | VM_WRITE,
+					attr_of(m), pc);
+		va = m->window ? m->window->tag.range.start : 0;
 	}
 	/* From now on others may join. All harts know the window: that was a
 	 * barrier, too. */
-	__atomic_store_n(&m->base, base_in(m, va), __ATOMIC_RELAXED);
-	return 0;
+	if (va)
+		__atomic_store_n(&m->base, base_in(m, va), __ATOMIC_RELAXED);
+	return va;
+}
+
+static void close_window(struct vm_area *window, vaddr_t va, uint64_t size,
+			 uintptr_t pc)
+{
+	if (window)
+		window_close(window, pc);
+	else
+		kmap_fixed_unmap(range_make(va, va + size));
 }
 
 /* The first RAM in these pages, or NULL. */
@@ -274,6 +279,22 @@ static int check(struct mmio *m)
 	return 0;
 }
 
+static int map(struct mmio *m, uintptr_t pc)
+{
+	int err = check(m);
+
+	if (!err)
+		err = check_ram(m);
+	if (!err)
+		err = claim(m);
+	if (!err && !m->base && !(m->flags & MMIO_CLAIM_ONLY) &&
+	    !open_window(m, !late, pc)) {
+		forget(m);
+		err = -ENOMEM;
+	}
+	return err;
+}
+
 int mmio_map(struct mmio *m, paddr_t pa, uint64_t size, unsigned flags,
 	     const char *owner)
 {
@@ -283,13 +304,7 @@ int mmio_map(struct mmio *m, paddr_t pa, uint64_t size, unsigned flags,
 	*m = (struct mmio){
 		.pa = pa, .size = size, .owner = owner, .flags = flags};
 	list_init(&m->shares);
-	err = check(m);
-	if (!err)
-		err = check_ram(m);
-	if (!err)
-		err = claim(m);
-	if (!err && !m->base && !(flags & MMIO_CLAIM_ONLY))
-		err = open_window(m);
+	err = map(m, (uintptr_t)__builtin_return_address(0));
 	if (!err)
 		return 0;
 	irq = spin_lock_irqsave(&lock);
@@ -348,24 +363,25 @@ void mmio_unmap(struct mmio *m)
 
 	if (!m->node.height || !leave(m))
 		return;
-	unmap_window(va, range_size(m->pages));
+	close_window(m->window, va, range_size(m->pages),
+		     (uintptr_t)__builtin_return_address(0));
 	forget(m);
 }
 
 /* The ring of m goes to another window. */
 static void move(struct mmio *m)
 {
-	vaddr_t old = window_of(m), new = map_window(m, false);
+	vaddr_t old = window_of(m);
 
-	if (!new)
+	if (!open_window(m, false, 0))
 		return;
-	m->base = base_in(m, new);
 	list_for_each (l, &m->shares) {
 		struct mmio *other = list_entry(l, struct mmio, shares);
 
-		other->base = base_in(other, new);
+		other->base = base_in(other, window_of(m));
+		other->window = m->window;
 	}
-	unmap_window(old, range_size(m->pages));
+	close_window(NULL, old, range_size(m->pages), 0);
 }
 
 void mmio_init(const struct memblock *mb)
@@ -382,7 +398,7 @@ void mmio_take_over(void)
 	for (struct tree_node *n = tree_first(&claims); n; n = tree_next(n)) {
 		struct mmio *m = claim_of(n);
 
-		if ((uintptr_t)m->base >= FIXED_BASE)
+		if (m->base && !m->window)
 			move(m);
 	}
 }
@@ -433,7 +449,8 @@ static const char *check_ring(const struct mmio *m)
 			return "a ring is broken";
 		if (!m->base || other->pages.start != m->pages.start ||
 		    other->pages.end != m->pages.end ||
-		    window_of(other) != window_of(m))
+		    window_of(other) != window_of(m) ||
+		    other->window != m->window)
 			return "a ring has two windows";
 	}
 	return NULL;

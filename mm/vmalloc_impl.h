@@ -114,6 +114,15 @@ static inline void area_publish(struct vm_area *a)
 /* A busy area of which no hart knows anything any more: forget it, too. */
 void area_release(struct vm_area *a);
 
+/*
+ * Windows for who keeps the area (vmap.c): vmap() of whole pages, which must not
+ * be empty, nor wrap, nor have rights that vmap() refuses; and vunmap(), of an
+ * area that is nobody else's. `pc` wants it.
+ */
+struct vm_area *window_open(struct range pages, vm_prot_t prot,
+			    enum mem_attr attr, uintptr_t pc);
+void window_close(struct vm_area *a, uintptr_t pc);
+
 /* Spare windows go (vmap.c). */
 void vmap_drop_spares(void);
 

@@ -209,6 +209,46 @@ static inline struct vm_area *new_window(struct range pa, uintptr_t pc)
 	return a ? a : make_window(pa, level, align, pc);
 }
 
+struct vm_area *window_open(struct range pages, vm_prot_t prot,
+			    enum mem_attr attr, uintptr_t pc)
+{
+	struct vm_area *a = new_window(pages, pc);
+
+	if (!a)
+		return NULL;
+	if (a->own.first) {
+		set_own(&a->own, pte_leaf(pages.start, prot, attr));
+		flush(area_range(a), a->own.shift);
+	} else if (kmap_map(area_range(a), pages.start, prot, attr)) {
+		area_release(a);
+		return NULL;
+	}
+	area_publish(a);
+	return a;
+}
+
+/* A busy one goes. */
+static inline void close_busy(struct vm_area *a)
+{
+	if (a->own.first) {
+		clear_own(&a->own);
+		flush(area_range(a), a->own.shift);
+	} else {
+		kmap_remove(area_range(a));
+	}
+	make_spare(a);
+}
+
+void window_close(struct vm_area *a, uintptr_t pc)
+{
+	uint64_t flags = vm_lock();
+
+	a->freed = alloc_track_now(pc);
+	a->state = AREA_BUSY;
+	vm_unlock(flags);
+	close_busy(a);
+}
+
 vaddr_t vmap(paddr_t pa, uint64_t size, vm_prot_t prot, enum mem_attr attr)
 {
 	struct range pages = {align_down(pa, PAGE_SIZE),
@@ -218,18 +258,9 @@ vaddr_t vmap(paddr_t pa, uint64_t size, vm_prot_t prot, enum mem_attr attr)
 	if (!size || pages.end <= pa || pages.end - pa < size ||
 	    pages.end > (uint64_t)1 << PT_PADDR_BITS || !kmap_allows(prot))
 		return 0;
-	a = new_window(pages, (uintptr_t)__builtin_return_address(0));
-	if (!a)
-		return 0;
-	if (a->own.first) {
-		set_own(&a->own, pte_leaf(pages.start, prot, attr));
-		flush(area_range(a), a->own.shift);
-	} else if (kmap_map(area_range(a), pages.start, prot, attr)) {
-		area_release(a);
-		return 0;
-	}
-	area_publish(a);
-	return a->tag.range.start + (pa - pages.start);
+	a = window_open(pages, prot, attr,
+			(uintptr_t)__builtin_return_address(0));
+	return a ? a->tag.range.start + (pa - pages.start) : 0;
 }
 
 void vunmap(vaddr_t va)
@@ -238,13 +269,6 @@ void vunmap(vaddr_t va)
 		area_claim(align_down(va, PAGE_SIZE), AREA_WINDOW, AREA_BUSY,
 			   (uintptr_t)__builtin_return_address(0));
 
-	if (!a)
-		return;
-	if (a->own.first) {
-		clear_own(&a->own);
-		flush(area_range(a), a->own.shift);
-	} else {
-		kmap_remove(area_range(a));
-	}
-	make_spare(a);
+	if (a)
+		close_busy(a);
 }

@@ -118,8 +118,10 @@ MUTANTS = [
            "\t\tflush(area_range(a), a->own.shift);\n\t} else if",
            "\t} else if", "vmalloc"),
     Mutant("registers-free-before-fence", 1, "mm/mmio.c",
-           "\tunmap_window(va, range_size(m->pages));\n\tforget(m);\n",
-           "\tforget(m);\n\tunmap_window(va, range_size(m->pages));\n",
+           "\tclose_window(m->window, va, range_size(m->pages),\n"
+           "\t\t     (uintptr_t)__builtin_return_address(0));\n\tforget(m);\n",
+           "\tforget(m);\n\tclose_window(m->window, va, range_size(m->pages),"
+           " 0);\n",
            "mmio_host"),
     Mutant("window-joined-while-it-goes", 1, "mm/mmio.c",
            " &&\n\t\t    __atomic_load_n(&c->base, __ATOMIC_RELAXED))\n",

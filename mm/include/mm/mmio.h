@@ -48,9 +48,10 @@ struct mmio {
 	unsigned flags;
 	/* private: */
 	struct tree_node node;
-	struct range pages; /* that the window shows */
-	uint64_t most;	    /* the largest pages.end in the tree below */
-	struct list shares; /* the others that use the window */
+	struct range pages;	/* that the window shows */
+	uint64_t most;		/* the largest pages.end in the tree below */
+	struct list shares;	/* the others that use the window */
+	struct vm_area *window; /* NULL: none, or a fixed one */
 };
 
 /* Boot, before the first claim: what RAM there is. */
