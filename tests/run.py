@@ -23,14 +23,14 @@ import harness                      # noqa: E402
 import checks, mutants, native, spin # noqa: E401, E402
 import alloc, alloc_sites, alloc_stress# noqa: E401, E402
 import bench, boot, console         # noqa: E401, E402
-import console_input, devices, faults# noqa: E401, E402
-import firmware, hotpath, litmus    # noqa: E401, E402
-import machines, mmio, smp          # noqa: E401, E402
-import trees, virtio                # noqa: E401, E402
+import console_input, devices, dma  # noqa: E401, E402
+import faults, firmware, hotpath    # noqa: E401, E402
+import litmus, machines, mmio       # noqa: E401, E402
+import smp, trees, virtio           # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
            alloc_sites, hotpath, litmus, bench, firmware, trees, console,
-           console_input, faults, alloc, devices, mmio, virtio)
+           console_input, faults, alloc, devices, mmio, dma, virtio)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
