@@ -99,6 +99,17 @@ void dma_area_give(struct dma_buffer *b)
 	spin_unlock_irqrestore(&lock, irq);
 }
 
+bool dma_area_lends(struct range pa)
+{
+	uint64_t irq = spin_lock_irqsave(&lock);
+	const struct arena_tag *t = NULL;
+
+	for (struct dma_area *a = dma_areas; a && !t; a = a->next)
+		t = arena_find(&a->arena, pa.start);
+	spin_unlock_irqrestore(&lock, irq);
+	return t && range_within(pa, t->range);
+}
+
 void dma_area_each(void (*each)(void *ctx, const char *name, struct range pa,
 				uint64_t used, bool mapped, bool free),
 		   void *ctx)

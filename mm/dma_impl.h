@@ -26,6 +26,9 @@ struct dma_area *dma_area_of(fdt_node node);
 int dma_area_take(struct dma_buffer *b, uint64_t align, unsigned flags);
 void dma_area_give(struct dma_buffer *b);
 
+/* Is all of it in one buffer of a reserved area? */
+bool dma_area_lends(struct range pa);
+
 /*
  * Contiguous frames in `reach`, of `size` bytes (not 0) or more, at a multiple of
  * `align`, a power of two; empty when there are none. Given back by

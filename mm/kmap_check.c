@@ -10,6 +10,7 @@
 #include <mm/vmalloc.h>
 #include <mm/zone.h>
 
+#include "dma_impl.h"
 #include "kmap_impl.h"
 
 struct check {
@@ -72,7 +73,11 @@ static void check_holders(struct check *c, const struct mapping *m)
 	for (unsigned i = 0; i < c->mb->n; i++) {
 		const struct region *r = &c->mb->region[i];
 
-		if (!kmap_shows(r->type) && range_overlaps(r->range, pa))
+		if (kmap_shows(r->type) || !range_overlaps(r->range, pa))
+			continue;
+		/* What is kept for devices is shown as far as they use it. */
+		if (r->type != REGION_NOMAP || in_direct_map(m) ||
+		    !dma_area_lends(pa))
 			fault(c, region_type_name(r->type), m);
 	}
 	if (!in_direct_map(m))

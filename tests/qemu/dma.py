@@ -139,9 +139,48 @@ def zicbom(test):
     return "4 trees"
 
 
+RNG = "/soc/virtio_mmio@10008000"
+WITH_RNG = ("--qemu", "-device virtio-rng-device -cpu rv64,svpbmt=on")
+
+
+def client(test, *flags, noncoherent=False):
+    """Bytes of the area that a device uses, and what was printed."""
+    edits = [*pool("ring@84000000", *flags, phandle=99,
+                   reg=(0x84000000, 0x10000)),
+             ("-t", "u", RNG, "memory-region", "99")]
+    if noncoherent:
+        edits.append((RNG, "dma-noncoherent"))
+    out = boot(test, edits, *WITH_RNG, commands=
+               "random; vmallocinfo; pagetable check; dma; audit; test dma")
+    m = re.search(r"^ring@84000000 .*, (\d+) of 64 KiB", out, re.M)
+    if not m:
+        raise Failure(f"{flags}: no area")
+    return int(m[1]), out
+
+
+def clients(test):
+    """A device's rings are in the memory that is kept for it, whatever its kind. A
+    device that sees no caches gets none where nothing can flush them."""
+    for flags in ((), ("no-map",), ("reusable",)):
+        used, out = client(test, *flags)
+        if not used:
+            raise Failure(f"{flags}: the rings are elsewhere")
+        if bool(re.search(r" window +dma_alloc$", out,
+                          re.M)) != ("no-map" in flags):
+            raise Failure(f"{flags}: a window, or none")
+        expect(out, r"^random: 64 bytes of seed by virtio-rng$")
+    used, out = client(test, noncoherent=True)
+    expect(out, r"does not work: .*\(error 95\)$")
+    if used:
+        raise Failure("memory that is of no use is lost")
+    return "3 kinds, and one that can't be"
+
+
 TESTS = [
     Test("dma-areas", "all", 120, "memory that the tree keeps for devices",
          kinds, ("kernel-build",)),
+    Test("dma-clients", "all", 120, "devices that use it", clients,
+         ("kernel-build",)),
     Test("dma-absurd", "all", 120, "such that makes no sense", absurd,
          ("kernel-build",)),
     Test("dma-zicbom", "all", 240, "cache instructions that trap", zicbom,

@@ -95,9 +95,10 @@ int kmap_populate(struct page_map *m, struct page *at, struct frame_pool *pool);
  * The audit: check the live tables leaf by leaf. Nothing is both writable and
  * executable, nothing is for user mode or in its half, entries have no reserved
  * bits and all leaves are global; there is no firmware or no-map memory (but for
- * a device tree that lies there, to be read), no free frame and no table outside
- * the direct map; the image has the rights of its sections and is nowhere else;
- * stacks have guards; page 0 and the last page are unmapped.
+ * a device tree that lies there, to be read, and buffers of devices), no free
+ * frame and no table outside the direct map; the image has the rights of its
+ * sections and is nowhere else; stacks have guards; page 0 and the last page are
+ * unmapped.
  * Calls `report` with a sentence for each fault; returns how many there were.
  * On a live system, results are exact only while nobody changes the tables.
  */
