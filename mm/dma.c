@@ -13,8 +13,9 @@
  *  I1  reach is not empty, and no address in it, less the offset, wraps
  *
  * Where all memory is in reach, frames come from page_alloc() as they come. If
- * all below 4 GiB is, they come from the zone for that. All other reaches are
- * odd, and page_alloc_within() looks for a block there, which may take long.
+ * all below 4 GiB is, they come from the zone for that. All other reaches are odd:
+ * what comes may do by chance, else page_alloc_within() looks for a block there,
+ * which may take long.
  */
 #include <lib/errno.h>
 #include <lib/fdt_dma.h>
@@ -102,13 +103,18 @@ static uint64_t frames_for(uint64_t size, uint64_t align)
 static struct page *frames_within(struct range reach, uint64_t *frames,
 				  unsigned flags)
 {
-	unsigned order = highest_bit(*frames) + !is_pow2(*frames);
+	struct page *p = page_alloc_exact(*frames, flags);
 	struct range r = range_align_in(reach, PAGE_SIZE);
+	unsigned order = highest_bit(*frames) + !is_pow2(*frames);
 
+	r = range_make(r.start >> PAGE_SHIFT, r.end >> PAGE_SHIFT);
+	if (!p ||
+	    range_within(range_make(page_to_pfn(p), page_to_pfn(p) + *frames),
+			 r))
+		return p;
+	page_free_exact(p, *frames);
 	*frames = (uint64_t)1 << order;
-	return page_alloc_within(
-		order, range_make(r.start >> PAGE_SHIFT, r.end >> PAGE_SHIFT),
-		flags);
+	return page_alloc_within(order, r, flags);
 }
 
 struct range dma_frames(struct range reach, uint64_t size, uint64_t align,

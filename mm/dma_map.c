@@ -30,8 +30,8 @@
  * Debug builds know whose a map is; and of memory that the device only reads, a
  * checksum, to tell who stores to it meanwhile.
  *
- * Cost: of a coherent device that reaches the memory, a few comparisons and the
- * count of its maps.
+ * Cost: of a coherent device that reaches the memory, a few comparisons, and one
+ * atomic addition: how many maps a device has must be right when it goes.
  */
 #include <string.h>
 
@@ -119,15 +119,32 @@ static inline void to_cpu(const struct dma_map *m, uintptr_t caller)
 		memcpy(m->cpu, phys_to_virt(m->bounce.start), m->size);
 }
 
+/* The range of page_alloc()'s memory that was asked for last: the frames end << 32 |
+ * start. One word, so that each hart sees it whole. */
+static uint64_t hot_memory; /* (a) */
+
+static inline bool is_hot(paddr_t pa, paddr_t end)
+{
+	uint64_t hot = __atomic_load_n(&hot_memory, __ATOMIC_RELAXED);
+
+	return pa >= (hot & UINT32_MAX) << PAGE_SHIFT && pa < end &&
+	       end <= hot >> 32 << PAGE_SHIFT;
+}
+
 /* Is it page_alloc()'s memory? That is in the direct map, and what else is may be
  * a program's text. */
-static inline bool is_memory(paddr_t pa, paddr_t end)
+static bool is_memory(paddr_t pa, paddr_t end)
 {
 	const struct range *r;
 
-	for (unsigned n = zone_given(&r); n; n--, r++)
-		if (pa >= r->start << PAGE_SHIFT && end <= r->end << PAGE_SHIFT)
-			return pa < end;
+	for (unsigned n = zone_given(&r); n; n--, r++) {
+		if (pa < r->start << PAGE_SHIFT || end > r->end << PAGE_SHIFT)
+			continue;
+		if (r->end <= UINT32_MAX)
+			__atomic_store_n(&hot_memory, r->end << 32 | r->start,
+					 __ATOMIC_RELAXED);
+		return pa < end;
+	}
 	return false;
 }
 
@@ -143,11 +160,12 @@ static bool needs_bounce(const struct dma_map *m, struct range r)
 	       !is_aligned(r.start | r.end, dma_cache()->line);
 }
 
-static __attribute__((noinline)) int map_slowly(struct dma_map *m,
-						struct range r, unsigned flags)
+static int lend(struct dma_map *m, struct range r, unsigned flags)
 {
 	struct dma_device *d = m->device;
 
+	if (m->dir - 1u >= DMA_BOTH || !is_memory(r.start, r.end))
+		return -EINVAL;
 	if (!d->coherent && !dma_cache())
 		return -EOPNOTSUPP;
 	if (needs_bounce(m, r)) {
@@ -158,7 +176,28 @@ static __attribute__((noinline)) int map_slowly(struct dma_map *m,
 		m->bus = m->bounce.start - d->offset;
 		__atomic_fetch_add(&d->bounced, 1, __ATOMIC_RELAXED);
 	}
+	note_checksum(m);
 	to_device(m);
+	return 0;
+}
+
+static inline void count(struct dma_device *d, uint64_t by)
+{
+	__atomic_fetch_add(&d->maps, by, __ATOMIC_RELAXED);
+}
+
+static __attribute__((noinline)) int map_slowly(struct dma_map *m,
+						unsigned flags)
+{
+	paddr_t pa = virt_to_phys(m->cpu);
+	int err = lend(m, range_make(pa, pa + m->size), flags);
+
+	if (err) {
+		m->device = NULL;
+		m->cpu = NULL;
+		return err;
+	}
+	count(m->device, 1);
 	return 0;
 }
 
@@ -166,43 +205,49 @@ int dma_map(struct dma_device *d, struct dma_map *m, void *p, size_t size,
 	    enum dma_dir dir, unsigned flags)
 {
 	paddr_t pa = virt_to_phys(p), end = pa + size;
-	int err = 0;
 
-	*m = (struct dma_map){.bus = pa - d->offset,
-			      .size = size,
-			      .device = d,
-			      .cpu = p,
-			      .dir = dir,
-			      .devices = true};
-	if (dir - 1u >= DMA_BOTH || !is_memory(pa, end))
-		err = -EINVAL;
-	else if (!d->coherent || pa < d->reach.start || end > d->reach.end)
-		err = map_slowly(m, range_make(pa, end), flags);
-	if (err) {
-		m->device = NULL;
-		m->cpu = NULL;
-		return err;
-	}
-	note_checksum(m);
-	__atomic_fetch_add(&d->maps, 1, __ATOMIC_RELAXED);
+	m->bus = pa - d->offset;
+	m->size = size;
+	m->device = d;
+	m->cpu = p;
+	m->bounce.end = 0;
+	m->dir = dir;
+	m->devices = true;
+	if (DEBUG_CHECKS || !d->coherent || pa < d->reach.start ||
+	    end > d->reach.end || dir - 1u >= DMA_BOTH || !is_hot(pa, end))
+		return map_slowly(m, flags);
+	count(d, 1);
 	return 0;
+}
+
+static __attribute__((noinline)) void unmap_slowly(struct dma_map *m,
+						   uintptr_t caller)
+{
+	struct dma_device *d = m->device;
+
+	if (!d) {
+		if (DEBUG_CHECKS && m->cpu)
+			report(m, BUG_DOUBLE_FREE, caller);
+		return;
+	}
+	if (m->devices)
+		to_cpu(m, caller);
+	if (!range_empty(m->bounce))
+		dma_frames_free(m->bounce);
+	m->device = NULL;
+	count(d, -(uint64_t)1);
 }
 
 void dma_unmap(struct dma_map *m)
 {
 	struct dma_device *d = m->device;
 
-	if (!d) {
-		if (DEBUG_CHECKS && m->cpu)
-			report(m, BUG_DOUBLE_FREE, CALLER);
+	if (DEBUG_CHECKS || !d || !d->coherent || m->bounce.end) {
+		unmap_slowly(m, CALLER);
 		return;
 	}
-	if (m->devices)
-		to_cpu(m, CALLER);
-	if (!range_empty(m->bounce))
-		dma_frames_free(m->bounce);
 	m->device = NULL;
-	__atomic_fetch_sub(&d->maps, 1, __ATOMIC_RELAXED);
+	count(d, -(uint64_t)1);
 }
 
 void dma_sync_for_cpu(struct dma_map *m)
