@@ -69,6 +69,23 @@ static const struct irq_chip_ops chip_ops = {translate, enable, disable,
 static struct irq_chip chip = {
 	.name = "chip", .lines = LINES, .ops = &chip_ops, .line = lines};
 
+static void remove_chip(void *arg)
+{
+	irq_chip_remove(arg);
+}
+
+static int probe_chip(struct device *d)
+{
+	int err;
+
+	chip.node = d->node;
+	err = irq_chip_add(&chip, 1);
+	return err ? err : device_release(d, remove_chip, &chip);
+}
+
+static const char *const compatible[] = {"test,chip", NULL};
+DRIVER(test_chip, compatible, probe_chip, NULL);
+
 /* --- a console that keeps messages --- */
 
 static void keep(const struct console_device *d, const char *s, size_t n)
@@ -211,8 +228,6 @@ void virtio_bed_run(struct virtio_bed *b, uint64_t hz,
 	test = fn;
 	REQUIRE(build_tree(b));
 	console_before = console_current();
-	chip.node = fdt_find(&tree, "/chip");
-	REQUIRE(!irq_chip_add(&chip, 1));
 	virtio_model_start(&b->disk);
 	virtio_model_start(&b->rng);
 	time_init(hz);
@@ -220,5 +235,4 @@ void virtio_bed_run(struct virtio_bed *b, uint64_t hz,
 	time_init(0);
 	virtio_model_end(&b->disk);
 	virtio_model_end(&b->rng);
-	irq_chip_remove(&chip);
 }
