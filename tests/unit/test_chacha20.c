@@ -1,17 +1,8 @@
-/* CRC-32 and ChaCha20 by the vectors of their specifications. */
+/* ChaCha20 by the vectors of its specification. */
 #include <string.h>
 
 #include <kernel/ktest.h>
 #include <lib/chacha20.h>
-#include <lib/crc32.h>
-
-/* The check value of CRC-32/ISO-HDLC: of "123456789". */
-KTEST(crc32, check_value)
-{
-	EXPECT_EQ(crc32(0, "", 0), 0);
-	EXPECT_EQ(crc32(0, "123456789", 9), 0xcbf43926u);
-	EXPECT_EQ(crc32(crc32(0, "1234", 4), "56789", 5), 0xcbf43926u);
-}
 
 /* RFC 8439, 2.3.2. */
 KTEST(chacha20, block_of_the_rfc)
