@@ -29,6 +29,9 @@ static int probe(struct device *d)
 		return d->error;
 	if (regs->size < TIME_HIGH + 4)
 		return device_fail(d, -EINVAL, "reg 0 is too small");
+	if (!mmio_answers(regs->base + TIME_LOW, 32) ||
+	    !mmio_answers(regs->base + TIME_HIGH, 32))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	*c = (struct date_clock){.name = d->name, .read = read, .arg = regs};
 	d->data = c;
 	date_clock_set(c);

@@ -3,6 +3,7 @@
 #include <drivers/device.h>
 #include <drivers/sifive_test.h>
 #include <kernel/machine_exit.h>
+#include <lib/errno.h>
 
 #define FINISH_FAIL  0x3333u /* the status goes into the upper half */
 #define FINISH_PASS  0x5555u
@@ -30,6 +31,11 @@ static const struct machine_exit template = {.name = "sifive,test",
 					     .end = finish,
 					     .restart = reset};
 
+static bool answers(const struct mmio *regs)
+{
+	return regs->size >= 4 && mmio_answers(regs->base, 32);
+}
+
 /* What boot has, until there is a driver. */
 static struct {
 	fdt_node node;
@@ -47,6 +53,10 @@ void sifive_test_early(const struct fdt *t)
 	if (n == FDT_NONE ||
 	    mmio_map_node(&early.regs, t, n, 0, MMIO_SHARED, "sifive,test"))
 		return;
+	if (!answers(&early.regs)) {
+		mmio_unmap(&early.regs);
+		return;
+	}
 	early.node = n;
 	early.exit = template;
 	early.exit.arg = &early.regs;
@@ -60,6 +70,8 @@ static int probe(struct device *d)
 
 	if (!regs)
 		return d->error;
+	if (!answers(regs))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	*e = template;
 	e->arg = regs;
 	machine_exit_add(e);

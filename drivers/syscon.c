@@ -82,6 +82,8 @@ static int probe(struct device *d)
 	if (s->offset % 4 || s->regs.size < 4 || s->offset > s->regs.size - 4)
 		return device_fail(d, -EINVAL, "offset is outside of %s",
 				   "the registers of regmap");
+	if (!mmio_answers(s->regs.base + s->offset, 32))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	s->mask = device_u32(d, "mask", UINT32_MAX);
 	s->value = device_u32(d, "value", s->mask);
 	if (fdt_get_u32(d->tree, d->node, "value", &missing) &&

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <arch/io.h>
 #include <kernel/console_input.h>
 
 #include "uart_internal.h"
 
+#define LSR	  5 /* of SiFive's port: which interrupts are pending */
 #define MAX_SHIFT 4 /* register 31 then ends below 512 */
 
 const char *const uart_compatible[] = {
@@ -30,7 +32,7 @@ static const struct model {
 	{uart_ns16550_setup, NS16550_UUE, 5, 0, 0},
 	{uart_ns16550_setup, 0, 5, 0, 0},
 	{uart_ns16550_setup, 0, 5, 0, 0},
-	{uart_sifive_setup, 0, 4, 2, 4},
+	{uart_sifive_setup, 0, 5, 2, 4},
 };
 _Static_assert(ARRAY_SIZE(uart_compatible) == ARRAY_SIZE(models) + 1,
 	       "a model for each name");
@@ -76,6 +78,11 @@ static bool wait_ready(struct uart *u)
 	}
 	u->stuck = true;
 	return false;
+}
+
+bool uart_works(struct uart *u)
+{
+	return wait_ready(u);
 }
 
 static struct uart *uart_of(const struct console_device *d)
@@ -129,6 +136,16 @@ static bool layout_fits(const struct model *m, const struct mmio *regs,
 	return end <= regs->size;
 }
 
+/* All the registers that matter are where the tree says, if the last ones are. */
+static bool answers(const struct uart *u, const struct model *m)
+{
+	const volatile uint8_t *p = u->regs->base + u->offset;
+	unsigned bits = u->width * 8u;
+
+	return mmio_answers(p + ((size_t)LSR << u->shift), bits) &&
+	       mmio_answers(p + ((size_t)m->last << u->shift), bits);
+}
+
 bool uart_setup(struct uart *u, const char *compatible, const struct mmio *regs,
 		const struct uart_layout *layout)
 {
@@ -157,7 +174,7 @@ bool uart_setup(struct uart *u, const char *compatible, const struct mmio *regs,
 	};
 	snprintf(u->name, sizeof(u->name), "%s at %#llx", compatible,
 		 (unsigned long long)regs->pa);
-	return m->setup(u);
+	return answers(u, m) && m->setup(u);
 }
 
 static uint32_t cell(const struct fdt *t, fdt_node n, const char *name)

@@ -45,6 +45,10 @@ static int probe(struct device *d)
 	if (!uart_setup_node(u, d->tree, d->node, regs))
 		return device_fail(d, -ENXIO,
 				   "no port answers there, or not like that");
+	/* Firmware's console, if there is one, is better than a port that is
+	 * none, or not what the tree says. */
+	if (!uart_works(u))
+		return device_fail(d, -ENXIO, "it takes no bytes");
 	d->data = u;
 	if (!device_irq(d, 0, raised, u))
 		console_input_interrupts(&u->console, true);

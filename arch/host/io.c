@@ -35,7 +35,8 @@ void io_model_remove(uint64_t pa)
 			place[i].model = NULL;
 }
 
-static const struct place *find(const volatile void *p, unsigned bits,
+/* NULL: nothing answers there. */
+static const struct place *look(const volatile void *p, unsigned bits,
 				size_t *offset)
 {
 	uint64_t at = (uintptr_t)p;
@@ -46,7 +47,7 @@ static const struct place *find(const volatile void *p, unsigned bits,
 		/* The first is virtual; from there on we go through tables. */
 		if (i == 1) {
 			if (!pgtable_query(&kernel_pgtable, at, &m))
-				panic("device access at %p: not mapped", p);
+				return NULL;
 			at = m.pa + (at - m.va.start);
 		}
 		*offset = at - place[i].base;
@@ -54,8 +55,27 @@ static const struct place *find(const volatile void *p, unsigned bits,
 		    place[i].size - *offset >= bits / 8)
 			return &place[i];
 	}
-	panic("device access at %p, physical %#llx: no device", p,
-	      (unsigned long long)at);
+	return NULL;
+}
+
+static const struct place *find(const volatile void *p, unsigned bits,
+				size_t *offset)
+{
+	const struct place *at = look(p, bits, offset);
+
+	if (!at)
+		panic("device access at %p: not mapped, or no device", p);
+	return at;
+}
+
+bool mmio_answers(const volatile void *p, unsigned bits)
+{
+	size_t offset;
+	const struct place *at = look(p, bits, &offset);
+
+	if (at)
+		at->model->read(at->model->ctx, offset, bits);
+	return at;
 }
 
 uint64_t io_model_read(const volatile void *p, unsigned bits)

@@ -3,6 +3,7 @@
  * traps, the access did not.
  */
 #include <arch/cpu.h>
+#include <arch/io.h>
 #include <asm/csr.h>
 #include <asm/probe.h>
 
@@ -74,6 +75,11 @@ struct probe arch_probe_load(vaddr_t va, unsigned bits)
 	unsigned n = (unsigned)__builtin_ctz(bits / 8);
 
 	return go(address(probe_loads) + n * PROBE_CODE_SIZE, va, 0, &kernel);
+}
+
+bool mmio_answers(const volatile void *p, unsigned bits)
+{
+	return arch_probe_load((vaddr_t)(uintptr_t)p, bits).ok;
 }
 
 void arch_probe_users(bool allowed)

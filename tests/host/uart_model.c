@@ -242,6 +242,8 @@ static uint64_t sifive_read(void *ctx, size_t offset, unsigned bits)
 		return s->rxctrl;
 	case 0x10:
 		return s->ie;
+	case 0x14:
+		return sifive_raised(s) ? 2 : 0;
 	}
 	s->faults++;
 	return 0;

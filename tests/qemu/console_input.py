@@ -9,7 +9,7 @@ import zlib
 from datetime import datetime, timedelta
 
 from console import CTRL_C, has, session
-from firmware import DBCN_GOOD, machine as with_firmware
+from firmware import DBCN_GOOD, SRST, machine as with_firmware
 from harness import Failure, Test
 from loader import call, tree
 from machine import PANIC, PROMPT, RELEASE, Machine, autorun
@@ -118,6 +118,42 @@ def wrong_interrupt(test):
                 raise Failure(f"polled: {lost} bytes lost")
 
 
+# What the port's node says of its registers: not there, elsewhere, in RAM, where
+# another device is, where nothing is.
+CELLS = ("-t", "x")
+NO_PORT = (
+    ((CELLS, SERIAL, "reg-shift", "2"), (CELLS, SERIAL, "reg-io-width", "4")),
+    ((CELLS, SERIAL, "reg-offset", "8"),),
+    ((CELLS, SERIAL, "reg-io-width", "3"),),
+    ((CELLS, SERIAL, "reg", "0", "80000000", "0", "100"),),
+    ((CELLS, SERIAL, "reg", "0", "101000", "0", "100"),),
+    ((CELLS, SERIAL, "reg", "0", "1f000000", "0", "100"),),
+    ((CELLS, SERIAL, "reg", "ffffffff", "fffff000", "0", "100"),),
+    ((CELLS, SERIAL, "reg", "0", "10000000", "0", "0"),),
+    ((("-t", "s"), SERIAL, "compatible", "sifive,uart0"),),
+)
+
+
+def no_port(test):
+    """A port that is not where the tree says, or none: firmware's console stays."""
+    for edits in NO_PORT:
+        folder, option = edited(test, *edits)
+        with folder:
+            for append in ("", "console=uart"):
+                dtb = option.split()[1]
+                call(test, "fdtput", "-t", "s", dtb, "/chosen", "bootargs",
+                     append)
+                # Not OpenSBI: it reads the same tree.
+                with with_firmware(test, SRST, DBCN_GOOD, append=append,
+                                   qemu=option) as m:
+                    m.expect(PROMPT, unless=PANIC)
+                    has(m.output, r"^serial@10000000: uart: does not work: ")
+                    if append:
+                        has(m.output, "staying with the firmware's")
+                    has(m.command("echo works"), r"^works$")
+                    has(m.command("console"), "^console: sbi-dbcn, ")
+
+
 def idle(test):
     """At the prompt the hart sleeps, but for a look now and then."""
     def timers(m):
@@ -217,6 +253,8 @@ TESTS = [
          type_ahead, BUILT),
     Test("input-wrong-interrupt", "all", 300,
          "a port whose interrupt is wrong or missing", wrong_interrupt, BUILT),
+    Test("console-no-port", "all", 300,
+         "a port that is not what the tree says", no_port, BUILT),
     Test("input-idle", "all", 300, "the prompt lets the hart sleep", idle,
          BUILT),
     Test("console-hand-over", "all", 300,

@@ -267,15 +267,20 @@ def before_mmu(test):
             m.expect(r"^strata: trap before the MMU was on; halted\n", patience=30)
 
 
+INITRD = 0x86000000
+
+
 def panic_at_boot(test):
     """A fault before autorun can begin ends the run all the same."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tree.dtb")
-        tree(test, path, ("--mem", "128M"), 'console=uart autorun="version"')
-        # A serial port where there is nothing.
-        call(test, "fdtput", "-t", "x", path, "/soc/serial@10000000", "reg",
-             "0", "8000000", "0", "100")
-        with machine(test, SRST, DBCN_GOOD, qemu=f"-dtb {path}") as m:
+        tree(test, path, ("--mem", "128M"), 'autorun="version"')
+        # An initrd where firmware lets nobody read: NAPOT, one page.
+        for name, at in (("start", INITRD), ("end", INITRD + 0x1000)):
+            call(test, "fdtput", "-t", "x", path, "/chosen",
+                 f"linux,initrd-{name}", f"{at:x}")
+        with machine(test, SRST, DBCN_GOOD, qemu=f"-dtb {path}",
+                     closed=INITRD >> 2 | (0x1000 >> 3) - 1) as m:
             m.expect(PANIC + "load access fault")
             m.expect(r"^autorun: status 255\n")
             if m.wait() != 255:

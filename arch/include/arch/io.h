@@ -13,6 +13,12 @@
  * is seen; a write behind all that precede, so that the device sees what was
  * stored before it is told, and no load comes late. Relaxed ones are for runs of
  * accesses that have nothing to do with memory.
+ *
+ *	bool mmio_answers(const volatile void *, unsigned bits)
+ *
+ * reads a register of that width, to no avail but that a fault is none: false if
+ * nothing answers there. A driver whose first read goes through this can be told
+ * anything by a device tree.
  */
 #pragma once
 

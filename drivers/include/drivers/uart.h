@@ -71,6 +71,9 @@ bool uart_setup(struct uart *u, const char *compatible, const struct mmio *regs,
 bool uart_setup_node(struct uart *u, const struct fdt *t, fdt_node n,
 		     const struct mmio *regs);
 
+/* Does it take bytes? Waits for it as writing would. */
+bool uart_works(struct uart *u);
+
 /*
  * The node of the port that is to be the console, FDT_NONE: there is none. Others
  * are not touched: firmware or another system may use them. When its driver has

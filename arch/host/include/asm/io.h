@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,3 +56,5 @@ MMIO_ACCESSORS_(32, _relaxed)
 MMIO_ACCESSORS_(64, _relaxed)
 
 #undef MMIO_ACCESSORS_
+
+bool mmio_answers(const volatile void *p, unsigned bits);

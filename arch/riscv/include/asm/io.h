@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define MMIO_ACCESSORS_(bits)                                                \
@@ -38,3 +39,5 @@ MMIO_ACCESSORS_(32)
 MMIO_ACCESSORS_(64)
 
 #undef MMIO_ACCESSORS_
+
+bool mmio_answers(const volatile void *p, unsigned bits); /* probe.c */
