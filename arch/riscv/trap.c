@@ -15,7 +15,10 @@
 
 void trap_handle(struct trap_frame *f);
 
-#define INTERRUPT (1ull << 63) /* of scause */
+/* Of scause. */
+#define INTERRUPT    (1ull << 63)
+#define LOAD_ACCESS  5
+#define STORE_ACCESS 7
 
 /* The exception table (<asm/extable.h>). */
 struct fixup {
@@ -76,9 +79,11 @@ static bool caught(struct trap_frame *f)
 
 static bool fixed(struct trap_frame *f)
 {
+	bool access = f->scause == LOAD_ACCESS || f->scause == STORE_ACCESS;
+
 	for (const struct fixup *x = __start_extable; x < __stop_extable; x++)
-		if (f->sepc == x->insn) {
-			f->sepc = x->fixup;
+		if (f->sepc == x->insn && (access || !(x->fixup & 1))) {
+			f->sepc = x->fixup & ~1ull;
 			return true;
 		}
 	return false;

@@ -139,9 +139,11 @@ static void set_mode(unsigned line, uint64_t v)
 	if (v > 7 || v == 2 || v == 3)
 		aplic_model.faults++;
 	a.mode[line] = v & 7;
-	if (!a.mode[line])
-		a.enabled[line] = a.pending[line] = a.target[line] = 0;
-	else if (!a.target[line])
+	if (!a.mode[line]) {
+		a.enabled[line] = a.pending[line] = false;
+		a.target[line] = 0;
+	}
+	if (a.mode[line] && !a.target[line])
 		a.target[line] = 1;
 }
 
