@@ -116,8 +116,8 @@ static void transfers(void)
 	static const struct {
 		size_t at, size;
 	} part[] = {{0, 4096}, {64, 64}, {0, 8}, {4090, 12}, {100, 2000}};
-	uint64_t before = frames_used();
 	uint8_t *p = kmalloc(SIZE, ALLOC_DMA32);
+	uint64_t before = frames_used();
 	struct dma_device d;
 
 	REQUIRE(p);
@@ -130,8 +130,8 @@ static void transfers(void)
 	/* Parts of lines are not the device's to write. */
 	EXPECT_EQ(d.bounced, 6);
 	EXPECT(dma_device_idle(&d));
-	kfree(p);
 	EXPECT_EQ(frames_used(), before);
+	kfree(p);
 }
 
 KTEST(dma_cache, transfers)
@@ -375,7 +375,7 @@ static void step(void)
 
 KTEST(dma_cache, everything_at_random)
 {
-	uint64_t before = frames_used(), steps = ktest_ops() / 20;
+	uint64_t before, steps = ktest_ops() / 20;
 
 	rng = rng_seed(ktest_seed());
 	begin(ktest_seed());
@@ -385,16 +385,18 @@ KTEST(dma_cache, everything_at_random)
 		slot[i].p = kmalloc(SIZE, i % 2 ? ALLOC_DMA32 : 0);
 		REQUIRE(slot[i].p);
 	}
+	before = frames_used();
 	while (steps--)
 		step();
 	for (unsigned i = 0; i < SLOTS; i++) {
 		if (slot[i].lent)
 			dma_unmap(&slot[i].map);
 		slot[i].lent = false;
-		kfree(slot[i].p);
 	}
 	for (unsigned i = 0; i < DEVICES; i++)
 		EXPECT(dma_device_idle(&device[i]));
 	end();
 	EXPECT_EQ(frames_used(), before);
+	for (unsigned i = 0; i < SLOTS; i++)
+		kfree(slot[i].p);
 }
