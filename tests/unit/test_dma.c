@@ -490,4 +490,8 @@ KTEST(dma, each_failed_allocation_leaves_nothing)
 	}
 	EXPECT(n > 5);
 	page_free(away, 0);
+	fail_arm(1, true);
+	EXPECT_EQ(dma_area_add(1, "test", range_make(0, PAGE_SIZE), true, true),
+		  -ENOMEM);
+	fail_arm(0, false);
 }

@@ -24,6 +24,7 @@
 #include <mm/zone.h>
 
 #include "../stress/totals.h"
+#include "../../mm/dma_impl.h"
 #include "arch_bed.h"
 
 #define RW	 (VM_READ | VM_WRITE)
@@ -268,6 +269,51 @@ static bool frame_debugging(void)
 	return true;
 }
 
+/* All memory, what is below 4 GiB, not quite all of that. */
+static bool device_buffers(void)
+{
+	static const uint64_t end[] = {UINT64_MAX, GIB(4), GIB(4) - PAGE_SIZE};
+	struct dma_device d;
+	struct dma_buffer b;
+	bool ok = true;
+
+	dma_device_init(&d, "test");
+	for (unsigned i = 0; i < ARRAY_SIZE(end); i++) {
+		d.reach.end = end[i];
+		ok &= !dma_alloc(&d, &b, 3 * PAGE_SIZE, 0, 0);
+		dma_free(&b);
+	}
+	return ok;
+}
+
+static bool device_pieces(void)
+{
+	struct dma_device d;
+	struct dma_pool *p;
+	dma_addr_t bus;
+	void *piece;
+
+	dma_device_init(&d, "test");
+	p = dma_pool_create(&d, "test-pool", 64, 0, 0);
+	piece = p ? dma_pool_alloc(p, 0, &bus) : NULL;
+	if (piece)
+		dma_pool_free(p, piece);
+	dma_pool_destroy(p);
+	return piece;
+}
+
+static bool device_area(void)
+{
+	struct dma_area *before = dma_areas;
+	bool ok =
+		!dma_area_add(1, "test", range_make(0, PAGE_SIZE), true, true);
+
+	if (ok)
+		kfree(dma_areas);
+	dma_areas = before;
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(void);
@@ -294,6 +340,9 @@ static const struct {
 	{"umap", space},
 	{"C", c_blocks},
 	{"page_debug_set", frame_debugging},
+	{"dma_alloc", device_buffers},
+	{"dma_pool", device_pieces},
+	{"dma_area_add", device_area},
 };
 
 /* --- the sweep --- */
