@@ -25,10 +25,10 @@ static int cmd_console(int argc, char **argv)
 		in->irq	      ? "by interrupts"
 		: in->gave_up ? "polled: its interrupt does not come"
 			      : "polled");
-	kprintf("input: %llu bytes, %llu interrupts, ring %u of %u at most, full "
-		"%llu times\n",
-		LL(in->bytes), LL(in->interrupts), in->high, CONSOLE_RING,
-		LL(in->throttles));
+	kprintf("input: %llu bytes, %llu interrupts, held back %llu times, ring "
+		"%u of %u at most\n",
+		LL(in->bytes), LL(in->interrupts), LL(in->throttles), in->high,
+		CONSOLE_RING);
 	if (e)
 		kprintf("errors: %u overruns, %u parity, %u framing, %u breaks\n",
 			e->overruns, e->parity, e->framing, e->breaks);

@@ -4,16 +4,18 @@
  *	port's FIFO --handler, look(), output that waits--> ring --> reader
  *
  * The handler empties the port into the ring. When the ring is full, it leaves
- * the rest where it is and the port's interrupt is off, until the reader has
+ * the rest where it is and the port's interrupt goes off, until the reader has
  * read half: what sends can then be held by flow control, where there is one,
  * and by the port's FIFO; bytes are lost there or nowhere, and counted.
  *
  * I1  But for raw mode, ^C is never behind the first byte of the ring: it takes
  *     back what was before it. So who wants to know of it looks at one byte, and
  *     type-ahead stays where it is.
- * I2  A call takes at most CONSOLE_RING bytes; when there were as many, the
- *     port's interrupt is off until the reader has run. So a port that never
- *     ends (it is broken, or gone, and reads as ones) can't keep the hart.
+ * I2  A call takes at most BATCH bytes, which is more than a FIFO has: where there
+ *     are more, they come faster than the handler takes them. Then, too, the
+ *     port's interrupt goes off, and the reader polls until it finds the port
+ *     empty: it gets its share of the hart, even if the port never ends (it is
+ *     broken, or gone, and reads as ones).
  *
  * Without interrupts the reader looks by itself: all the time while there is
  * input; after AWAKE_US without, every SLEEP_US, less than it takes to fill a
@@ -40,6 +42,7 @@
 #define SLEEP_US   500u
 #define LOOK_US	   100000u
 #define MISSED_MAX 3
+#define BATCH	   256u
 
 static struct console_input common = {.lock = SPINLOCK_INIT(LOCK_INPUT)};
 
@@ -90,7 +93,7 @@ static unsigned move(struct console_input *in, const struct console_device *d)
 	unsigned n = 0;
 	int c;
 
-	for (; n < CONSOLE_RING && used(in) < CONSOLE_RING; n++) {
+	for (; n < BATCH && used(in) < CONSOLE_RING; n++) {
 		c = d->getc(d);
 		if (c < 0)
 			break;
@@ -102,9 +105,21 @@ static unsigned move(struct console_input *in, const struct console_device *d)
 	if (n)
 		in->drowsy = arch_time() + time_ticks(AWAKE_US);
 	if (in->irq && !in->throttled &&
-	    (n == CONSOLE_RING || used(in) == CONSOLE_RING))
+	    (n == BATCH || used(in) == CONSOLE_RING))
 		throttle(in, d, true);
 	return n;
+}
+
+/* It must not interrupt: it is polled instead, once there is room. */
+static void look_throttled(struct console_input *in,
+			   const struct console_device *d)
+{
+	if (used(in) > CONSOLE_RING / 2)
+		return;
+	if (move(in, d))
+		in->by_others = true;
+	else
+		throttle(in, d, false);
 }
 
 /* By the reader, the lock is held: poll the device, if it is time to. */
@@ -112,8 +127,12 @@ static void look(struct console_input *in, const struct console_device *d)
 {
 	uint64_t now = arch_time();
 
+	if (in->throttled) {
+		look_throttled(in, d);
+		return;
+	}
 	if (in->irq) {
-		if (in->throttled || now < in->next_look)
+		if (now < in->next_look)
 			return;
 		in->next_look = now + time_ticks(LOOK_US);
 	}
@@ -161,8 +180,6 @@ int console_getc(void)
 	look(in, d);
 	if (used(in))
 		c = *at(in, in->tail++);
-	if (in->throttled && used(in) <= CONSOLE_RING / 2)
-		throttle(in, d, false);
 	spin_unlock_irqrestore(&in->lock, flags);
 	return c;
 }
@@ -212,12 +229,12 @@ void console_wait(uint64_t until)
 	if (d) {
 		in = input_of(d);
 		report(in, d);
-		if (in->irq)
-			wake = in->next_look;
-		/* Without the clock's rate, ticks are too long rather than too
-		 * short. */
-		else if (now < in->drowsy || !time_known())
+		if (in->throttled)
 			wake = 0;
+		else if (in->irq)
+			wake = in->next_look;
+		else if (now < in->drowsy || !time_known())
+			wake = 0; /* ticks are no measure without a rate */
 		else
 			wake = now + time_ticks(SLEEP_US);
 	}
