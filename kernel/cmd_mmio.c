@@ -297,8 +297,8 @@ static int cmd_rounds(int argc, char **argv)
 		try_all(&c, !done);
 	after = now();
 	ok = all_back(&before, &after);
-	kprintf("mmio: %llu rounds: %llu windows, %llu read, %llu access "
-		"faults, %llu better not read\n",
+	kprintf("mmio: %llu rounds, %llu windows: %llu read, %llu faults, %llu "
+		"not read\n",
 		LL(done), LL(c.windows), LL(c.reads), LL(c.faults),
 		LL(c.unread));
 	kprintf("mmio: %llu not on the CPU's bus, %llu refused, %llu failed; "

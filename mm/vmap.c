@@ -199,7 +199,8 @@ static __attribute__((noinline)) struct vm_area *make_window(struct range pa,
 }
 
 /* A busy area for a window. */
-static inline struct vm_area *new_window(struct range pa, uintptr_t pc)
+static inline __attribute__((always_inline)) struct vm_area *new_window(
+	struct range pa, uintptr_t pc)
 {
 	uint64_t size = pa.end - pa.start;
 	unsigned level = size < pt_span(1) ? 0 : largest_level(pa);
@@ -209,8 +210,9 @@ static inline struct vm_area *new_window(struct range pa, uintptr_t pc)
 	return a ? a : make_window(pa, level, align, pc);
 }
 
-struct vm_area *window_open(struct range pages, vm_prot_t prot,
-			    enum mem_attr attr, uintptr_t pc)
+/* In both that use it: a call more would be a twentieth of the whole. */
+static inline __attribute__((always_inline)) struct vm_area *open_window(
+	struct range pages, vm_prot_t prot, enum mem_attr attr, uintptr_t pc)
 {
 	struct vm_area *a = new_window(pages, pc);
 
@@ -225,6 +227,12 @@ struct vm_area *window_open(struct range pages, vm_prot_t prot,
 	}
 	area_publish(a);
 	return a;
+}
+
+struct vm_area *window_open(struct range pages, vm_prot_t prot,
+			    enum mem_attr attr, uintptr_t pc)
+{
+	return open_window(pages, prot, attr, pc);
 }
 
 /* A busy one goes. */
@@ -258,7 +266,7 @@ vaddr_t vmap(paddr_t pa, uint64_t size, vm_prot_t prot, enum mem_attr attr)
 	if (!size || pages.end <= pa || pages.end - pa < size ||
 	    pages.end > (uint64_t)1 << PT_PADDR_BITS || !kmap_allows(prot))
 		return 0;
-	a = window_open(pages, prot, attr,
+	a = open_window(pages, prot, attr,
 			(uintptr_t)__builtin_return_address(0));
 	return a ? a->tag.range.start + (pa - pages.start) : 0;
 }

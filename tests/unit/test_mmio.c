@@ -245,15 +245,16 @@ KTEST(mmio, ram_is_no_device)
 /* Two blocks in one page: one window, that is there as long as either. */
 static void share(bool first_goes_first)
 {
-	struct mmio a, b, *first = first_goes_first ? &a : &b;
-	struct mmio *last = first_goes_first ? &b : &a;
+	struct mmio pair[2], *a = &pair[0], *b = &pair[1];
+	struct mmio *first = &pair[!first_goes_first];
+	struct mmio *last = &pair[first_goes_first];
 	struct mmio_stats s;
 	vaddr_t va;
 
 	begin();
-	EXPECT_EQ(mmio_map(&a, AT + 0x100, 0x100, 0, "a"), 0);
-	EXPECT_EQ(mmio_map(&b, AT + 0x800, 0x10, 0, "b"), 0);
-	EXPECT_EQ(b.base - a.base, 0x700);
+	EXPECT_EQ(mmio_map(a, AT + 0x100, 0x100, 0, "a"), 0);
+	EXPECT_EQ(mmio_map(b, AT + 0x800, 0x10, 0, "b"), 0);
+	EXPECT_EQ(b->base - a->base, 0x700);
 	mmio_stats(&s);
 	EXPECT_EQ(s.claims, claims_before.claims + 2);
 	EXPECT_EQ(s.windows, claims_before.windows + 1);
