@@ -194,6 +194,8 @@ static int identify(struct device *d, struct virtio *v)
 		return device_fail(
 			d, -EINVAL, "its registers need %#x bytes, not %#llx",
 			REG_CONFIG, (unsigned long long)v->regs->size);
+	if (!mmio_answers(v->regs->base + REG_MAGIC, 32))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	magic = virtio_read(v, REG_MAGIC);
 	if (magic != MAGIC)
 		return device_fail(d, -EIO, "%#x is not virtio's magic number",

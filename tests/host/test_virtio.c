@@ -469,6 +469,24 @@ KTEST(virtio, registers_that_are_too_small)
 		}
 }
 
+static void nowhere(struct virtio_bed *b)
+{
+	virtio_model_end(&b->disk);
+	refused(b);
+	virtio_model_start(&b->disk);
+}
+
+KTEST(virtio, registers_where_nothing_is)
+{
+	static const struct bad nothing = {"nothing", 0, -ENXIO,
+					   "nothing answers", 0};
+	struct virtio_bed *b = virtio_bed(1);
+
+	bad = &nothing;
+	b->silent_console = true;
+	virtio_bed_run(b, REAL, nowhere);
+}
+
 static void rng_fails(struct virtio_bed *b)
 {
 	int err = device_bind(bed_rng());

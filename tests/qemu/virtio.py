@@ -136,6 +136,9 @@ WRONG_TREES = {
                   [("-t", "x", NODE, "reg", "0", "10008000", "0", "100")],
                   r"10008000: virtio_mmio: does not work: .*bytes, not 0x100",
                   False),
+    "nowhere": ("registers where nothing is",
+                [("-t", "x", NODE, "reg", "0", "18000000", "0", "1000")],
+                r"10008000: virtio_mmio: does not work: nothing answers", False),
     "large": ("registers that go on into RAM",
               [("-t", "x", NODE, "reg", "0", "10008000", "0", "78000000")],
               r"virtio_mmio@10008000: virtio_mmio: does not work: reg 0: .* has "
