@@ -12,7 +12,7 @@
  *
  *  I1  a slot that is not FREE belongs to one call, and only that maps and unmaps
  *  I2  data of a slot that is FLYING is the device's: unmapped only when it was
- *      completed, or the device was reset
+ *      completed, or the device was reset; never, if that can't be
  *  I3  a call ends when none of its slots is taken
  *
  * Who waits, looks after the device: one that does not answer for PATIENCE_US is
@@ -20,8 +20,11 @@
  * but did not interrupt for LATE_US is polled from then on.
  *
  * The lock is the queue's: it covers slots and rings. The interrupt handler takes
- * it; nothing is mapped, freed or printed under it. A reset under it waits for
- * 0.1 s at the most.
+ * it; so it is held shortly: nothing is mapped, freed or printed under it, nor is the
+ * device told. Only a reset waits under it, for 0.1 s at the most.
+ *
+ * An interrupt wakes callers on the hart that takes it; those on other harts look
+ * every TURN_US.
  */
 #include <arch/cpu.h>
 #include <drivers/block.h>
@@ -138,6 +141,8 @@ static void give_up(struct disk *d, const char *why, int error)
 		if (d->slot[i].state == FLYING) {
 			d->slot[i].state = DONE;
 			d->slot[i].error = error;
+			/* If it can't be reset, it keeps what it was given. */
+			d->slot[i].mapped &= v->stopped;
 		}
 	spin_unlock_irqrestore(&d->queue.lock, flags);
 	if (first)
@@ -165,16 +170,28 @@ static struct slot *take_slot(struct call *c)
 	return s;
 }
 
-static void free_slot(struct disk *d, struct slot *s)
+/* Bit i: slot number i. */
+static void free_slots(struct disk *d, uint32_t slots)
 {
-	uint64_t flags;
+	uint64_t flags = spin_lock_irqsave(&d->queue.lock);
 
-	/* What a device that can't be reset was given, it keeps. */
-	if (s->mapped && !(d->v->broken && !d->v->stopped))
-		dma_unmap(&s->map);
-	flags = spin_lock_irqsave(&d->queue.lock);
-	s->state = FREE;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (slots >> i & 1)
+			d->slot[i].state = FREE;
 	spin_unlock_irqrestore(&d->queue.lock, flags);
+}
+
+static uint32_t done_slots(const struct call *c)
+{
+	struct disk *d = c->d;
+	uint64_t flags = spin_lock_irqsave(&d->queue.lock);
+	uint32_t done = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (d->slot[i].state == DONE && d->slot[i].call == c)
+			done |= 1u << i;
+	spin_unlock_irqrestore(&d->queue.lock, flags);
+	return done;
 }
 
 /* Hand the slot to the device. */
@@ -225,7 +242,9 @@ static int submit(struct call *c)
 	if (!err)
 		err = send(c, s);
 	if (err) {
-		free_slot(c->d, s);
+		if (s->mapped)
+			dma_unmap(&s->map);
+		free_slots(c->d, 1u << (s - c->d->slot));
 		/* What flies gives memory back when it comes. */
 		return err == -ENOMEM && c->flying ? -EAGAIN : err;
 	}
@@ -241,27 +260,27 @@ static int submit(struct call *c)
 /* Take back what is done. Returns whether there was any. */
 static bool reap(struct call *c)
 {
-	struct disk *d = c->d;
-	unsigned before = c->flying;
+	struct block_device *b = c->d->block;
+	uint32_t done = done_slots(c);
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot *s = &d->slot[i];
-		uint64_t flags = spin_lock_irqsave(&d->queue.lock);
-		bool ours = s->state == DONE && s->call == c;
+		struct slot *s = &c->d->slot[i];
 
-		spin_unlock_irqrestore(&d->queue.lock, flags);
-		if (!ours)
+		if (!(done >> i & 1))
 			continue;
+		if (s->mapped)
+			dma_unmap(&s->map);
+		c->flying--;
+		__atomic_fetch_add(&b->requests, 1, __ATOMIC_RELAXED);
+		if (!s->error)
+			continue;
+		__atomic_fetch_add(&b->errors, 1, __ATOMIC_RELAXED);
 		if (!c->error)
 			c->error = s->error;
-		__atomic_fetch_add(&d->block->requests, 1, __ATOMIC_RELAXED);
-		if (s->error)
-			__atomic_fetch_add(&d->block->errors, 1,
-					   __ATOMIC_RELAXED);
-		free_slot(d, s);
-		c->flying--;
 	}
-	return c->flying != before;
+	if (done)
+		free_slots(c->d, done);
+	return done;
 }
 
 /* --- waiting --- */
@@ -334,9 +353,13 @@ static int run(struct call *c)
 	spin_unlock_irqrestore(&c->d->queue.lock, flags);
 	be_patient(c);
 	for (;;) {
+		unsigned before = c->flying;
+
 		while (!c->error && (c->left || !c->begun) &&
 		       !(err = submit(c)))
 			;
+		if (c->flying != before)
+			virtq_notify(&c->d->queue);
 		if (err && err != -EAGAIN && !c->error)
 			c->error = err;
 		if (reap(c))

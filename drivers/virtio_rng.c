@@ -68,8 +68,10 @@ static int ask(struct random_source *s)
 	flags = spin_lock_irqsave(&r->queue.lock);
 	err = virtq_add(&r->queue, &piece, 1, r);
 	spin_unlock_irqrestore(&r->queue.lock, flags);
-	if (!err)
+	if (!err) {
+		virtq_notify(&r->queue);
 		err = wait(r, &written);
+	}
 	/* What a device that can't be reset was given, it keeps. */
 	if (virtio_broken(r->v) && !r->v->stopped)
 		return err;

@@ -142,15 +142,6 @@ static bool out_of_use(const struct virtqueue *q)
 	       __atomic_load_n(&q->device->broken, __ATOMIC_RELAXED);
 }
 
-static void notify(struct virtqueue *q)
-{
-	/* The count that was published, before the device's wish: pairs with the
-	 * barrier between its wish and its last look at the count. */
-	arch_mb();
-	if (!(q->rings->used->flags & USED_NO_NOTIFY))
-		virtio_write(q->device, REG_QUEUE_NOTIFY, q->index);
-}
-
 int virtq_add(struct virtqueue *q, const struct virtq_piece *piece, unsigned n,
 	      void *token)
 {
@@ -184,8 +175,16 @@ int virtq_add(struct virtqueue *q, const struct virtq_piece *piece, unsigned n,
 	avail->ring[q->published % q->size] = first;
 	/* Release: pairs with the device's barrier behind its load of this. */
 	__atomic_store_n(&avail->count, ++q->published, __ATOMIC_RELEASE);
-	notify(q);
 	return 0;
+}
+
+void virtq_notify(struct virtqueue *q)
+{
+	/* The count that was published, before the device's wish: pairs with the
+	 * barrier between its wish and its last look at the count. */
+	arch_mb();
+	if (!(q->rings->used->flags & USED_NO_NOTIFY))
+		virtio_write(q->device, REG_QUEUE_NOTIFY, q->index);
 }
 
 /* The chain is over: its descriptors are free. */

@@ -197,10 +197,10 @@ static void complete(struct virtio_model *m, uint32_t id, uint32_t written)
 	put(m->used + 2, 2, ++m->count);
 }
 
-static uint32_t free_id(const struct virtio_model *m)
+static uint32_t free_id(const struct virtio_model *m, uint32_t not )
 {
 	for (uint32_t id = 0; id < m->num; id++) {
-		bool used = false;
+		bool used = id == not ;
 
 		for (unsigned i = 0; i < m->nflying; i++)
 			used = used || m->flying[i] == id;
@@ -231,7 +231,7 @@ static void finish(struct virtio_model *m, unsigned i)
 	if (goes_wrong(m, WRONG_ID))
 		complete(m, 0xffff0001, written);
 	else if (goes_wrong(m, WRONG_FREE_ID))
-		complete(m, free_id(m), written);
+		complete(m, free_id(m, id), written);
 	else if (goes_wrong(m, WRONG_LENGTH))
 		complete(m, id, UINT32_MAX);
 	else

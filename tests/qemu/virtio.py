@@ -261,6 +261,19 @@ def load(test):
     return f"{entries} entries, {len(archive)} bytes"
 
 
+def shared(test):
+    """Four harts read one disk at the same time; it goes and comes back."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = new_image(folder, MIB, random.Random(6).randbytes(MIB))
+        for kind in KINDS.values():
+            out = autorun(test, "test block.harts block.unbound; disk",
+                          "--harts", "4", "--qemu", disk_options(path, kind))
+            if "2 passed, 0 failed" not in out or "SKIP" in out:
+                raise Failure("the tests did not run")
+            if ", by interrupt;" not in out:
+                raise Failure("the disk fell back to polling")
+
+
 def random_numbers(test):
     """No two boots are alike; with one source of seed, or both."""
     seen = set()
@@ -293,6 +306,8 @@ TESTS = [
          BUILT),
     Test("virtio-load", "all", 300, "load: cpio archives, whole and not", load,
          BUILT),
+    Test("virtio-shared", "all", 300, "a disk and four harts; unbound, bound",
+         shared, BUILT),
     Test("virtio-random", "all", 300, "random numbers and their seed",
          random_numbers, BUILT),
     Test("virtio-full", "full", 3600, "disks in every way, 64 MiB each",

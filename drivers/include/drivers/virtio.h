@@ -75,8 +75,8 @@ void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus);
 struct virtq_rings;
 
 /*
- * The lock is the driver's, too: all functions below but the first want it held,
- * interrupts off. What is here is not in reach of the device (l).
+ * The lock is the driver's, too: the functions below want it held, interrupts off, if
+ * they do not say something else. What is here is not in reach of the device (l).
  */
 struct virtqueue {
 	struct virtio *device;	   /* (c) */
@@ -107,10 +107,13 @@ struct virtq_piece {
 	bool device_writes; /* such pieces come last */
 };
 
-/* Give the device a chain of n > 0 pieces, and tell it. 0; -EAGAIN: no room now;
+/* Give the device a chain of n > 0 pieces. 0; -EAGAIN: no room now;
  * -EIO: it is broken. `token` is not NULL. */
 int virtq_add(struct virtqueue *q, const struct virtq_piece *piece, unsigned n,
 	      void *token);
+
+/* Tell the device that there are new chains. Without the lock: it may take long. */
+void virtq_notify(struct virtqueue *q);
 
 /* The token of a chain that the device is done with, and the bytes that it says
  * it wrote; NULL: there is none now. */
