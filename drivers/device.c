@@ -100,6 +100,10 @@ static void release_all(struct device *d)
 		r->release(r);
 		kfree(r);
 	}
+	if (!dma_device_idle(&d->dma))
+		pr_err("%s: the device may still write to memory that it was "
+		       "lent; that is lost\n",
+		       d->name);
 }
 
 int device_fail(struct device *d, int err, const char *fmt, ...)

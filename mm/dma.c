@@ -19,7 +19,6 @@
  */
 #include <lib/errno.h>
 #include <lib/fdt_dma.h>
-#include <mm/bug.h>
 #include <mm/page_alloc.h>
 #include <mm/zone.h>
 
@@ -62,19 +61,8 @@ int dma_set_mask(struct dma_device *d, uint64_t mask)
 
 bool dma_device_idle(const struct dma_device *d)
 {
-	uint64_t buffers = __atomic_load_n(&d->buffers, __ATOMIC_RELAXED);
-	uint64_t maps = __atomic_load_n(&d->maps, __ATOMIC_RELAXED);
-
-	if (buffers || maps)
-		mm_bug(&(struct mm_bug){
-			.kind = BUG_LEAK,
-			.cache = d->name,
-			.object = (uintptr_t)d,
-			.size = buffers + maps,
-			.at = (uintptr_t)d,
-			.caller = (uintptr_t)__builtin_return_address(0),
-		});
-	return !buffers && !maps;
+	return !__atomic_load_n(&d->buffers, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&d->maps, __ATOMIC_RELAXED);
 }
 
 /* From the first frame of page_alloc's to behind the last; bytes. */

@@ -210,6 +210,12 @@ static void refused(void)
 	EXPECT_EQ(shell_execute("ccache"), 1);
 }
 
+static void nothing_there(void)
+{
+	EXPECT_EQ(device_bind(cache), -ENODEV);
+	EXPECT(*cache->why && !dma_cache());
+}
+
 static void works(void)
 {
 	EXPECT_EQ(device_bind(cache), 0);
@@ -220,13 +226,14 @@ static void works(void)
 
 KTEST(ccache, configurations)
 {
-	static const uint32_t bad[] = {0,	   0xffffffff, 0x06091000,
-				       0x06090004, 0x06ff1004, 0x03091004,
-				       0x0d091004, 0x060910ff, 0x0609ff04};
+	static const uint32_t bad[] = {0xffffffff, 0x06091000, 0x06090004,
+				       0x06ff1004, 0x03091004, 0x0d091004,
+				       0x060910ff, 0x0609ff04};
 
 	REQUIRE(fb_start(&blob));
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
 		run(refused, (struct board){.config = bad[i]});
+	run(nothing_there, (struct board){.config = 0});
 	run(refused, (struct board){.config = FU540, .size = MIB(1)});
 	run(refused, (struct board){.config = FU540, .block = 32});
 	run(refused, (struct board){.config = FU540, .line_size = 32});

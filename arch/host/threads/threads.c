@@ -14,6 +14,7 @@
 #include <sched.h>
 
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <host/harts.h>
 #include <kernel/assert.h>
 
@@ -139,6 +140,12 @@ void arch_smp_mb(void)
 bool arch_irq_enabled(void)
 {
 	return !irq.off;
+}
+
+/* Nothing interrupts here. */
+void arch_external_enable(bool on)
+{
+	(void)on;
 }
 
 void arch_irq_enable(void)

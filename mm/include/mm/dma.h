@@ -53,8 +53,7 @@ void dma_device_init(struct dma_device *d, const char *name);
  */
 int dma_device_read(struct dma_device *d, const struct fdt *t, fdt_node n);
 
-/* Has it nothing left: no buffer, pool or map? What it has is reported as a leak by
- * mm_bug(). For when it is given up. */
+/* Has it nothing left: no buffer, pool or map? For when it is given up. */
 bool dma_device_idle(const struct dma_device *d);
 
 /* Its addresses have no more bits than that: a mask such as 0xffffffff. Narrows
