@@ -6,9 +6,11 @@
  *  I3  the heights of two siblings differ by one at most
  *  I4  a node's summary is what update() makes of it and its children
  *
- * A change at the bottom breaks these on one way to the root only. One walk up
- * that way, retrace(), mends them after any change. It ends early where a node
- * comes out as it was, since what is above depends on nothing else.
+ * A change at the bottom breaks these on one way to the root only, which is mended
+ * by two walks up: summaries, then heights, with the turns that these demand. Each
+ * ends early where a node comes out as it was, since what is above depends on
+ * nothing else; and as a turn leaves the summary of the whole as it was, the walks
+ * have nothing to do with each other.
  *
  * A node that is too high on one side is turned: its higher child rises, after
  * that child's inner child has, if that is the higher one.
@@ -33,23 +35,6 @@ static inline unsigned height_of(const struct tree_node *n)
 	return n ? n->height : 0;
 }
 
-/* Make I2 and I4 true of n; whether it is another than before. */
-static inline bool settle(const struct tree *t, struct tree_node *n,
-			  unsigned left, unsigned right)
-{
-	unsigned height = 1 + (left > right ? left : right);
-	bool changed = height != n->height;
-
-	n->height = height;
-	return (t->update && t->update(n)) || changed;
-}
-
-static bool settle_alone(const struct tree *t, struct tree_node *n)
-{
-	return settle(t, n, height_of(n->child[TREE_LEFT]),
-		      height_of(n->child[TREE_RIGHT]));
-}
-
 /* What led to `old` leads to `new`, which may be NULL. */
 static void replace(struct tree *t, const struct tree_node *old,
 		    struct tree_node *new)
@@ -71,6 +56,17 @@ static void adopt(struct tree_node *parent, unsigned side, struct tree_node *n)
 		n->parent = parent;
 }
 
+/* Make I2 and I4 true of n. */
+static void settle(const struct tree *t, struct tree_node *n)
+{
+	unsigned left = height_of(n->child[TREE_LEFT]);
+	unsigned right = height_of(n->child[TREE_RIGHT]);
+
+	n->height = 1 + (left > right ? left : right);
+	if (t->update)
+		t->update(n);
+}
+
 /* The child on this side rises above n. Its own I2 and I4 are left to the
  * caller. */
 static struct tree_node *rotate(struct tree *t, struct tree_node *n,
@@ -81,7 +77,7 @@ static struct tree_node *rotate(struct tree *t, struct tree_node *n,
 	replace(t, n, c);
 	adopt(n, side, c->child[!side]);
 	adopt(c, !side, n);
-	settle_alone(t, n);
+	settle(t, n);
 	return c;
 }
 
@@ -93,56 +89,58 @@ static struct tree_node *rebalance(struct tree *t, struct tree_node *n,
 
 	if (height_of(c->child[!side]) > height_of(c->child[side])) {
 		c = rotate(t, c, !side);
-		settle_alone(t, c);
+		settle(t, c);
 	}
 	c = rotate(t, n, side);
-	settle_alone(t, c);
+	settle(t, c);
 	return c;
 }
 
-/* Make I2 to I4 true of n. Returns what is at its place then, and whether that is
- * another than before. */
-static inline struct tree_node *mend(struct tree *t, struct tree_node *n,
-				     bool *changed)
+/* Make I4 true from n up. */
+static void sum_up(const struct tree *t, struct tree_node *n)
 {
-	unsigned left = height_of(n->child[TREE_LEFT]);
-	unsigned right = height_of(n->child[TREE_RIGHT]);
-
-	if (left > right + 1 || right > left + 1) {
-		*changed = true;
-		return rebalance(t, n, right > left);
-	}
-	*changed = settle(t, n, left, right);
-	return n;
+	if (t->update)
+		while (n && t->update(n))
+			n = n->parent;
 }
 
-/* Mend the way from n up. */
-static void retrace(struct tree *t, struct tree_node *n)
+/* Make I2 and I3 true from n up. */
+static void balance(struct tree *t, struct tree_node *n)
 {
-	bool changed = true;
+	for (; n; n = n->parent) {
+		unsigned left = height_of(n->child[TREE_LEFT]);
+		unsigned right = height_of(n->child[TREE_RIGHT]);
+		unsigned before = n->height;
 
-	while (n && changed)
-		n = mend(t, n, &changed)->parent;
+		if (left > right + 1 || right > left + 1)
+			n = rebalance(t, n, right > left);
+		else
+			n->height = 1 + (left > right ? left : right);
+		if (n->height == before)
+			return;
+	}
 }
 
 void tree_insert(struct tree *t, struct tree_node *n, struct tree_node *parent,
 		 struct tree_node **link)
 {
-	*n = (struct tree_node){.parent = parent};
+	*n = (struct tree_node){.parent = parent, .height = 1};
 	*link = n;
-	/* Its height changes from 0, so the walk goes on to the parent. */
-	retrace(t, n);
+	if (t->update)
+		t->update(n);
+	sum_up(t, parent);
+	balance(t, parent);
 }
 
 void tree_erase(struct tree *t, struct tree_node *n)
 {
 	struct tree_node *left = n->child[TREE_LEFT];
 	struct tree_node *right = n->child[TREE_RIGHT], *next, *from;
-	bool changed, done;
 
 	if (!left || !right) {
 		replace(t, n, left ? left : right);
-		retrace(t, n->parent);
+		sum_up(t, n->parent);
+		balance(t, n->parent);
 		return;
 	}
 	/* The next one takes its place. */
@@ -155,17 +153,20 @@ void tree_erase(struct tree *t, struct tree_node *n)
 	/* Not `right`: that may have been the next one. */
 	adopt(next, TREE_RIGHT, n->child[TREE_RIGHT]);
 	next->height = n->height;
-	/* That one has changed, whatever is below it. */
-	do {
-		done = from == next;
-		from = mend(t, from, &changed)->parent;
-	} while (!done);
-	retrace(t, from);
+	/* Its summary is another than n's was, even if it is what it was before;
+	 * so there is no early end up to there. */
+	for (struct tree_node *at = from; t->update; at = at->parent) {
+		t->update(at);
+		if (at == next)
+			break;
+	}
+	sum_up(t, next->parent);
+	balance(t, from);
 }
 
 void tree_changed(struct tree *t, struct tree_node *n)
 {
-	retrace(t, n);
+	sum_up(t, n);
 }
 
 static struct tree_node *furthest(struct tree_node *n, unsigned side)
@@ -205,7 +206,8 @@ static bool node_sound(const struct tree *t, struct tree_node *n)
 		if (n->child[side] && n->child[side]->parent != n)
 			return false;
 	return left <= right + 1 && right <= left + 1 &&
-	       !settle(t, n, left, right);
+	       n->height == 1 + (left > right ? left : right) &&
+	       !(t->update && t->update(n));
 }
 
 bool tree_check(const struct tree *t)
