@@ -157,7 +157,7 @@ static const struct mmio *in_the_way(const struct mmio *m, struct mmio **twin)
 		if (refuses(c, m))
 			return c;
 		if (c->pages.start == at && c->pages.end == m->pages.end &&
-		    __atomic_load_n(&c->base, __ATOMIC_RELAXED))
+		    __atomic_load_n(&c->base, __ATOMIC_ACQUIRE))
 			*twin = c;
 	}
 	return NULL;
@@ -222,10 +222,9 @@ static bool open_window(struct mmio *m, bool fixed, uintptr_t pc)
 					attr_of(m), pc);
 		va = m->window ? m->window->tag.range.start : 0;
 	}
-	/* From now on others may join. All harts know the window: that was a
-	 * barrier, too. */
+	/* From now on others may join: they see m->window, too (in_the_way). */
 	if (va)
-		__atomic_store_n(&m->base, base_in(m, va), __ATOMIC_RELAXED);
+		__atomic_store_n(&m->base, base_in(m, va), __ATOMIC_RELEASE);
 	return va;
 }
 
