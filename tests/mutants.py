@@ -124,7 +124,7 @@ MUTANTS = [
            " 0);\n",
            "mmio_host"),
     Mutant("window-joined-while-it-goes", 1, "mm/mmio.c",
-           " &&\n\t\t    __atomic_load_n(&c->base, __ATOMIC_RELAXED))\n",
+           " &&\n\t\t    __atomic_load_n(&c->base, __ATOMIC_ACQUIRE))\n",
            ")\n", "mmio_host"),
     Mutant("mask-base-of-boot-hart", 6, "arch/riscv/fence.c",
            """\t*base = UINT64_MAX;
