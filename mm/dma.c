@@ -88,6 +88,7 @@ static uint64_t frames_for(uint64_t size, uint64_t align)
 	return 2 * frames > align ? frames : align;
 }
 
+/* *frames becomes as many as the block has. */
 static struct page *frames_within(struct range reach, uint64_t *frames,
 				  unsigned flags)
 {
@@ -110,16 +111,19 @@ struct range dma_frames(struct range reach, uint64_t size, uint64_t align,
 {
 	uint64_t frames = frames_for(size, align);
 	struct range all = all_frames();
+	bool low = reach.start <= all.start && all.start < GIB(4) &&
+		   reach.end >= GIB(4);
 	struct page *p = NULL;
 	paddr_t pa;
 
 	if (frames > (uint64_t)1 << MAX_ORDER)
-		p = NULL;
-	else if (range_within(all, reach))
+		return range_make(0, 0);
+	if (range_within(all, reach))
 		p = page_alloc_exact(frames, flags);
-	else if (reach.start <= all.start && reach.end >= GIB(4))
+	else if (low)
 		p = page_alloc_exact(frames, flags | ALLOC_DMA32);
-	else
+	/* What it reaches above is for when there is no more below. */
+	if (!p && (!low || reach.end > GIB(4)))
 		p = frames_within(reach, &frames, flags);
 	if (!p)
 		return range_make(0, 0);

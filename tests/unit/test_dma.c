@@ -233,6 +233,40 @@ KTEST(dma, what_is_in_reach_is_all_there_is)
 	EXPECT_EQ(frames_used(), before);
 }
 
+/* It reaches more than what is below 4 GiB, but not everything. */
+static void above_4g(uint64_t end)
+{
+	struct list low = LIST_INIT(low);
+	struct dma_buffer b;
+	struct dma_device d;
+	struct page *p;
+
+	dma_device_init(&d, "test");
+	d.reach.end = end - PAGE_SIZE;
+	for (unsigned order = MAX_ORDER + 1; order--;)
+		while ((p = page_alloc(order, ALLOC_DMA32 | ALLOC_NORETRY |
+						      ALLOC_RESERVE)))
+			list_add(&low, &p->link);
+	EXPECT_EQ(dma_alloc(&d, &b, 12345, 0, ALLOC_NORETRY), 0);
+	if (b.device)
+		check_buffer(&b, 0x1000);
+	dma_free(&b);
+	frames_give_back(&low);
+}
+
+KTEST(dma, memory_above_4g_serves_when_there_is_none_below)
+{
+	uint64_t before = frames_used(), end = 0;
+	const struct range *given;
+
+	for (unsigned n = zone_given(&given); n--; given++)
+		end = max_u64(end, given->end << PAGE_SHIFT);
+	if (end <= GIB(4) + MIB(1))
+		return ktest_skip("no memory above 4 GiB");
+	above_4g(end);
+	EXPECT_EQ(frames_used(), before);
+}
+
 /* --- areas --- */
 
 /* A block of page_alloc()'s as the only area there is. */
