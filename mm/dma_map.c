@@ -21,7 +21,9 @@
  *
  *  - when it can't reach all of the memory;
  *  - when it does not see caches, is to write, and a line of the buffer has bytes
- *    of others at either end: whoever stores to these makes the line dirty again.
+ *    of others at either end: whoever stores to these makes the line dirty again;
+ *  - when it is a sampled object (slab_guard.c), whose page the direct map shows
+ *    elsewhere.
  *
  * All of it is copied to the bounce buffer whatever the direction, and back if the
  * device may have written: so what it does not write stays what it was, and no
@@ -41,6 +43,7 @@
 #include <mm/zone.h>
 
 #include "dma_impl.h"
+#include "kmap_part.h"
 
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
@@ -160,15 +163,25 @@ static bool needs_bounce(const struct dma_map *m, struct range r)
 	       !is_aligned(r.start | r.end, dma_cache()->line);
 }
 
+/* Is it (part of) an object on a guarded page? */
+static bool is_guarded(const struct dma_map *m)
+{
+	uintptr_t at = (uintptr_t)m->cpu;
+
+	return at - KMAP_PART_BASE < KMAP_PART_SIZE && m->size &&
+	       m->size <= PAGE_SIZE - at % PAGE_SIZE;
+}
+
 static int lend(struct dma_map *m, struct range r, unsigned flags)
 {
 	struct dma_device *d = m->device;
+	bool guarded = is_guarded(m);
 
-	if (m->dir - 1u >= DMA_BOTH || !is_memory(r.start, r.end))
+	if (m->dir - 1u >= DMA_BOTH || !(guarded || is_memory(r.start, r.end)))
 		return -EINVAL;
 	if (!d->coherent && !dma_cache())
 		return -EOPNOTSUPP;
-	if (needs_bounce(m, r)) {
+	if (guarded || needs_bounce(m, r)) {
 		m->bounce = dma_frames(d->reach, m->size, PAGE_SIZE,
 				       flags & ~(unsigned)ALLOC_ZERO);
 		if (range_empty(m->bounce))

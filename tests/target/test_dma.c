@@ -8,6 +8,7 @@
 #include <arch/pgtable.h>
 #include <lib/errno.h>
 #include <mm/kmap.h>
+#include <mm/layout.h>
 
 #include "../../mm/dma_impl.h"
 #include "../unit/slab_bed.h"
@@ -91,5 +92,51 @@ KTEST(dma_nc, buffers_of_a_hidden_area)
 	kfree(dma_areas);
 	dma_areas = before;
 	page_free(p, 2);
+	EXPECT_EQ(frames_used(), frames);
+}
+
+/* Sampled objects have pages of their own, far from the direct map. */
+static void lend_guarded(struct dma_device *d, uint8_t *p)
+{
+	struct dma_map m;
+
+	memset(p, 1, 100);
+	EXPECT_EQ(dma_map(d, &m, p, 0, DMA_BOTH, 0), -EINVAL);
+	EXPECT_EQ(dma_map(d, &m, p, PAGE_SIZE + 1, DMA_BOTH, 0), -EINVAL);
+	EXPECT_EQ(dma_map(d, &m, p, SIZE_MAX, DMA_BOTH, 0), -EINVAL);
+	REQUIRE(!dma_map(d, &m, p + 2, 90, DMA_BOTH, 0));
+	EXPECT_EQ(d->bounced, 1);
+	EXPECT_EQ(*(uint8_t *)phys_to_virt(m.bus + 89), 1);
+	memset(phys_to_virt(m.bus), 2, 90);
+	dma_unmap(&m);
+	EXPECT(p[1] == 1 && p[2] == 2 && p[91] == 2 && p[92] == 1);
+}
+
+KTEST(dma_nc, guarded_objects_are_lent_by_bounce)
+{
+	struct kmem_cache *c = kmem_cache_create("test-dma", 100, 8, 0, NULL);
+	struct slab_guard_stats s;
+	struct dma_device d;
+	uint64_t frames;
+	void *p;
+
+	REQUIRE(c);
+	slab_guard_stats(&s);
+	if (s.objects) {
+		kmem_cache_destroy(c);
+		return ktest_skip("sampling is on");
+	}
+	dma_device_init(&d, "test");
+	/* The table of guarded pages is made once and stays. */
+	REQUIRE(!slab_guard_start(2, 1) && !slab_guard_start(0, 0));
+	frames = frames_used();
+	REQUIRE(!slab_guard_start(2, 1));
+	p = kmem_cache_alloc(c, 0);
+	EXPECT((uintptr_t)p >= ARENA_BASE);
+	lend_guarded(&d, p);
+	kmem_cache_free(c, p);
+	EXPECT(dma_device_idle(&d));
+	EXPECT_EQ(slab_guard_start(0, 0), 0);
+	EXPECT_EQ(kmem_cache_destroy(c), 0);
 	EXPECT_EQ(frames_used(), frames);
 }
