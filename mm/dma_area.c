@@ -103,11 +103,13 @@ bool dma_area_lends(struct range pa)
 {
 	uint64_t irq = spin_lock_irqsave(&lock);
 	const struct arena_tag *t = NULL;
+	bool all;
 
 	for (struct dma_area *a = dma_areas; a && !t; a = a->next)
 		t = arena_find(&a->arena, pa.start);
+	all = t && range_within(pa, t->range);
 	spin_unlock_irqrestore(&lock, irq);
-	return t && range_within(pa, t->range);
+	return all;
 }
 
 void dma_area_each(void (*each)(void *ctx, const char *name, struct range pa,
