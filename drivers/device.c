@@ -324,13 +324,27 @@ int device_bind(struct device *d)
 	return err;
 }
 
+/* Is it the cache that makes others see memory which they have just now? */
+static bool is_cache_in_use(const struct device *d)
+{
+	const struct dma_cache *c = dma_cache();
+	const struct device *o;
+
+	if (!c || c->name != d->name)
+		return false;
+	for (unsigned i = 0; (o = device_at(i)); i++)
+		if (!o->dma.coherent && !dma_device_idle(&o->dma))
+			return true;
+	return false;
+}
+
 int device_unbind(struct device *d)
 {
 	struct irq_chip *chip = irq_chip_find(d->node);
 
 	if (d->state != DEVICE_BOUND)
 		return -ENODEV;
-	if (chip && irq_chip_in_use(chip))
+	if ((chip && irq_chip_in_use(chip)) || is_cache_in_use(d))
 		return -EBUSY;
 	if (d->driver->remove)
 		d->driver->remove(d);
@@ -340,14 +354,23 @@ int device_unbind(struct device *d)
 	return 0;
 }
 
+static void probe_new(struct device *d)
+{
+	if (d->driver && d->state == DEVICE_IDLE)
+		device_bind(d);
+}
+
 unsigned devices_probe(void)
 {
 	unsigned bound = 0;
 	struct device *d;
 
+	/* Caches first: without, devices that don't see them can do nothing. */
+	for (unsigned i = 0; (d = device_at(i)); i++)
+		if (fdt_get(d->tree, d->node, "cache-level", NULL))
+			probe_new(d);
 	for (unsigned i = 0; (d = device_at(i)); i++) {
-		if (d->driver && d->state == DEVICE_IDLE)
-			device_bind(d);
+		probe_new(d);
 		bound += d->state == DEVICE_BOUND;
 	}
 	return bound;

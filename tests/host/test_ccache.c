@@ -127,6 +127,25 @@ static void pic_remove(struct device *d)
 static const char *const compatible[] = {"test,pic", NULL};
 DRIVER(test_pic, compatible, pic_probe, pic_remove);
 
+/* --- a device that does not see caches, and has memory as long as it works --- */
+
+static struct dma_map lent;
+static uint8_t *memory;
+
+static int user_probe(struct device *d)
+{
+	return dma_map(&d->dma, &lent, memory, 4096, DMA_BOTH, 0);
+}
+
+static void user_remove(struct device *d)
+{
+	(void)d;
+	dma_unmap(&lent);
+}
+
+static const char *const users[] = {"test,user", NULL};
+DRIVER(test_user, users, user_probe, user_remove);
+
 /* --- the machine --- */
 
 struct board {
@@ -134,6 +153,7 @@ struct board {
 	uint32_t size, block, line_size; /* properties; 0: none */
 	unsigned irqs;
 	uint32_t reg; /* size; 0: as it should be */
+	bool user;
 };
 
 static struct fdt tree;
@@ -151,7 +171,14 @@ static bool build(struct fb *b, const struct board *w)
 	FB_CELLS(b, "#interrupt-cells", 1);
 	fb_flag(b, "interrupt-controller");
 	fb_end(b);
+	if (w->user) {
+		fb_node(b, "user");
+		fb_string(b, "compatible", "test,user");
+		fb_flag(b, "dma-noncoherent");
+		fb_end(b);
+	}
 	fb_node(b, "cache-controller@2010000");
+	FB_CELLS(b, "cache-level", 2);
 	fb_string(b, "compatible", "sifive,fu540-c000-ccache");
 	FB_CELLS(b, "reg", REGS, w->reg ? w->reg : 0x1000);
 	if (w->size)
@@ -333,4 +360,30 @@ KTEST(ccache, works_with_fewer_interrupts)
 {
 	REQUIRE(fb_start(&blob));
 	run(works, (struct board){.config = FU540, .irqs = 3});
+}
+
+/* Whoever needs it comes after it, wherever the tree has it, and goes before. */
+static void needed(void)
+{
+	struct device *user = device_named("user");
+
+	devices_probe();
+	REQUIRE(user && user->state == DEVICE_BOUND);
+	EXPECT_EQ(device_unbind(cache), -EBUSY);
+	EXPECT_EQ(device_unbind(user), 0);
+	EXPECT_EQ(hw.flushes, 128);
+	EXPECT_EQ(device_unbind(cache), 0);
+	EXPECT_EQ(device_bind(user), -EOPNOTSUPP);
+	EXPECT_EQ(device_bind(cache), 0);
+	EXPECT_EQ(device_bind(user), 0);
+	devices_unbind();
+	EXPECT(user->state == DEVICE_IDLE && cache->state == DEVICE_IDLE);
+}
+
+KTEST(ccache, works_as_long_as_a_device_needs_it)
+{
+	memory = kmalloc(4096, ALLOC_DMA32);
+	REQUIRE(memory && fb_start(&blob));
+	run(needed, (struct board){.config = FU540, .user = true});
+	kfree(memory);
 }

@@ -107,8 +107,8 @@ void devices_forget(void);
 int device_bind(struct device *d);
 
 /* Stop it and give back all it has. 0; -ENODEV if it is not bound. What others
- * have from it (lines of an interrupt controller) must be given back before:
- * -EBUSY. */
+ * have from it (lines of an interrupt controller; of a cache, memory that is lent
+ * to devices which don't see it) must be given back before: -EBUSY. */
 int device_unbind(struct device *d);
 
 /* The device of that node, by phandle, by number, by name: the first one that is
