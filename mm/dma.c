@@ -111,19 +111,18 @@ struct range dma_frames(struct range reach, uint64_t size, uint64_t align,
 {
 	uint64_t frames = frames_for(size, align);
 	struct range all = all_frames();
-	bool low = reach.start <= all.start && all.start < GIB(4) &&
+	bool whole = range_within(all, reach);
+	bool low = !whole && reach.start <= all.start && all.start < GIB(4) &&
 		   reach.end >= GIB(4);
 	struct page *p = NULL;
 	paddr_t pa;
 
 	if (frames > (uint64_t)1 << MAX_ORDER)
 		return range_make(0, 0);
-	if (range_within(all, reach))
-		p = page_alloc_exact(frames, flags);
-	else if (low)
-		p = page_alloc_exact(frames, flags | ALLOC_DMA32);
+	if (whole || low)
+		p = page_alloc_exact(frames, low ? flags | ALLOC_DMA32 : flags);
 	/* What it reaches above is for when there is no more below. */
-	if (!p && (!low || reach.end > GIB(4)))
+	if (!p && !whole && !(low && reach.end == GIB(4)))
 		p = frames_within(reach, &frames, flags);
 	if (!p)
 		return range_make(0, 0);
