@@ -2,9 +2,11 @@
 not. The list of calls is the linked program's."""
 import re
 import subprocess
+import tempfile
 
 from harness import BUILD, Failure, Test
 from machine import autorun
+from virtio import RNG, disk_options, new_image
 
 PREFIX = "riscv64-unknown-elf-"
 ALLOCATORS = {
@@ -18,6 +20,15 @@ ALLOCATORS = {
 # Commands that allocate, run so that their calls are seen.
 COMMANDS = ("memtest --range 0xa0000000+1M --passes 1", "litmus --rounds 1", "tlbcross",
             "bench slab", "stress --ops 10", "slabguard 16 1")
+# The same with a disk, and random numbers.
+DEVICES = ("virtio_mmio@10007000", "virtio_mmio@10008000")
+DISK_COMMANDS = ("load vda", "disk crc vda", "disk test vda --yes --size 1M",
+                 "disk test vda --yes --size 1M --buffers high --mask 32")
+# An archive of one file, too large for the harts' stacks of frames, and its end.
+HEADER = b"070701" + b"%08x" * 13
+ARCHIVE = (HEADER % (1, 0o100644, *[0] * 4, 100000, *[0] * 4, 2, 0) + b"a\0" +
+           bytes(100000) +
+           HEADER % (*[0] * 11, 11, 0) + b"TRAILER!!!\0")
 # Functions whose calls are not made to fail by the test, and why.
 EXCUSED = {
     "percpu_add": "boot",
@@ -26,10 +37,11 @@ EXCUSED = {
     "kmalloc_init": "boot",
     "slab_init": "boot",
     "kmap_stack": "boot",
+    "find": "boot (drivers/device_find.c); natively by test_device",
     "ktest_os_alloc": "of tests",
     "cmd_panic": "it panics",
 }
-SOURCES = re.compile(r"/(mm|kernel|libc)/(?!cmd_allocbug)[a-z_]+\.c:")
+SOURCES = re.compile(r"/(mm|kernel|libc|drivers)/(?!cmd_allocbug)[a-z_]+\.c:")
 LABEL = re.compile(r"^([0-9a-f]+) <(\S+)>:$")
 
 
@@ -87,11 +99,17 @@ def sites(elf):
 
 
 def alloc_sites(test):
-    """Every call of an allocator in mm/, kernel/ and libc/ was asked whether it
-    fails, or is excused."""
-    lines = "; ".join(f"failalloc 0 {c}" for c in COMMANDS)
-    out = autorun(test, f"test fail.sites; {lines}", "--mem", "4G", "--harts",
-                  "2")
+    """Every call of an allocator in mm/, kernel/, libc/ and drivers/ was asked
+    whether it fails, or is excused."""
+    first = [f"failalloc 0 {c}" for c in COMMANDS]
+    bind = [f"devices unbind {d}; failalloc 0 devices bind {d}" for d in DEVICES]
+    then = [f"failalloc 0 {c}" for c in DISK_COMMANDS]
+    with tempfile.TemporaryDirectory() as folder:
+        disk = disk_options(new_image(folder, 1 << 20, ARCHIVE), RNG + " ")
+        out = "".join(
+            autorun(test, "; ".join(lines), "--mem", "4G", "--harts", "2",
+                    "--qemu", disk)
+            for lines in (["test fail.sites"] + first, bind, then))
     hit = {int(a, 16) for a in re.findall(r"site (0x[0-9a-f]+)", out)}
     every = sites(f"{BUILD}/kernel.elf")
     left = {a: s for a, s in every.items() if a not in hit}
