@@ -1,80 +1,13 @@
-/* Claims of registers and their windows, on live tables. */
+/* Claims of registers, on live tables: who gets them, by address and by node. */
 #include <string.h>
 
-#include <arch/probe.h>
-#include <kernel/ktest.h>
 #include <lib/errno.h>
-#include <mm/fail.h>
-#include <mm/kmap.h>
-#include <mm/mmio.h>
 #include <mm/page_alloc.h>
-#include <mm/reclaim.h>
-#include <mm/vmalloc.h>
-#include <mm/zone.h>
 
-#include "arch_bed.h"
+#include "mmio_bed.h"
 #include "test_fdt_build.h"
 
-/* No machine has anything there. */
-#define AT ((paddr_t)1 << 50)
-
 #define ADDRESS_END ((uint64_t)1 << PT_PADDR_BITS)
-
-static struct mmio_stats claims_before;
-static struct vmalloc_stats areas_before;
-static uint64_t frames_before;
-
-static void begin(void)
-{
-	reclaim();
-	mmio_stats(&claims_before);
-	vmalloc_stats(&areas_before);
-	frames_before = zone_used_frames();
-}
-
-/* All that was claimed is gone, and what it took is back. */
-static void end(void)
-{
-	struct mmio_stats claims;
-	struct vmalloc_stats areas;
-
-	EXPECT(!mmio_check());
-	mmio_stats(&claims);
-	EXPECT_EQ(claims.claims, claims_before.claims);
-	EXPECT_EQ(claims.windows, claims_before.windows);
-	EXPECT_EQ(claims.bytes, claims_before.bytes);
-	reclaim();
-	vmalloc_stats(&areas);
-	EXPECT_EQ(areas.areas, areas_before.areas);
-	EXPECT_EQ(areas.bytes, areas_before.bytes);
-	EXPECT_EQ(areas.largest_free, areas_before.largest_free);
-	EXPECT_EQ(zone_used_frames(), frames_before);
-	EXPECT(!vmalloc_check());
-}
-
-static vaddr_t va_of(const struct mmio *m)
-{
-	return (vaddr_t)(uintptr_t)m->base;
-}
-
-/* Is this byte of registers there, as `attr`, if harts have such? */
-static bool shows(const struct mmio *m, uint64_t offset, enum mem_attr attr)
-{
-	vaddr_t va = va_of(m) + offset;
-	struct mapping at;
-
-	return pgtable_query(&kernel_pgtable, va, &at) &&
-	       at.pa + (va - at.va.start) == m->pa + offset &&
-	       at.prot == (VM_READ | VM_WRITE) &&
-	       at.attr == pte_attr(pte_leaf(0, VM_READ, attr));
-}
-
-static bool mapped(vaddr_t va)
-{
-	struct mapping at;
-
-	return pgtable_query(&kernel_pgtable, va, &at);
-}
 
 /* A claim that is there, and what another one then gets. P: pages. */
 #define P PAGE_SIZE
@@ -129,7 +62,7 @@ static void overlap(const struct overlap *o)
 	struct mmio a, b;
 	int err;
 
-	begin();
+	mmio_begin();
 	EXPECT_EQ(mmio_map(&a, AT + o->there, o->there_size, o->there_flags,
 			   "there"),
 		  0);
@@ -143,12 +76,12 @@ static void overlap(const struct overlap *o)
 	mmio_unmap(&b);
 	EXPECT(!a.base == !!(o->there_flags & MMIO_CLAIM_ONLY));
 	mmio_unmap(&a);
-	end();
+	mmio_end();
 	/* What was in the way is not any more. */
 	EXPECT_EQ(mmio_map(&b, AT + o->at, o->size, o->flags, "new"), 0);
 	mmio_unmap(&b);
 	mmio_unmap(&b);
-	end();
+	mmio_end();
 }
 
 static void all_overlaps(void)
@@ -198,7 +131,7 @@ static void nonsense(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(senseless); i++) {
 		int err;
 
-		begin();
+		mmio_begin();
 		err = mmio_map(&m, senseless[i].pa, senseless[i].size,
 			       senseless[i].flags, "nobody");
 		if (err != senseless[i].err)
@@ -206,13 +139,13 @@ static void nonsense(void)
 				   err, senseless[i].err);
 		EXPECT(!m.base);
 		mmio_unmap(&m);
-		end();
+		mmio_end();
 	}
 	/* The last bytes there are. */
 	EXPECT_EQ(mmio_map(&m, ADDRESS_END - 4, 4, 0, "last"), 0);
-	EXPECT(shows(&m, 3, ATTR_IO));
+	EXPECT(mmio_shows(&m, 3, ATTR_IO));
 	mmio_unmap(&m);
-	end();
+	mmio_end();
 }
 
 KTEST(mmio, what_makes_no_sense_is_refused)
@@ -227,256 +160,19 @@ static void no_ram(void)
 	paddr_t pa = page_to_phys(p);
 	struct mmio m;
 
-	begin();
+	mmio_begin();
 	EXPECT_EQ(mmio_map(&m, pa + 8, 4, 0, "driver"), -EBUSY);
 	EXPECT(!strcmp(m.owner, "free") && !m.base);
 	EXPECT_EQ(mmio_map(&m, pa, 4, MMIO_PEEK, "driver"), -EBUSY);
 	EXPECT_EQ(mmio_map(&m, pa, 4, MMIO_CLAIM_ONLY, "driver"), -EBUSY);
 	EXPECT_EQ(mmio_map(&m, 0, ADDRESS_END, 0, "driver"), -EBUSY);
-	end();
+	mmio_end();
 	page_free(p, 0);
 }
 
 KTEST(mmio, ram_is_no_device)
 {
 	arch_bed_run(no_ram);
-}
-
-/* Two blocks in one page: one window, that is there as long as either. */
-static void share(bool first_goes_first)
-{
-	struct mmio pair[2], *a = &pair[0], *b = &pair[1];
-	struct mmio *first = &pair[!first_goes_first];
-	struct mmio *last = &pair[first_goes_first];
-	struct mmio_stats s;
-	vaddr_t va;
-
-	begin();
-	EXPECT_EQ(mmio_map(a, AT + 0x100, 0x100, 0, "a"), 0);
-	EXPECT_EQ(mmio_map(b, AT + 0x800, 0x10, 0, "b"), 0);
-	EXPECT_EQ(b->base - a->base, 0x700);
-	mmio_stats(&s);
-	EXPECT_EQ(s.claims, claims_before.claims + 2);
-	EXPECT_EQ(s.windows, claims_before.windows + 1);
-	EXPECT_EQ(s.bytes, claims_before.bytes + PAGE_SIZE);
-	va = va_of(last);
-	mmio_unmap(first);
-	EXPECT(!first->base);
-	EXPECT(!mmio_check());
-	EXPECT_EQ(va_of(last), va);
-	EXPECT(shows(last, 0, ATTR_IO));
-	/* What the first had is free again, and a third can have it. */
-	EXPECT_EQ(mmio_map(first, first->pa, 4, 0, "c"), 0);
-	EXPECT_EQ(align_down(va_of(first), PAGE_SIZE),
-		  align_down(va, PAGE_SIZE));
-	mmio_unmap(first);
-	mmio_unmap(last);
-	EXPECT(!mapped(va));
-	end();
-}
-
-static void both_orders(void)
-{
-	share(true);
-	share(false);
-}
-
-KTEST(mmio, two_blocks_of_registers_share_a_page)
-{
-	arch_bed_run(both_orders);
-}
-
-/* Of two windows that overlap, neither keeps the other's pages mapped. */
-static void overlapping_windows(void)
-{
-	struct mmio wide, narrow;
-	vaddr_t va;
-
-	begin();
-	EXPECT_EQ(mmio_map(&wide, AT, 3 * PAGE_SIZE, 0, "wide"), 0);
-	EXPECT_EQ(mmio_map(&narrow, AT + PAGE_SIZE, 4, MMIO_PEEK, "narrow"), 0);
-	EXPECT(shows(&wide, 3 * PAGE_SIZE - 1, ATTR_IO));
-	EXPECT(shows(&narrow, 0, ATTR_IO));
-	va = va_of(&wide);
-	mmio_unmap(&wide);
-	EXPECT(!mapped(va) && !mapped(va + PAGE_SIZE));
-	EXPECT(shows(&narrow, 0, ATTR_IO));
-	EXPECT_EQ(mmio_map(&wide, AT + 2 * PAGE_SIZE, PAGE_SIZE, MMIO_WC, "wc"),
-		  0);
-	mmio_unmap(&wide);
-	mmio_unmap(&narrow);
-	end();
-}
-
-KTEST(mmio, windows_go_with_their_claims)
-{
-	arch_bed_run(overlapping_windows);
-}
-
-static void attributes(void)
-{
-	struct mmio m;
-
-	begin();
-	EXPECT_EQ(mmio_map(&m, AT + 4092, 8, 0, "registers"), 0);
-	EXPECT_EQ(va_of(&m) % PAGE_SIZE, 4092);
-	EXPECT(shows(&m, 0, ATTR_IO) && shows(&m, 7, ATTR_IO));
-	EXPECT(!mapped(va_of(&m) - PAGE_SIZE));
-	EXPECT(!mapped(va_of(&m) + 2 * PAGE_SIZE));
-	mmio_unmap(&m);
-	EXPECT_EQ(mmio_map(&m, AT, MIB(16), MMIO_WC, "frame buffer"), 0);
-	EXPECT(shows(&m, 0, ATTR_NC) && shows(&m, MIB(16) - 1, ATTR_NC));
-	EXPECT(!mapped(va_of(&m) - PAGE_SIZE) && !mapped(va_of(&m) + MIB(16)));
-	mmio_unmap(&m);
-	end();
-}
-
-KTEST(mmio, windows_have_attributes_and_guards)
-{
-	arch_bed_run(attributes);
-}
-
-/* As large as they can be; what is aligned, by large leaves. */
-static void large(void)
-{
-	struct mmio m;
-	struct mapping at;
-	uint64_t frames;
-
-	begin();
-	EXPECT_EQ(mmio_map(&m, AT, GIB(1), 0, "1 GiB"), 0);
-	EXPECT(pgtable_query(&kernel_pgtable, va_of(&m), &at));
-	EXPECT(at.level > 0);
-	EXPECT(shows(&m, GIB(1) - 1, ATTR_IO));
-	frames = zone_used_frames();
-	EXPECT(frames - frames_before < 8);
-	mmio_unmap(&m);
-	end();
-	/* Pages at its ends. */
-	EXPECT_EQ(mmio_map(&m, AT + PAGE_SIZE, MIB(32), 0, "32 MiB"), 0);
-	EXPECT(pgtable_query(&kernel_pgtable, va_of(&m), &at));
-	EXPECT_EQ(at.level, 0);
-	EXPECT(pgtable_query(&kernel_pgtable, va_of(&m) + MIB(4), &at));
-	EXPECT_EQ(at.level, 1);
-	EXPECT(shows(&m, MIB(32) - 1, ATTR_IO));
-	mmio_unmap(&m);
-	end();
-}
-
-KTEST(mmio, large_windows_have_large_leaves)
-{
-	arch_bed_run(large);
-}
-
-#define MANY 96
-
-/* Until no addresses are left, or no memory: then all of it comes back. */
-static void exhaust(uint64_t size, uint64_t step)
-{
-	struct mmio *m = ktest_alloc(MANY * sizeof(*m)), small;
-	unsigned n = 0;
-	int err = 0;
-
-	REQUIRE(m);
-	begin();
-	for (; n < MANY; n++) {
-		err = mmio_map(&m[n], AT + n * step, size, 0, "greedy");
-		if (err)
-			break;
-	}
-	EXPECT_EQ(err, -ENOMEM);
-	EXPECT(n && n < MANY);
-	EXPECT(!mmio_check() && !vmalloc_check());
-	/* The claim went, too. */
-	EXPECT_EQ(mmio_map(&small, AT + n * step, 4, MMIO_CLAIM_ONLY, "small"),
-		  0);
-	mmio_unmap(&small);
-	while (n--)
-		mmio_unmap(&m[n]);
-	end();
-	EXPECT_EQ(mmio_map(&m[0], AT, size, 0, "again"), 0);
-	mmio_unmap(&m[0]);
-	end();
-}
-
-static void exhausted(void)
-{
-	exhaust(GIB(1), GIB(2));
-}
-
-KTEST(mmio, exhausted_addresses_come_back)
-{
-	arch_bed_run(exhausted);
-}
-
-/* Without a free frame: what needs none works, the rest is refused at once. */
-static void no_memory(void)
-{
-	static const uint64_t sizes[] = {4, KIB(64), MIB(8), GIB(1)};
-	struct list all = LIST_INIT(all);
-	struct mmio m[ARRAY_SIZE(sizes)];
-	struct page *p;
-
-	begin();
-	for (unsigned order = MAX_ORDER + 1; order--;)
-		while ((p = page_alloc(order, ALLOC_NORETRY)))
-			list_add(&all, &p->link);
-	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-		int err = mmio_map(&m[i], AT + i * GIB(4) + PAGE_SIZE, sizes[i],
-				   0, "unlucky");
-
-		EXPECT(!err || err == -ENOMEM);
-		EXPECT(!err == !!m[i].base);
-	}
-	EXPECT(!mmio_check());
-	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-		mmio_unmap(&m[i]);
-	list_for_each_safe (l, &all) {
-		p = list_entry(l, struct page, link);
-		page_free(p, p->order);
-	}
-	end();
-}
-
-KTEST(mmio, without_memory_nobody_waits)
-{
-	arch_bed_run(no_memory);
-}
-
-/* Each allocation fails once, in windows of all ways. */
-static void failing(uint64_t pa, uint64_t size)
-{
-	uint64_t n = 0;
-	struct mmio m;
-	int err;
-
-	do {
-		begin();
-		fail_arm(++n, true);
-		err = mmio_map(&m, pa, size, 0, "unlucky");
-		fail_arm(0, false);
-		EXPECT(!err || (err == -ENOMEM && !m.base));
-		if (!err)
-			EXPECT(shows(&m, size - 1, ATTR_IO));
-		mmio_unmap(&m);
-		end();
-	} while (err && n < 100);
-	EXPECT(!err && n > 1);
-}
-
-static void failures(void)
-{
-	failing(AT, 4);
-	failing(AT, KIB(64));
-	failing(AT + PAGE_SIZE, MIB(1));
-	failing(AT + MIB(2) - PAGE_SIZE, MIB(4));
-	failing(AT, MIB(16));
-	failing(AT, GIB(1));
-}
-
-KTEST(mmio, each_failing_allocation_leaves_all_as_it_was)
-{
-	arch_bed_run(failures);
 }
 
 /* A bus that translates, with a bus below that does not. */
@@ -551,7 +247,7 @@ static void by_node(void)
 		int err;
 
 		REQUIRE(n != FDT_NONE);
-		begin();
+		mmio_begin();
 		err = nodes[i].name
 			      ? mmio_map_named(&m, &t, n, nodes[i].name, 0,
 					       "test")
@@ -564,7 +260,7 @@ static void by_node(void)
 		EXPECT_EQ(m.size, nodes[i].size);
 		EXPECT(!strcmp(m.owner, "test"));
 		mmio_unmap(&m);
-		end();
+		mmio_end();
 	}
 }
 
@@ -593,7 +289,7 @@ static void listed(void)
 	struct mmio *m = ktest_alloc(64 * sizeof(*m));
 
 	REQUIRE(m);
-	begin();
+	mmio_begin();
 	for (unsigned i = 0; i < 64; i++)
 		EXPECT_EQ(mmio_map(&m[i], AT + (i * 29 % 64) * 256, 256, 0,
 				   "many"),
@@ -605,43 +301,10 @@ static void listed(void)
 	EXPECT(!mmio_check());
 	for (unsigned i = 0; i < 64; i++)
 		mmio_unmap(&m[i * 23 % 64]);
-	end();
+	mmio_end();
 }
 
 KTEST(mmio, claims_are_listed_by_address)
 {
 	arch_bed_run(listed);
-}
-
-/* For registers whose device may not answer. */
-static void loads(void)
-{
-	vaddr_t va;
-	char *p;
-
-	begin();
-	p = vmalloc(PAGE_SIZE, 0);
-	REQUIRE(p);
-	va = (vaddr_t)(uintptr_t)p;
-	EXPECT(arch_probe(ACCESS_STORE, va + 8, 0x8899aabbccddeeff).ok);
-	for (unsigned bits = 8; bits <= 64; bits *= 2)
-		for (unsigned at = 0; at < 64; at += bits) {
-			struct probe o = arch_probe_load(va + 8 + at / 8, bits);
-
-			EXPECT(o.ok);
-			EXPECT_EQ(o.value, 0x8899aabbccddeeff >> at &
-						   UINT64_MAX >> (64 - bits));
-			o = arch_probe_load(va + PAGE_SIZE + at / 8, bits);
-			EXPECT(!o.ok);
-			EXPECT(o.cause ==
-			       arch_probe(ACCESS_LOAD, va + PAGE_SIZE, 0)
-				       .cause);
-		}
-	vfree(p);
-	end();
-}
-
-KTEST(mmio, loads_of_all_widths_may_fail)
-{
-	arch_bed_run(loads);
 }
