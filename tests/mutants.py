@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Classic bugs of TLB handling, each planted in a copy of one source file.
+"""Classic bugs of TLB handling, and of memory that devices access, each planted in
+a copy of one source file.
 
     mutants.py --list
     mutants.py --make NAME DIR
@@ -10,7 +11,7 @@ native tests. So the sources have no switches, and a mutant can't be forgotten i
 them. Its text must occur exactly once; if it is gone, so is the mutant's
 meaning, and that is a failure.
 
-The numbers are those of docs/tlb.md.
+The numbers are those of docs/tlb.md; 0: a bug of DMA (docs/dma.md).
 """
 import os
 import sys
@@ -165,6 +166,21 @@ MUTANTS = [
     Mutant("late-hart-keeps-old-code", 10, "mm/tlb.c",
            "\tforget(h, ASID_ANY);\n\tarch_icache_fence();\n",
            "\tforget(h, ASID_ANY);\n", "machine_watch."),
+    Mutant("lent-without-clean", 0, "mm/dma_map.c",
+           "\tif (!m->device->coherent)\n\t\tdma_clean(lent(m));\n", "",
+           "dma_cache."),
+    Mutant("taken-back-without-invalidate", 0, "mm/dma_map.c",
+           "\tif (!m->device->coherent)\n\t\tdma_invalidate(lent(m));\n", "",
+           "dma_cache."),
+    Mutant("parts-of-lines-lent", 0, "mm/dma_map.c",
+           "!is_aligned(r.start | r.end, dma_cache()->line)", "!dma_cache()",
+           "dma_cache."),
+    Mutant("shown-uncached-without-flush", 0, "mm/dma_alloc.c",
+           "\tif (direct)\n\t\tdma_flush(r);\n", "", "dma_cache."),
+    Mutant("bounced-one-way", 0, "mm/dma_map.c",
+           "\tif (!range_empty(m->bounce))\n"
+           "\t\tmemcpy(m->cpu, phys_to_virt(m->bounce.start), m->size);\n", "",
+           "dma."),
     # What the litmus tests in QEMU see (tests/qemu/litmus.py).
     Mutant("kernel-no-remote-leaf", 1, "mm/tlb.c",
            "\tif (now)\n\t\tfence_others(",
