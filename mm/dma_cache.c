@@ -33,17 +33,24 @@ static struct dma_cache harts = {
 	.flush = harts_flush,
 	.invalidate = harts_invalidate,
 };
-static const struct dma_cache *other;
+static const struct dma_cache *other; /* (a) */
 
 void dma_set_cache(const struct dma_cache *c)
 {
-	other = c;
+	/* Release: who finds it sees what its driver has set up. */
+	__atomic_store_n(&other, c, __ATOMIC_RELEASE);
 }
 
 const struct dma_cache *dma_cache(void)
 {
-	harts.line = arch_cache_block();
-	return harts.line ? &harts : other;
+	uint64_t line = arch_cache_block();
+
+	if (!line)
+		return __atomic_load_n(&other, __ATOMIC_ACQUIRE);
+	/* It does not change but at boot: no store that all harts make. */
+	if (__atomic_load_n(&harts.line, __ATOMIC_RELAXED) != line)
+		__atomic_store_n(&harts.line, line, __ATOMIC_RELAXED);
+	return &harts;
 }
 
 static void maintain(void (*op)(struct range pa), struct range r, uint64_t line)
