@@ -46,9 +46,6 @@
 #define LINES_MAX 1023
 #define IDCS_MAX  (1u << 14)
 
-/* A hart looks at its other interrupts after so many. */
-#define CLAIMS_MAX 16
-
 struct aplic {
 	struct irq_chip chip;
 	volatile uint8_t *base;
@@ -117,7 +114,7 @@ static bool handle(struct irq_chip *c)
 	const volatile uint8_t *claim = idc(aplic_of(c), arch_cpu()) + 28;
 	unsigned n = 0;
 
-	for (; n < CLAIMS_MAX; n++) {
+	for (; n < IRQ_BATCH; n++) {
 		uint32_t line = mmio_read32(claim) >> 16;
 
 		if (!line)

@@ -32,9 +32,6 @@
 #define LINES_MAX    1023
 #define CONTEXTS_MAX 15872
 
-/* A hart looks at its other interrupts after so many. */
-#define CLAIMS_MAX 16
-
 struct plic {
 	struct irq_chip chip;
 	volatile uint8_t *base;
@@ -110,7 +107,7 @@ static bool handle(struct irq_chip *c)
 	volatile void *at = claim(plic_of(c), arch_cpu());
 	unsigned n = 0;
 
-	for (; n < CLAIMS_MAX; n++) {
+	for (; n < IRQ_BATCH; n++) {
 		uint32_t line = mmio_read32(at);
 
 		if (!line)

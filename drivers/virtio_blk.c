@@ -30,7 +30,6 @@
 #include <drivers/block.h>
 #include <drivers/virtio.h>
 #include <kernel/printk.h>
-#include <kernel/smp.h>
 #include <lib/errno.h>
 
 #define ID 2
@@ -124,7 +123,6 @@ static bool interrupted(void *arg)
 	d->block->interrupts++;
 	collect_locked(d);
 	spin_unlock(&d->queue.lock);
-	smp_woken();
 	return true;
 }
 

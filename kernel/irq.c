@@ -11,26 +11,25 @@
  *
  * A device must not be able to stop a hart. What is raised for nothing is turned
  * off when its handler has denied it often enough. What the handler thinks that it
- * handles, on and on, shows by time: when a hart was busy with interrupts for a
- * quarter of a second, with hardly anything in between, the line that is raised
- * next is turned off; and after another such time without any line, its wire.
- *
- *	busy = sum of times in handle() - 3 * sum of times between, never below 0
- *
- * It does not grow as long as interrupts take less than 3/4 of the time.
+ * handles, on and on, shows by what others get done: lines are counted until the
+ * chip has run out of them and the interrupted code has gone on, by an instruction
+ * at least. Work that devices have for handlers is bounded by what code gives them
+ * and by rings that code reads, and is far below RUN_MAX. At that number, the line
+ * that is raised next is turned off; at another such number without any line, the
+ * wire. Time plays no role: a computer that is slow, or an emulator that was
+ * stopped for a while, makes no difference.
  */
 #include <arch/irq.h>
 #include <kernel/irq.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
-#include <kernel/time.h>
 #include <lib/errno.h>
 
 /* A line that was raised so often in a row, and nobody's device, is turned off.
  * Shared lines that are taken back too late are raised once more now and then. */
 #define UNHANDLED_MAX 1000
 
-#define BUSY_MAX_US 250000u
+#define RUN_MAX 100000u
 
 static struct irq_chip *chips;
 static uint64_t spurious; /* (a) */
@@ -38,9 +37,10 @@ static uint64_t spurious; /* (a) */
 /* A hart's wire. */
 struct wire {
 	struct irq_chip *chip; /* whose it is (a) */
-	uint64_t end;	       /* of the last interrupt */
-	uint64_t busy;
-	bool flooded; /* the next line that is raised gets the blame */
+	vaddr_t at;	       /* where the interrupted code was */
+	unsigned lines;	       /* raised by one call of handle() */
+	unsigned run;	       /* in a row; a call without any counts, too */
+	bool flooded;	       /* the next line that is raised gets the blame */
 };
 static PERCPU struct wire wire;
 
@@ -170,6 +170,7 @@ void irq_raised(struct irq_chip *c, unsigned line)
 	const char *wrong = NULL, *owner = NULL;
 	struct irq *i;
 
+	this_cpu(wire)->lines++;
 	if (line >= c->lines) {
 		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
 		return;
@@ -213,15 +214,13 @@ void irq_each(const struct irq_chip *c,
 			each(ctx, c->line[n]);
 }
 
-/* The hart is too busy with interrupts. */
+/* Lines are raised without end. */
 static void flooded(struct wire *w)
 {
-	w->busy = 0;
-	if (!w->flooded) {
-		w->flooded = true;
+	w->run = 0;
+	w->flooded = !w->flooded;
+	if (w->flooded)
 		return;
-	}
-	w->flooded = false;
 	arch_external_enable(false);
 	pr_err("irq: interrupts without end on cpu %u, of no line in use; "
 	       "turned off, all of them\n",
@@ -231,11 +230,14 @@ static void flooded(struct wire *w)
 void kernel_external(void)
 {
 	struct wire *w = this_cpu(wire);
-	uint64_t begin = arch_time(), between = begin - w->end;
 	/* Acquire: pairs with the release in irq_chip_add(). */
 	struct irq_chip *c = __atomic_load_n(&w->chip, __ATOMIC_ACQUIRE);
+	vaddr_t at = arch_interrupted();
+	/* A loop that waits may be interrupted at one place for ever. */
+	bool went_on = smp_woken() || at != w->at;
 
-	smp_woken();
+	w->at = at;
+	w->lines = 0;
 	if (DEBUG_CHECKS)
 		spin_check_irq(true);
 	if (!c)
@@ -244,9 +246,9 @@ void kernel_external(void)
 		__atomic_fetch_add(&spurious, 1, __ATOMIC_RELAXED);
 	if (DEBUG_CHECKS)
 		spin_check_irq(false);
-	w->end = arch_time();
-	w->busy = between < w->busy / 3 ? w->busy - 3 * between : 0;
-	w->busy += w->end - begin;
-	if (w->busy > time_ticks(BUSY_MAX_US))
+	w->run += w->lines + 1;
+	if (went_on && w->lines && w->lines < IRQ_BATCH)
+		w->run = 0;
+	else if (w->run >= RUN_MAX)
 		flooded(w);
 }

@@ -127,10 +127,13 @@ void kernel_timer(void)
 	arch_timer_set(UINT64_MAX);
 }
 
-void smp_woken(void)
+bool smp_woken(void)
 {
+	bool first = !*this_cpu(woken);
+
 	this_cpu(counters)->devices++;
 	*this_cpu(woken) = true;
+	return first;
 }
 
 void smp_run(unsigned cpu, struct smp_work *w)

@@ -307,6 +307,20 @@ bool harts_external_enabled(void)
 	return external;
 }
 
+static vaddr_t interrupted;
+static bool stands;
+
+void harts_stand(bool still)
+{
+	stands = still;
+}
+
+vaddr_t arch_interrupted(void)
+{
+	interrupted += !stands;
+	return interrupted;
+}
+
 void arch_irq_enable(void)
 {
 	irq()->off = false;

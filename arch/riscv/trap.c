@@ -97,6 +97,11 @@ void arch_external_enable(bool on)
 		csr_clear(sie, SIE_SEIE);
 }
 
+vaddr_t arch_interrupted(void)
+{
+	return csr_read(sepc);
+}
+
 /* Returns whether it was one that somebody wants. */
 static bool interrupt(uint64_t scause)
 {

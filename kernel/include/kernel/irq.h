@@ -31,6 +31,9 @@ enum irq_trigger {
 
 struct irq_chip;
 
+/* handle() is done after so many lines, even if there are more. */
+#define IRQ_BATCH 16
+
 /* Line numbers are below chip->lines. All but translate() are called with
  * interrupts off; enable() and disable() with the chip's lock held. */
 struct irq_chip_ops {
@@ -45,7 +48,7 @@ struct irq_chip_ops {
 	/* No more, but for one that may be under way on another hart. */
 	void (*disable)(struct irq_chip *c, unsigned line);
 	/* The chip's wire to this hart is raised: call irq_raised() for lines
-	 * that ask; a few, not until none does. Was there any? */
+	 * that ask, until none does, IRQ_BATCH at most. Was there any? */
 	bool (*handle)(struct irq_chip *c);
 };
 

@@ -53,9 +53,9 @@ void smp_wait(const struct smp_work *w);
  */
 void smp_idle(uint64_t until);
 
-/* By a handler of a device's interrupt: something came that this hart may wait
- * for. Ends smp_idle()'s sleep. */
-void smp_woken(void);
+/* A device interrupts: something may have come that this hart waits for. Ends
+ * smp_idle()'s sleep. Is it the first news since the last one ended? */
+bool smp_woken(void);
 
 /*
  * For a panic: all other harts stop for ever, the calling one goes on. Returns

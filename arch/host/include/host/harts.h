@@ -45,3 +45,6 @@ void harts_interrupt(unsigned cpu);
 
 /* What arch_external_enable() said last, on whatever hart. */
 bool harts_external_enabled(void);
+
+/* Does interrupted code go on between two interrupts? It does, if nothing is said. */
+void harts_stand(bool still);
