@@ -133,6 +133,24 @@ KTEST(uart_input, every_overrun_is_counted)
 	EXPECT_EQ(t.in.bytes, 33);
 }
 
+/* What one port lost is told once; another counts from 0. */
+KTEST(uart_input, overruns_are_reported_once)
+{
+	struct ns n = DW(.trigger = 1);
+
+	REQUIRE(begin_dw(&n));
+	t.in.reported = 5;
+	console_wait(0);
+	EXPECT_EQ(n.used, 0);
+	t.uart.errors.overruns = 3;
+	console_wait(0);
+	EXPECT(n.used > 0);
+	n.used = 0;
+	console_wait(0);
+	EXPECT_EQ(n.used, 0);
+	end();
+}
+
 /* A DW asks for two things that have no byte: one look at each ends it. */
 KTEST(uart_input, dw_phantom_time_out)
 {
