@@ -4,9 +4,10 @@
  * The console is, one after the other: firmware's, if it has one, else the port of
  * /chosen/stdout-path through the boot tables; that port through a claim of its
  * registers, if firmware has none or console=uart; the same port with its driver
- * and interrupts, unless console=firmware. The claim made here is shared, so that
- * the driver can have its own before this one goes: there is no moment without a
- * console.
+ * and interrupts, unless console=firmware. When the driver gives the port back, the
+ * console is again what it was without. The claim made here is shared, so that the
+ * driver can have its own before this one goes, and the other way round: there is
+ * no moment without a console.
  */
 #include <string.h>
 
@@ -42,19 +43,22 @@ __init static bool map_early(fdt_node node)
 	return uart_regs.base;
 }
 
-__init static bool map_claimed(fdt_node node)
+static bool map_claimed(fdt_node node)
 {
 	return !mmio_map_node(&uart_regs, &machine.fdt, node, 0, MMIO_SHARED,
 			      "console");
 }
 
-__init static bool uart_console(bool (*map)(fdt_node node))
+static bool uart_console(bool (*map)(fdt_node node))
 {
 	fdt_node n = machine.stdout_node;
 
-	if (n == FDT_NONE || !uart_supports(&machine.fdt, n) || !map(n) ||
-	    !uart_setup_node(&uart, &machine.fdt, n, &uart_regs))
+	if (n == FDT_NONE || !uart_supports(&machine.fdt, n) || !map(n))
 		return false;
+	if (!uart_setup_node(&uart, &machine.fdt, n, &uart_regs)) {
+		mmio_unmap(&uart_regs);
+		return false;
+	}
 	console_set(&uart.console);
 	return true;
 }
@@ -68,12 +72,17 @@ __init void boot_devices_early(void)
 /* The driver has the console's port, or gives it back. */
 static void port_changed(const struct console_device *port)
 {
-	console_set(port ? port : arch_firmware_console());
+	const struct console_device *firmware = arch_firmware_console();
+
+	if (!port) {
+		if (firmware || !uart_console(map_claimed))
+			console_set(firmware);
+		return;
+	}
+	console_set(port);
 	mmio_unmap(&uart_regs);
-	if (port)
-		pr_info("console: %s, %s\n", port->name,
-			console_input_current()->irq ? "by interrupts"
-						     : "polled");
+	pr_info("console: %s, %s\n", port->name,
+		console_input_current()->irq ? "by interrupts" : "polled");
 }
 
 /* console=uart, or console=firmware: not even when there is a driver. Returns

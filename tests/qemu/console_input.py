@@ -9,7 +9,7 @@ import zlib
 from datetime import datetime, timedelta
 
 from console import CTRL_C, has, session
-from firmware import DBCN_GOOD, SRST, machine as with_firmware
+from firmware import DBCN_GOOD, DBCN_NONE, SRST, machine as with_firmware
 from harness import Failure, Test
 from loader import call, tree
 from machine import PANIC, PROMPT, RELEASE, Machine, autorun
@@ -201,6 +201,31 @@ def hand_over(test):
             has(m.output, r"^console: .* at 0x[12]00[01]0000, by interrupts$")
 
 
+def unbound(test):
+    """The console's port loses its driver, and gets it back: there is always a
+    console, with input, also where firmware has none."""
+    def firmware_has_none():
+        m = with_firmware(test, 0, DBCN_NONE)
+        m.expect(PROMPT, unless=PANIC)
+        return m
+    for start, polled in ((firmware_has_none, "ns16550a at 0x10000000"),
+                          (lambda: session(test), "sbi-"),
+                          (lambda: session(test, "--append", "console=uart"),
+                           "sbi-")):
+        with start() as m:
+            for _ in range(3):
+                m.command("devices unbind serial@10000000")
+                has(m.command("console"), f"^console: {polled}.*, input polled$")
+                # Nobody has a line of it.
+                has(m.command("devices unbind plic@c000000"), "unbind")
+                m.command("devices bind serial@10000000")
+                has(m.command("console"),
+                    "^console: ns16550a at 0x10000000, input by interrupts$")
+            has(m.command("mmio"), "serial@10000000")
+            if re.search(r" console$", m.command("mmio"), re.M):
+                raise Failure("what the console had before is still claimed")
+
+
 TESTDEV = "/soc/test@100000"
 
 
@@ -280,6 +305,8 @@ TESTS = [
          BUILT),
     Test("console-hand-over", "all", 300,
          "nothing lost or twice when the console moves", hand_over, BUILT),
+    Test("console-unbound", "all", 300, "the console's port without its driver",
+         unbound, BUILT),
     Test("console-syscon", "all", 300, "power-off and reboot by syscon", syscon,
          BUILT),
     Test("date", "all", 300, "the time-of-day clock", date, BUILT),
