@@ -285,8 +285,12 @@ struct device *device_needs(struct device *d, const char *property)
 
 static int probe(struct device *d)
 {
-	int err = dma_device_read(&d->dma, d->tree, d->node);
+	int err = 0;
 
+	/* Masks of the one before are gone. */
+	d->dma.reach = (struct range){0, UINT64_MAX};
+	if (d->reads_dma)
+		err = dma_device_read(&d->dma, d->tree, d->node);
 	d->error = 0;
 	d->why[0] = '\0';
 	d->data = NULL;

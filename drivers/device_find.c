@@ -21,7 +21,13 @@ struct facts {
 	uint32_t size;		/* of that */
 	uint32_t phandle;
 	uint32_t irq_parent; /* of its own; 0: none */
-	bool controller, disabled;
+	bool controller, disabled, dma;
+};
+
+/* What those below have from a node. */
+struct heritage {
+	uint32_t irq_parent;
+	bool dma; /* a node on the way says how it reaches memory */
 };
 
 static uint32_t u32(const struct fdt_prop *p)
@@ -63,6 +69,12 @@ static struct facts read_facts(const struct fdt *t, fdt_node n)
 		case 'i':
 			if (!strcmp(p.name, "interrupt-parent"))
 				f.irq_parent = u32(&p);
+			break;
+		case 'd':
+			f.dma |= !strncmp(p.name, "dma-", 4);
+			break;
+		case 'm':
+			f.dma |= !strcmp(p.name, "memory-region");
 			break;
 		case '#':
 			if (!strcmp(p.name, "#interrupt-cells"))
@@ -109,8 +121,7 @@ static bool passed_over(const struct fdt *t, fdt_node n)
 }
 
 /* Pointers to devices are good only when all are there. */
-static int add(const struct fdt *t, fdt_node n, const struct facts *f,
-	       uint32_t irq_parent)
+static int add(const struct fdt *t, fdt_node n, const struct facts *f)
 {
 	unsigned more = room ? 2 * room : 32;
 	struct device *d;
@@ -126,16 +137,17 @@ static int add(const struct fdt *t, fdt_node n, const struct facts *f,
 	*d = (struct device){.tree = t,
 			     .node = n,
 			     .phandle = f->phandle,
-			     .irq_parent = irq_parent,
+			     .irq_parent = f->irq_parent,
+			     .reads_dma = f->dma,
 			     .driver = driver_for(f)};
 	copy_printable(d->name, sizeof(d->name), fdt_name(t, n));
 	return 0;
 }
 
-/* irq_parent[depth]: of nodes at that depth that name none. */
+/* above[depth]: what nodes at that depth have from those above. */
 static int find(const struct fdt *t)
 {
-	uint32_t irq_parent[FDT_MAX_DEPTH + 2] = {0};
+	struct heritage above[FDT_MAX_DEPTH + 2] = {0};
 	int depth = 0, skip = FDT_MAX_DEPTH + 1, err = 0;
 
 	for (fdt_node n = fdt_root(t); n != FDT_NONE && !err;
@@ -151,11 +163,13 @@ static int find(const struct fdt *t)
 		if (skip == depth)
 			continue;
 		if (!f.irq_parent)
-			f.irq_parent = irq_parent[depth];
-		irq_parent[depth + 1] = f.controller ? f.phandle : f.irq_parent;
+			f.irq_parent = above[depth].irq_parent;
+		f.dma |= above[depth].dma;
+		above[depth + 1] = (struct heritage){
+			f.controller ? f.phandle : f.irq_parent, f.dma};
 		if (depth && f.compatible &&
 		    fdt_list_find(f.compatible, f.size, "simple-bus") < 0)
-			err = add(t, n, &f, f.irq_parent);
+			err = add(t, n, &f);
 	}
 	return err;
 }

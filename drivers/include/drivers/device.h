@@ -81,6 +81,7 @@ struct device {
 	/* private: */
 	uint32_t phandle;      /* 0: none */
 	uint32_t irq_parent;   /* as the tree has it, from the node upward */
+	bool reads_dma;	       /* the tree tells how it reaches memory */
 	struct list resources; /* newest first */
 };
 
