@@ -138,15 +138,18 @@ static struct mmio *mapped(struct device *d, struct mmio_resource *r, int err,
 struct mmio *device_mmio(struct device *d, unsigned i, unsigned flags)
 {
 	struct mmio_resource *r = new_resource(d, sizeof(*r));
+	struct range reg;
 	char what[16];
+	int err;
 
 	if (!r)
 		return NULL;
 	snprintf(what, sizeof(what), "reg %u", i);
-	return mapped(
-		d, r,
-		mmio_map_node(&r->mmio, d->tree, d->node, i, flags, d->name),
-		what);
+	err = device_reg(d, i, &reg);
+	if (!err)
+		err = mmio_map(&r->mmio, reg.start, range_size(reg), flags,
+			       d->name);
+	return mapped(d, r, err, what);
 }
 
 struct mmio *device_mmio_named(struct device *d, const char *name,

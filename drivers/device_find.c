@@ -15,6 +15,12 @@ extern const struct driver __start_drivers[], __stop_drivers[];
 static struct device *devices;
 static unsigned ndevices, room;
 
+/* To the node that was asked for last. */
+static struct {
+	fdt_node path[FDT_MAX_DEPTH + 1];
+	int depth; /* < 0: to none */
+} way = {.depth = -1};
+
 /* What a node says of itself. */
 struct facts {
 	const char *compatible; /* a list; NULL: there is none */
@@ -195,6 +201,14 @@ void devices_forget(void)
 	kfree(devices);
 	devices = NULL;
 	ndevices = room = 0;
+	way.depth = -1;
+}
+
+/* Devices are asked for as the tree has them: one walk over it, for all of them. */
+int device_reg(const struct device *d, unsigned i, struct range *reg)
+{
+	way.depth = fdt_ancestors_from(d->tree, d->node, way.path, way.depth);
+	return fdt_reg_phys_on(d->tree, way.path, way.depth, i, reg);
 }
 
 /* By halves: nodes grow. */

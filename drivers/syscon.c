@@ -57,12 +57,17 @@ static void release(void *arg)
 
 static int map(struct device *d, struct syscon *s)
 {
-	fdt_node n = fdt_find_phandle(d->tree, device_u32(d, "regmap", 0));
+	const struct device *block =
+		device_of_phandle(device_u32(d, "regmap", 0));
+	struct range reg;
 	int err;
 
-	if (n == FDT_NONE || !fdt_compatible(d->tree, n, "syscon"))
+	if (!block || !fdt_compatible(d->tree, block->node, "syscon"))
 		return device_fail(d, -EINVAL, "regmap names no syscon");
-	err = mmio_map_node(&s->regs, d->tree, n, 0, MMIO_SHARED, d->name);
+	err = device_reg(block, 0, &reg);
+	if (!err)
+		err = mmio_map(&s->regs, reg.start, range_size(reg),
+			       MMIO_SHARED, d->name);
 	if (err == -EBUSY)
 		return device_fail(d, err, "regmap: %s has it", s->regs.owner);
 	if (err)

@@ -306,18 +306,26 @@ fdt_node fdt_next_sibling(const struct fdt *t, fdt_node n)
 	return depth ? FDT_NONE : n;
 }
 
-int fdt_ancestors(const struct fdt *t, fdt_node n,
-		  fdt_node path[FDT_MAX_DEPTH + 1])
+int fdt_ancestors_from(const struct fdt *t, fdt_node n,
+		       fdt_node path[FDT_MAX_DEPTH + 1], int depth)
 {
-	int depth = 0;
+	fdt_node at;
 
-	for (fdt_node at = t->root; at != FDT_NONE && at <= n;
+	if (depth < 0 || path[depth] > n)
+		depth = 0;
+	for (at = depth ? path[depth] : t->root; at != FDT_NONE && at <= n;
 	     at = fdt_next(t, at, &depth)) {
 		path[depth] = at;
 		if (at == n)
 			return depth;
 	}
 	return -ENOENT;
+}
+
+int fdt_ancestors(const struct fdt *t, fdt_node n,
+		  fdt_node path[FDT_MAX_DEPTH + 1])
+{
+	return fdt_ancestors_from(t, n, path, -1);
 }
 
 fdt_node fdt_parent(const struct fdt *t, fdt_node n)

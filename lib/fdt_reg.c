@@ -133,21 +133,27 @@ static int to_parent(const struct fdt *t, fdt_node parent, fdt_node bus,
 	return -ENXIO;
 }
 
-int fdt_reg_phys(const struct fdt *t, fdt_node n, unsigned i, struct range *out)
+int fdt_reg_phys_on(const struct fdt *t, const fdt_node *path, int depth,
+		    unsigned i, struct range *out)
 {
-	fdt_node path[FDT_MAX_DEPTH + 1];
-	int depth = fdt_ancestors(t, n, path);
 	struct range r;
 	int err;
 
 	if (depth < 1)
 		return -EINVAL;
-	err = reg_below(t, path[depth - 1], n, i, &r);
+	err = reg_below(t, path[depth - 1], path[depth], i, &r);
 	for (depth--; !err && depth > 0; depth--)
 		err = to_parent(t, path[depth - 1], path[depth], &r);
 	if (!err)
 		*out = r;
 	return err;
+}
+
+int fdt_reg_phys(const struct fdt *t, fdt_node n, unsigned i, struct range *out)
+{
+	fdt_node path[FDT_MAX_DEPTH + 1];
+
+	return fdt_reg_phys_on(t, path, fdt_ancestors(t, n, path), i, out);
 }
 
 int fdt_reg_phys_named(const struct fdt *t, fdt_node n, const char *name,

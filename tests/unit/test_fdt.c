@@ -110,6 +110,14 @@ KTEST(fdt, child_sibling_parent)
 	EXPECT(fdt_parent(&t, other) == root);
 	EXPECT_EQ(fdt_ancestors(&t, deep, path), 2);
 	EXPECT(path[0] == root && path[1] == a && path[2] == deep);
+	/* On from there, or back to before it. */
+	EXPECT_EQ(fdt_ancestors_from(&t, deep, path, 2), 2);
+	EXPECT_EQ(fdt_ancestors_from(&t, other, path, 2), 1);
+	EXPECT(path[0] == root && path[1] == other);
+	EXPECT_EQ(fdt_ancestors_from(&t, deep, path, 1), 2);
+	EXPECT(path[0] == root && path[1] == a && path[2] == deep);
+	EXPECT_EQ(fdt_ancestors_from(&t, root, path, 2), 0);
+	EXPECT_EQ(fdt_ancestors_from(&t, a, path, 0), 1);
 	EXPECT(fdt_ancestors(&t, deep + 4, path) == -ENOENT);
 }
 

@@ -140,6 +140,9 @@ int device_irq(struct device *d, unsigned i, irq_handler handler, void *arg);
 void *device_alloc(struct device *d, size_t size);
 int device_release(struct device *d, void (*fn)(void *arg), void *arg);
 
+/* Entry i of `reg` as <lib/fdt_reg.h>'s fdt_reg_phys() has it, with less search. */
+int device_reg(const struct device *d, unsigned i, struct range *reg);
+
 /* What the device has, for reports: each is called with what the functions above
  * gave. */
 void device_each(const struct device *d,

@@ -108,6 +108,11 @@ fdt_node fdt_parent(const struct fdt *t, fdt_node n);
 int fdt_ancestors(const struct fdt *t, fdt_node n,
 		  fdt_node path[FDT_MAX_DEPTH + 1]);
 
+/* The same, for who asks for one node after the other: path[0] to path[depth] are
+ * what it found last (depth < 0: nothing), and the walk goes on from there. */
+int fdt_ancestors_from(const struct fdt *t, fdt_node n,
+		       fdt_node path[FDT_MAX_DEPTH + 1], int depth);
+
 /* The node's name with its unit address, "" for the root. */
 const char *fdt_name(const struct fdt *t, fdt_node n);
 

@@ -38,6 +38,10 @@ int fdt_reg(const struct fdt *t, fdt_node n, unsigned i, struct range *out);
 int fdt_reg_phys(const struct fdt *t, fdt_node n, unsigned i,
 		 struct range *out);
 
+/* The same of the node that fdt_ancestors() found, with what it said. */
+int fdt_reg_phys_on(const struct fdt *t, const fdt_node *path, int depth,
+		    unsigned i, struct range *out);
+
 /* The same by name: `reg-names` has the entry's number. */
 int fdt_reg_phys_named(const struct fdt *t, fdt_node n, const char *name,
 		       struct range *out);
