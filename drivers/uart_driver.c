@@ -36,7 +36,7 @@ static int probe(struct device *d)
 	struct mmio *regs;
 
 	if (d->node != console.node)
-		return -ENODEV;
+		return device_fail(d, -ENODEV, "it is not the console's");
 	u = device_alloc(d, sizeof(*u));
 	/* Boot may have it until the end of changed(). */
 	regs = u ? device_mmio(d, 0, MMIO_SHARED) : NULL;

@@ -46,11 +46,17 @@ static void mmio_in_line(void *ctx, const struct mmio *m)
 	kprintf(", %#llx+%#llx", LL(m->pa), LL(m->size));
 }
 
-static void print_irq(const struct irq *i)
+static void print_count(const struct irq *i)
 {
-	kprintf("%s line %u, %llu times%s", i->chip->name, i->line,
+	kprintf(", %llu times%s",
 		LL(__atomic_load_n(&i->count, __ATOMIC_RELAXED)),
 		i->stuck ? ", turned off: it did not end" : "");
+}
+
+static void print_irq(const struct irq *i)
+{
+	kprintf("%s line %u", i->chip->name, i->line);
+	print_count(i);
 }
 
 static void irq_in_line(void *ctx, const struct irq *i)
@@ -153,7 +159,10 @@ static int unbind(struct device *d)
 
 	if (err)
 		kprintf("%s: %s\n", d->name,
-			err == -EBUSY ? "others use it" : "it is not bound");
+			err == -EBUSY
+				? "its lines are in use (interrupts tells by "
+				  "whom)"
+				: "it is not bound");
 	return err != 0;
 }
 
@@ -180,15 +189,15 @@ COMMAND(devices, cmd_devices, "[[bind | unbind] NAME]",
 static void print_line(void *ctx, const struct irq *i)
 {
 	(void)ctx;
-	kprintf("    %s: ", i->owner);
-	print_irq(i);
+	kprintf("    line %u: %s", i->line, i->owner);
+	print_count(i);
 	kprintf("\n");
 }
 
 static void print_chip(void *ctx, const struct irq_chip *c)
 {
 	(void)ctx;
-	kprintf("%s: lines below %u\n", c->name, c->lines);
+	kprintf("%s: lines up to %u\n", c->name, c->lines - 1);
 	irq_each(c, print_line, NULL);
 }
 
