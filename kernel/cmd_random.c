@@ -5,6 +5,7 @@
 #include <kernel/random.h>
 #include <kernel/shell.h>
 #include <lib/bits.h>
+#include <lib/errno.h>
 
 #define DEFAULT 32
 #define LINE	32
@@ -26,8 +27,12 @@ static int cmd_random(int argc, char **argv)
 		err = random_ask();
 	else if (argc > 2 || (argc == 2 && !shell_number(argv[1], &n)))
 		return SHELL_USAGE;
-	if (err)
-		kprintf("random: a source gave nothing: error %d\n", -err);
+	if (err == -ENODEV)
+		kprintf("random: no device to ask for more\n");
+	else if (err)
+		kprintf("random: a device gave no bytes (error %d); 'devices' "
+			"may tell why\n",
+			-err);
 	for (uint64_t at = 0; at < n && !shell_interrupted(); at += LINE) {
 		uint64_t size = min_u64(n - at, LINE);
 

@@ -10,7 +10,7 @@
  * arc4random does.
  *
  *  I1  each block of `key` is made once: the counter grows, the key is replaced
- *  I2  the lock is held for one block, whatever the size of the request
+ *  I2  the lock is held for one block, whatever the size of the data
  *
  * The C library's arc4random would do the rest, but takes its seed once: what a
  * device gives later could not be added. It gets its seed from here
@@ -23,6 +23,7 @@
 #include <kernel/spinlock.h>
 #include <lib/bits.h>
 #include <lib/chacha20.h>
+#include <lib/errno.h>
 
 #define KEY	32u
 #define SOURCES 4
@@ -38,7 +39,7 @@ static struct {
 
 static struct random_source *sources;
 
-/* Nothing of the stream stays on the stack. */
+/* No copy of ours of the key or the stream stays on the stack. */
 static void wipe(volatile void *p, size_t n)
 {
 	for (volatile uint8_t *byte = p; n; n--)
@@ -57,6 +58,7 @@ static void next_locked(uint32_t once[KEY / 4])
 	chacha20_block(key, words, block);
 	memcpy(key, block, KEY);
 	memcpy(once, block + KEY, KEY);
+	wipe(block, sizeof(block));
 }
 
 static void note_locked(const char *name, size_t n)
@@ -71,21 +73,30 @@ static void note_locked(const char *name, size_t n)
 	source[i].bytes += n;
 }
 
+/* Up to KEY bytes. */
+static void add_block(const char *name, const void *data, size_t n)
+{
+	uint32_t words[KEY / 4] = {0};
+	uint64_t flags;
+
+	memcpy(words, data, n);
+	flags = spin_lock_irqsave(&lock);
+	note_locked(name, n);
+	for (unsigned i = 0; i < ARRAY_SIZE(key); i++)
+		key[i] ^= words[i];
+	next_locked(words);
+	spin_unlock_irqrestore(&lock, flags);
+	wipe(words, sizeof(words));
+}
+
 void random_add(const char *name, const void *data, size_t n)
 {
-	uint32_t once[KEY / 4];
-	uint64_t flags = spin_lock_irqsave(&lock);
+	size_t step;
 
-	note_locked(name, n);
-	for (size_t at = 0; at < n; at += KEY) {
-		uint32_t words[KEY / 4] = {0};
-
-		memcpy(words, (const uint8_t *)data + at, min_u64(n - at, KEY));
-		for (unsigned i = 0; i < ARRAY_SIZE(key); i++)
-			key[i] ^= words[i];
-		next_locked(once);
+	for (size_t at = 0; at < n; at += step) {
+		step = min_u64(n - at, KEY);
+		add_block(name, (const uint8_t *)data + at, step);
 	}
-	spin_unlock_irqrestore(&lock, flags);
 }
 
 void random_add_tree(const struct fdt *t)
@@ -147,7 +158,7 @@ void random_source_remove(struct random_source *s)
 
 int random_ask(void)
 {
-	int first = 0;
+	int first = sources ? 0 : -ENODEV;
 
 	for (struct random_source *s = sources; s; s = s->next) {
 		int err = s->ask(s);

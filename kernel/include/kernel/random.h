@@ -38,7 +38,7 @@ struct random_source {
 };
 
 /* In one context: boot, then the shell's; as is random_ask(), which has all
- * sources give more: 0, or the first error. */
+ * sources give more: 0, the first error, or -ENODEV, for there are none. */
 void random_source_add(struct random_source *s);
 void random_source_remove(struct random_source *s);
 int random_ask(void);
