@@ -10,6 +10,7 @@
  * in the end by functions that stop it first: no order of errors gives back what a
  * device can still write to.
  */
+#include <arch/cpu.h>
 #include <drivers/device.h>
 #include <drivers/virtio.h>
 #include <kernel/printk.h>
@@ -88,6 +89,15 @@ static void release_memory(void *arg)
 		       m->v->device->name, m->b.size);
 }
 
+int virtio_no_memory(struct virtio *v, int err)
+{
+	return device_fail(v->device, err, "%s",
+			   err == -EOPNOTSUPP
+				   ? "it does not see caches, and nothing "
+				     "here can empty them"
+				   : "no memory that it can reach");
+}
+
 void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus)
 {
 	struct device *d = v->device;
@@ -99,7 +109,7 @@ void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus)
 	m->v = v;
 	err = dma_alloc(&d->dma, &m->b, size, 0, 0);
 	if (err) {
-		device_fail(d, err, "no memory that it can reach");
+		virtio_no_memory(v, err);
 		return NULL;
 	}
 	*bus = m->b.bus;
@@ -108,22 +118,21 @@ void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus)
 
 int virtio_negotiate(struct virtio *v, uint64_t wanted)
 {
+	/* Bits from 32 on are not legacy's (6.3): QEMU logs that we asked. */
+	uint32_t words = v->version == 1 ? 1 : 2;
 	uint64_t offered = 0;
 
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < words; i++) {
 		virtio_write(v, REG_DEVICE_FEATURES_SEL, i);
 		offered |= (uint64_t)virtio_read(v, REG_DEVICE_FEATURES)
 			   << 32 * i;
 	}
-	/* Bits from 32 on are not legacy's (6.3). */
-	if (v->version == 1)
-		offered = (uint32_t)offered;
-	else if (!(offered & VIRTIO_F_VERSION_1))
+	if (v->version != 1 && !(offered & VIRTIO_F_VERSION_1))
 		return device_fail(v->device, -EIO,
 				   "version 2, but not VIRTIO_F_VERSION_1");
 	wanted |= VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM;
 	v->features = offered & wanted;
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < words; i++) {
 		virtio_write(v, REG_DRIVER_FEATURES_SEL, i);
 		virtio_write(v, REG_DRIVER_FEATURES,
 			     (uint32_t)(v->features >> 32 * i));
@@ -142,23 +151,43 @@ void virtio_ready(struct virtio *v)
 	add_status(v, STATUS_DRIVER_OK);
 }
 
+/* Read them once. Returns whether they are as they were in `words`. */
+static bool read_config(struct virtio *v, unsigned at, uint32_t *words,
+			unsigned n)
+{
+	bool same = true;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t word = virtio_read(v, REG_CONFIG + at + 4 * i);
+
+		same &= word == words[i];
+		words[i] = word;
+	}
+	return same;
+}
+
 int virtio_config(struct virtio *v, unsigned at, uint32_t *words, unsigned n)
 {
 	uint32_t before;
+	bool same;
 
 	if (REG_CONFIG + at + 4 * n > v->regs->size)
 		return device_fail(v->device, -EINVAL,
 				   "its registers need %#x bytes, not %#llx",
 				   REG_CONFIG + at + 4 * n,
 				   (unsigned long long)v->regs->size);
+	/* A legacy device does not count changes: what is read twice alike is
+	 * from one moment (2.5.4). */
+	if (v->version == 1)
+		read_config(v, at, words, n);
 	for (unsigned tries = 0; tries < GENERATIONS; tries++) {
 		before = v->version == 1
 				 ? 0
 				 : virtio_read(v, REG_CONFIG_GENERATION);
-		for (unsigned i = 0; i < n; i++)
-			words[i] = virtio_read(v, REG_CONFIG + at + 4 * i);
-		if (v->version == 1 ||
-		    virtio_read(v, REG_CONFIG_GENERATION) == before)
+		same = read_config(v, at, words, n);
+		if (v->version == 1
+			    ? same
+			    : virtio_read(v, REG_CONFIG_GENERATION) == before)
 			return 0;
 	}
 	return device_fail(v->device, -EIO,
@@ -169,11 +198,15 @@ uint32_t virtio_interrupt(struct virtio *v)
 {
 	uint32_t why;
 
-	if (v->stopped || __atomic_load_n(&v->broken, __ATOMIC_RELAXED))
+	if (v->stopped)
 		return 0;
 	why = virtio_read(v, REG_INTERRUPT_STATUS);
-	if (why)
+	if (why) {
 		virtio_write(v, REG_INTERRUPT_ACK, why);
+		/* Before the rings are looked at: what comes later interrupts
+		 * again. */
+		arch_mb();
+	}
 	return why;
 }
 

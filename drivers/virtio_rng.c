@@ -48,6 +48,7 @@ static int wait(struct rng_device *r, uint32_t *written)
 		return 0;
 	if (!seen)
 		virtio_break(r->v, "it does not answer");
+	/* Memory is ours again, or its for ever. */
 	virtio_stop(r->v);
 	return seen ? seen : -ETIMEDOUT;
 }
@@ -58,27 +59,33 @@ static int ask(struct random_source *s)
 	struct virtq_piece piece = {.size = BYTES, .device_writes = true};
 	uint32_t written = 0;
 	uint64_t flags;
+	bool given;
 	int err;
 
 	err = dma_map(&r->v->device->dma, &r->map, r->buf, BYTES,
 		      DMA_FROM_DEVICE, 0);
 	if (err)
-		return err;
+		return virtio_no_memory(r->v, err);
 	piece.bus = r->map.bus;
 	flags = spin_lock_irqsave(&r->queue.lock);
 	err = virtq_add(&r->queue, &piece, 1, r);
 	spin_unlock_irqrestore(&r->queue.lock, flags);
-	if (!err) {
+	given = !err;
+	if (given) {
 		virtq_notify(&r->queue);
 		err = wait(r, &written);
 	}
 	/* What a device that can't be reset was given, it keeps. */
-	if (virtio_broken(r->v) && !r->v->stopped)
-		return err;
-	dma_unmap(&r->map);
-	if (!err)
-		random_add("virtio-rng", r->buf, written);
-	return err;
+	if (!given || !err || r->v->stopped)
+		dma_unmap(&r->map);
+	if (err)
+		return device_fail(r->v->device, err, "%s",
+				   virtio_broken(r->v));
+	/* 5.4.6.2: one byte or more. */
+	if (!written)
+		return device_fail(r->v->device, -EIO, "it gives no bytes");
+	random_add("virtio-rng", r->buf, written);
+	return 0;
 }
 
 static void free_buf(void *arg)
@@ -112,13 +119,12 @@ static int probe(struct virtio *v)
 	err = device_release(d, free_buf, r);
 	if (err)
 		return err;
+	virtq_quiet(&r->queue, true);
 	virtio_ready(v);
 	err = ask(&r->source);
-	if (err)
-		return device_fail(d, err, "%s",
-				   v->broken ? v->broken : "no memory");
-	random_source_add(&r->source);
-	return 0;
+	if (!err)
+		random_source_add(&r->source);
+	return err;
 }
 
 static void remove(struct virtio *v)

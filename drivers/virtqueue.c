@@ -17,7 +17,8 @@
  *
  * Barriers, each with its partner in the device (2.7.13, 2.7.14): descriptors and
  * ring before the count that publishes them; that before its wish not to be told
- * is read; the count of what is done before what it counts.
+ * is read; our wish not to be told before what is done; the count of what is done
+ * before what it counts.
  */
 #include <arch/cpu.h>
 #include <drivers/virtio.h>
@@ -89,7 +90,9 @@ static int place_rings(struct virtqueue *q, uint8_t *memory, dma_addr_t bus)
 	if (v->version == 1) {
 		if (bus >> PAGE_SHIFT > UINT32_MAX)
 			return device_fail(v->device, -ERANGE,
-					   "no memory that it can reach");
+					   "its queue is at %#llx, beyond the "
+					   "44 bits of a legacy device",
+					   (unsigned long long)bus);
 		virtio_write(v, REG_QUEUE_ALIGN, PAGE_SIZE);
 		virtio_write(v, REG_QUEUE_PFN, (uint32_t)(bus >> PAGE_SHIFT));
 		return 0;
@@ -240,5 +243,9 @@ void *virtq_get(struct virtqueue *q, uint32_t *written)
 
 void virtq_quiet(struct virtqueue *q, bool quiet)
 {
+	__atomic_store_n(&q->quiet, quiet, __ATOMIC_RELAXED);
 	q->rings->avail->flags = quiet ? AVAIL_NO_INTERRUPT : 0;
+	/* The wish, before the caller looks at what is done: pairs with the
+	 * device's barrier between that and its look at the wish. */
+	arch_mb();
 }

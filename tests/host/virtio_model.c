@@ -120,6 +120,8 @@ static uint32_t give_random(struct virtio_model *m, const struct piece *piece,
 {
 	uint32_t written = 0;
 
+	if (goes_wrong(m, WRONG_NOTHING))
+		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (!piece[i].writable)
 			violation("nothing is read by this device");
@@ -295,6 +297,12 @@ static void work(struct virtio_model *m)
 		m->interrupt |= 1;
 }
 
+void virtio_model_makes_up(struct virtio_model *m)
+{
+	complete(m, 0, 0);
+	m->interrupt |= 1;
+}
+
 bool virtio_model_works(const struct virtio_model *m)
 {
 	return m->ready;
@@ -353,7 +361,7 @@ static uint32_t read_config(struct virtio_model *m, size_t at)
 			    m->block};
 
 	if (m->wrong & WRONG_CONFIG)
-		m->generation++;
+		word[0] ^= ++m->generation;
 	if (m->wrong & WRONG_CAPACITY)
 		word[1] = UINT32_MAX;
 	if (m->wrong & WRONG_BLOCK)
@@ -382,6 +390,8 @@ static uint32_t read_reg(struct virtio_model *m, size_t at)
 		       : m->wrong & WRONG_KIND ? 55
 					       : m->id;
 	case DEVICE_FEATURES:
+		if (m->version == 1 && m->features_sel)
+			violation("a legacy device has 32 feature bits");
 		return m->features_sel > 1
 			       ? 0
 			       : (uint32_t)(offered(m) >> 32 * m->features_sel);
@@ -413,6 +423,8 @@ static uint64_t model_read(void *ctx, size_t at, unsigned bits)
 
 	if (bits != 32)
 		violation("an access of %u bits", bits);
+	if (at == STATUS && m->elsewhere)
+		m->elsewhere(m);
 	if (at == STATUS)
 		tick(m);
 	return at >= CONFIG ? read_config(m, at - CONFIG) : read_reg(m, at);
@@ -444,6 +456,8 @@ static void set_features(struct virtio_model *m, uint32_t v)
 {
 	uint64_t bits = (uint64_t)v << 32 * (m->driver_sel & 1);
 
+	if (m->version == 1 && m->driver_sel)
+		violation("a legacy device has 32 feature bits");
 	if (m->driver_sel > 1 || bits & ~offered(m))
 		violation("features %#llx, that are not offered",
 			  (unsigned long long)bits);

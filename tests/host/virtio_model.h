@@ -42,6 +42,7 @@
 #define WRONG_NO_IRQ	  (1u << 22)
 #define WRONG_STORM	  (1u << 23) /* interrupts without end */
 #define WRONG_NO_RESET	  (1u << 24) /* can't be reset, from then on */
+#define WRONG_NOTHING	  (1u << 25) /* gives random numbers: none */
 
 #define VIRTIO_MODEL_QUEUE 256 /* the largest queue that it has */
 
@@ -61,6 +62,9 @@ struct virtio_model {
 	unsigned delay;	   /* looks until a request is done, at most */
 	bool out_of_order; /* requests are done in any */
 	struct rng rng;
+	/* What another hart does meanwhile: called now and then, as long as it is
+	 * not NULL. */
+	void (*elsewhere)(struct virtio_model *m);
 
 	/* What was seen. */
 	uint64_t completed, interrupts;
@@ -84,6 +88,9 @@ void virtio_model_end(struct virtio_model *m);
 
 /* Has it a queue, so that it may access memory? */
 bool virtio_model_works(const struct virtio_model *m);
+
+/* Complete something that it was never given. */
+void virtio_model_makes_up(struct virtio_model *m);
 
 /* Is its line raised? */
 bool virtio_model_asks(const struct virtio_model *m);

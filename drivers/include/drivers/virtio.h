@@ -68,6 +68,9 @@ void virtio_stop(struct virtio *v);
  * ever where that failed. NULL, noted: none. */
 void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus);
 
+/* Note why dma_alloc() or dma_map() failed; returns err. */
+int virtio_no_memory(struct virtio *v, int err);
+
 /* --- queues --- */
 
 #define VIRTQ_MAX 64 /* descriptors of a queue, at most */
@@ -83,6 +86,7 @@ struct virtqueue {
 	struct spinlock lock;	   /* LOCK_DEVICE */
 	unsigned index, size;	   /* (c) */
 	struct virtq_rings *rings; /* (c) */
+	bool quiet;		   /* virtq_quiet() (a) */
 	unsigned nfree;		   /* descriptors */
 	unsigned busy;		   /* chains that the device has */
 	uint16_t first;		   /* free one, if there is one */
@@ -122,7 +126,9 @@ void *virtq_get(struct virtqueue *q, uint32_t *written);
 /* Is there something to get? */
 bool virtq_pending(const struct virtqueue *q);
 
-/* Ask the device not to interrupt for this queue; it may do so nevertheless. */
+/* Ask the device not to interrupt for this queue; it may do so nevertheless. Not
+ * quiet any more, it interrupts for what comes from now on: look for what came
+ * before. */
 void virtq_quiet(struct virtqueue *q, bool quiet);
 
 /* --- waiting --- */
