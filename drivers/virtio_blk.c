@@ -16,20 +16,22 @@
  *  I3  a call ends when none of its slots is taken
  *
  * Who waits, looks after the device: one that does not answer for PATIENCE_US is
- * reset and out of use, as is one that answers nonsense. One that has answered
- * but did not interrupt for LATE_US is polled from then on.
+ * reset and out of use, as is one that answers nonsense. If others were answered
+ * meanwhile, it is slow, and gets that time again, PATIENCES times in all. One that
+ * has answered but did not interrupt for LATE_US is polled from then on.
  *
  * The lock is the queue's: it covers slots and rings. The interrupt handler takes
  * it; so it is held shortly: nothing is mapped, freed or printed under it, nor is the
  * device told. Only a reset waits under it, for 0.1 s at the most.
  *
- * An interrupt wakes callers on the hart that takes it; those on other harts look
- * every TURN_US.
+ * Who takes an answer from the queue, by interrupt or because it asks, wakes the
+ * hart that waits for it.
  */
 #include <arch/cpu.h>
 #include <drivers/block.h>
 #include <drivers/virtio.h>
 #include <kernel/printk.h>
+#include <kernel/smp.h>
 #include <lib/errno.h>
 
 #define ID 2
@@ -50,6 +52,7 @@
 #define BLOCK_MAX   KIB(32)
 #define PIECES	    3
 #define PATIENCE_US 10000000
+#define PATIENCES   6
 #define LATE_US	    500000
 #define TURN_US	    10000
 
@@ -69,6 +72,7 @@ struct message {
 struct slot {
 	enum { FREE, OURS, FLYING, DONE } state; /* (l) */
 	const void *call;			 /* whose it is (l) */
+	unsigned cpu;				 /* where that waits (l) */
 	int error;				 /* when it is DONE (l) */
 	bool mapped;				 /* its call's */
 	struct dma_map map;			 /* its call's */
@@ -81,6 +85,7 @@ struct disk {
 	volatile struct message *message; /* [SLOTS] */
 	dma_addr_t message_bus;
 	struct slot slot[SLOTS];
+	uint64_t heard;	  /* answers, ever (l) */
 	uint64_t segment; /* bytes of data in a request, at most */
 };
 
@@ -95,12 +100,17 @@ struct call {
 	unsigned flying; /* slots that it has */
 	int error;	 /* the first one */
 	struct virtio_wait patience, late;
-	bool suspect; /* an answer was there, and no interrupt yet */
+	unsigned patiences; /* that are left */
+	uint64_t heard;	    /* the disk's, when the patience began */
+	uint64_t unheard;   /* and when an answer was there, but no interrupt;
+			       UINT64_MAX: there was none */
 };
 
-/* What the device is done with. */
-static void collect_locked(struct disk *d)
+/* What the device is done with; who waits for it, wakes up. */
+static void collect(struct disk *d)
 {
+	uint64_t flags = spin_lock_irqsave(&d->queue.lock);
+	cpumask_t asleep = 0;
 	struct slot *s;
 	uint32_t written;
 	uint8_t outcome;
@@ -109,20 +119,21 @@ static void collect_locked(struct disk *d)
 		outcome = d->message[s - d->slot].outcome;
 		s->error = outcome == OUTCOME_OK ? 0 : -EIO;
 		s->state = DONE;
+		asleep |= cpu_bit(s->cpu);
+		d->heard++;
 	}
+	spin_unlock_irqrestore(&d->queue.lock, flags);
+	smp_wake(asleep & ~cpu_bit(arch_cpu()));
 }
 
 static bool interrupted(void *arg)
 {
 	struct disk *d = arg;
-	uint32_t why = virtio_interrupt(d->v);
 
-	if (!why)
+	if (!virtio_interrupt(d->v))
 		return false;
-	spin_lock(&d->queue.lock);
-	d->block->interrupts++;
-	collect_locked(d);
-	spin_unlock(&d->queue.lock);
+	__atomic_fetch_add(&d->block->interrupts, 1, __ATOMIC_RELAXED);
+	collect(d);
 	return true;
 }
 
@@ -162,6 +173,7 @@ static struct slot *take_slot(struct call *c)
 			s = &d->slot[i];
 			s->state = OURS;
 			s->call = c;
+			s->cpu = arch_cpu();
 			s->mapped = false;
 		}
 	spin_unlock_irqrestore(&d->queue.lock, flags);
@@ -283,21 +295,53 @@ static bool reap(struct call *c)
 
 /* --- waiting --- */
 
+static uint64_t heard(struct disk *d)
+{
+	return __atomic_load_n(&d->heard, __ATOMIC_RELAXED);
+}
+
 static void be_patient(struct call *c)
 {
+	c->heard = heard(c->d);
 	c->patience = virtio_wait_for(PATIENCE_US);
 	c->late = virtio_wait_for(LATE_US);
-	c->suspect = false;
+	c->unheard = UINT64_MAX;
 }
 
-static bool polls(const struct disk *d)
+/* Has it been silent for too long? */
+static bool impatient(struct call *c)
 {
-	return __atomic_load_n(&d->block->polling, __ATOMIC_RELAXED) ||
-	       !arch_irq_enabled();
+	if (!virtio_wait_over(&c->patience))
+		return false;
+	if (c->heard == heard(c->d) || !--c->patiences)
+		return true;
+	be_patient(c);
+	return false;
 }
 
-/* Nothing came for LATE_US: has it answered, without a word? Asked twice: the
- * interrupt may be on its way. */
+/* The device interrupts, unless all calls ask it: those that can't be interrupted
+ * do so in any case. The mode may change at any time. */
+static void follow_mode(struct disk *d)
+{
+	bool quiet = __atomic_load_n(&d->block->polling, __ATOMIC_RELAXED);
+	uint64_t flags;
+
+	if (quiet == __atomic_load_n(&d->queue.quiet, __ATOMIC_RELAXED))
+		return;
+	flags = spin_lock_irqsave(&d->queue.lock);
+	virtq_quiet(&d->queue, quiet);
+	spin_unlock_irqrestore(&d->queue.lock, flags);
+	collect(d);
+}
+
+static bool polls(struct disk *d)
+{
+	follow_mode(d);
+	return d->queue.quiet || !arch_irq_enabled();
+}
+
+/* Nothing came for LATE_US: has it answered, without a word? Asked twice, and
+ * nobody took an answer in between: the interrupt may be on its way. */
 static void look_for_answers(struct call *c)
 {
 	struct disk *d = c->d;
@@ -306,8 +350,8 @@ static void look_for_answers(struct call *c)
 
 	spin_unlock_irqrestore(&d->queue.lock, flags);
 	c->late = virtio_wait_for(answered ? TURN_US : LATE_US);
-	if (!answered || !c->suspect) {
-		c->suspect = answered;
+	if (!answered || c->unheard != heard(d)) {
+		c->unheard = answered ? heard(d) : UINT64_MAX;
 		return;
 	}
 	__atomic_store_n(&d->block->polling, true, __ATOMIC_RELAXED);
@@ -319,20 +363,17 @@ static void wait(struct call *c)
 {
 	struct disk *d = c->d;
 	const char *broken = virtio_broken(d->v);
-	uint64_t flags;
 
 	if (broken) {
 		give_up(d, broken, -EIO);
 		return;
 	}
-	if (virtio_wait_over(&c->patience)) {
+	if (impatient(c)) {
 		give_up(d, "it does not answer", -ETIMEDOUT);
 		return;
 	}
 	if (polls(d)) {
-		flags = spin_lock_irqsave(&d->queue.lock);
-		collect_locked(d);
-		spin_unlock_irqrestore(&d->queue.lock, flags);
+		collect(d);
 		arch_relax();
 		return;
 	}
@@ -341,14 +382,23 @@ static void wait(struct call *c)
 		look_for_answers(c);
 }
 
+/* One that broke when nobody waited for it is told of, and reset, by the first call
+ * that fails. */
+static int end(struct call *c)
+{
+	const char *broken = c->error ? virtio_broken(c->d->v) : NULL;
+
+	if (broken)
+		give_up(c->d, broken, -EIO);
+	return c->error;
+}
+
 static int run(struct call *c)
 {
-	bool quiet = polls(c->d);
-	uint64_t flags = spin_lock_irqsave(&c->d->queue.lock);
 	int err = 0;
 
-	virtq_quiet(&c->d->queue, quiet);
-	spin_unlock_irqrestore(&c->d->queue.lock, flags);
+	follow_mode(c->d);
+	c->patiences = PATIENCES;
 	be_patient(c);
 	for (;;) {
 		unsigned before = c->flying;
@@ -363,7 +413,7 @@ static int run(struct call *c)
 		if (reap(c))
 			be_patient(c);
 		else if (!c->flying && (c->error || (c->begun && !c->left)))
-			return c->error;
+			return end(c);
 		else
 			wait(c);
 	}
@@ -398,7 +448,7 @@ static int read_config(struct disk *d)
 {
 	struct virtio *v = d->v;
 	struct block_device *b = d->block;
-	uint32_t word[CONFIG_WORDS];
+	uint32_t word[CONFIG_WORDS] = {0};
 	uint64_t most = SEGMENT;
 	int err;
 

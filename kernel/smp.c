@@ -136,6 +136,11 @@ bool smp_woken(void)
 	return first;
 }
 
+void smp_wake(cpumask_t cpus)
+{
+	interrupt(cpus);
+}
+
 void smp_run(unsigned cpu, struct smp_work *w)
 {
 	struct smp_work **top = cpu_var(work, cpu);

@@ -57,6 +57,10 @@ void smp_idle(uint64_t until);
  * smp_idle()'s sleep. Is it the first news since the last one ended? */
 bool smp_woken(void);
 
+/* End the sleep of smp_idle() on these harts, online, which look for what they wait
+ * for. Any context. */
+void smp_wake(cpumask_t cpus);
+
 /*
  * For a panic: all other harts stop for ever, the calling one goes on. Returns
  * after a tenth of a second at the latest; a hart that has interrupts off and
