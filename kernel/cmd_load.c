@@ -110,8 +110,8 @@ static int measure(struct source *s, uint64_t *size)
 		if (h.data + h.size > s->limit - at)
 			return no_archive(s, "the disk ends", s->limit);
 		*size = at + h.data + h.size;
-		if (CPIO_HEADER + h.name_size <= n &&
-		    cpio_is_end((const char *)p + CPIO_HEADER, h.name_size))
+		n = min_u64(h.name_size, n - CPIO_HEADER);
+		if (cpio_is_end((const char *)p + CPIO_HEADER, (uint32_t)n))
 			return 0;
 	}
 }
@@ -134,27 +134,53 @@ static int read_all(struct source *s, uint8_t *to, uint64_t size)
 	return 0;
 }
 
+/* The sum of a file may take a while. Stops short at ^C. */
+static uint32_t sum_of(const uint8_t *p, uint64_t size)
+{
+	uint32_t crc = 0;
+	uint64_t n;
+
+	for (uint64_t at = 0; at < size && !shell_interrupted(); at += n) {
+		n = min_u64(size - at, CHUNK);
+		crc = crc32(crc, p + at, n);
+	}
+	return crc;
+}
+
+/* Whoever packed the archive does not get at the terminal. */
+static void print_name(const char *name)
+{
+	for (; *name; name++)
+		kprintf("%c", *name >= ' ' && *name <= '~' ? *name : '?');
+	kprintf("\n");
+}
+
 static int list(const struct source *s, const void *data, uint64_t size)
 {
 	struct cpio_entry e;
 	unsigned entries = 0;
 	uint64_t at = 0;
+	uint32_t crc;
 	int more;
 
 	while ((more = cpio_next(data, size, &at, &e)) > 0) {
-		if (shell_interrupted())
-			return -EINTR;
 		if (e.damaged)
 			return no_archive(s, "the sum is wrong for the data",
 					  at);
-		kprintf("%06o %10u %08x %s\n", e.mode, e.size,
-			crc32(0, e.data, e.size), e.name);
+		crc = sum_of(e.data, e.size);
+		if (shell_interrupted())
+			return -EINTR;
+		kprintf("%06o %10u %08x ", e.mode, e.size, crc);
+		print_name(e.name);
 		entries++;
 	}
 	if (more < 0)
 		return no_archive(s, "no entry", at);
+	crc = sum_of(data, size);
+	if (shell_interrupted())
+		return -EINTR;
 	kprintf("load: %u entries, %llu bytes, crc32 %08x\n", entries, LL(size),
-		crc32(0, data, size));
+		crc);
 	return 0;
 }
 

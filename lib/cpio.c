@@ -65,7 +65,8 @@ bool cpio_is_end(const char *name, uint32_t name_size)
 {
 	static const char end[] = "TRAILER!!!";
 
-	return name_size == sizeof(end) && !memcmp(name, end, sizeof(end));
+	/* There may be more NULs: some pad names. */
+	return name_size >= sizeof(end) && !memcmp(name, end, sizeof(end));
 }
 
 static uint32_t sum(const uint8_t *p, uint32_t n)

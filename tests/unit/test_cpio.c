@@ -21,11 +21,9 @@ static bool begin(struct archive *a)
 	return a->p;
 }
 
-static void add(struct archive *a, const char *name, uint32_t mode,
-		const char *data, uint32_t size, int sum)
+static void add_padded(struct archive *a, const char *name, uint32_t name_size,
+		       uint32_t mode, const char *data, uint32_t size, int sum)
 {
-	unsigned name_size = (unsigned)strlen(name) + 1;
-
 	snprintf(a->p + a->size, SIZE - a->size,
 		 "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08X%08x",
 		 sum >= 0 ? "070702" : "070701", 7, mode, 0, 0, 1, 0, size, 0,
@@ -36,6 +34,12 @@ static void add(struct archive *a, const char *name, uint32_t mode,
 	if (size)
 		memcpy(a->p + a->size, data, size);
 	a->size = align_up(a->size + size, 4);
+}
+
+static void add(struct archive *a, const char *name, uint32_t mode,
+		const char *data, uint32_t size, int sum)
+{
+	add_padded(a, name, (uint32_t)strlen(name) + 1, mode, data, size, sum);
 }
 
 KTEST(cpio, entries_in_their_order)
@@ -57,6 +61,27 @@ KTEST(cpio, entries_in_their_order)
 	EXPECT_EQ(e.size, 5);
 	EXPECT(!memcmp(e.data, "hello", 5));
 	EXPECT(!e.damaged);
+	EXPECT_EQ(cpio_next(a.p, a.size, &at, &e), 0);
+	EXPECT_EQ(at, a.size);
+}
+
+/* Some pad names with NULs, so that data is aligned. */
+KTEST(cpio, names_with_padding)
+{
+	static const char file[] = "file\0\0\0", end[] = "TRAILER!!!\0\0";
+	struct cpio_entry e;
+	struct archive a;
+	uint64_t at = 0;
+
+	EXPECT(cpio_is_end(end, sizeof(end)));
+	EXPECT(cpio_is_end(end, 11));
+	EXPECT(!cpio_is_end(end, 10));
+	EXPECT(!cpio_is_end("TRAILER!!!!", 12));
+	REQUIRE(begin(&a));
+	add_padded(&a, file, sizeof(file), 0, "", 0, -1);
+	add_padded(&a, end, sizeof(end), 0, "", 0, -1);
+	EXPECT_EQ(cpio_next(a.p, a.size, &at, &e), 1);
+	EXPECT(!strcmp(e.name, "file"));
 	EXPECT_EQ(cpio_next(a.p, a.size, &at, &e), 0);
 	EXPECT_EQ(at, a.size);
 }

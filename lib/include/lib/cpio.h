@@ -44,5 +44,5 @@ struct cpio_entry {
 int cpio_next(const void *archive, uint64_t size, uint64_t *at,
 	      struct cpio_entry *e);
 
-/* Is this the name that ends an archive? */
+/* Is this the name that ends an archive? Of a longer one, 11 bytes are enough. */
 bool cpio_is_end(const char *name, uint32_t name_size);
