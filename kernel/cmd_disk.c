@@ -37,10 +37,12 @@ static int list_disks(void)
 	unsigned n = 0;
 
 	while ((b = block_next(b))) {
-		kprintf("%s: %s, %llu MiB in blocks of %u, %s, %s; %llu "
-			"requests, %llu errors, %llu interrupts, %llu bounced\n",
-			b->name, b->device->name, LL(b->sectors >> 11),
-			b->block, b->read_only ? "read-only" : "writable",
+		kprintf("%s: %s, %llu sectors (%llu MiB) in blocks of %u, %s, "
+			"%s; %llu requests, %llu errors, %llu interrupts, "
+			"%llu bounced\n",
+			b->name, b->device->name, LL(b->sectors),
+			LL(b->sectors >> 11), b->block,
+			b->read_only ? "read-only" : "writable",
 			b->polling ? "polling" : "by interrupt",
 			LL(b->requests), LL(b->errors), LL(b->interrupts),
 			LL(b->device->dma.bounced));
@@ -60,7 +62,7 @@ static int told(const struct block_device *b, const char *what, int err)
 			: err == -EINVAL    ? "no whole blocks"
 			: err == -EACCES    ? "it is read-only"
 			: err == -ENODEV    ? "it is gone"
-			: err == -ENOMEM    ? "no memory"
+			: err == -ENOMEM    ? "no memory that it can reach"
 			: err == -ETIMEDOUT ? "no answer"
 					    : "it failed",
 			-err);
@@ -198,6 +200,9 @@ static int run_passes(struct test *t)
 		err = dma_set_mask(dma, ((uint64_t)1 << t->bits) - 1);
 	if (t->poll || t->irq)
 		t->b->polling = t->poll;
+	if (err)
+		kprintf("disk: %s reaches no memory with %llu bits\n",
+			t->b->name, LL(t->bits));
 	if (!err)
 		err = told(t->b, "write", pass(t, true));
 	if (!err)
@@ -215,6 +220,12 @@ static int disk_test(struct test *t)
 	struct page *pages;
 	int status;
 
+	if (t->size / SECTOR_SIZE > b->sectors) {
+		kprintf("disk: %s has %llu sectors, which are less than %llu "
+			"bytes: say --size\n",
+			b->name, LL(b->sectors), LL(t->size));
+		return 1;
+	}
 	if (t->irq && !b->has_interrupt) {
 		kprintf("disk: %s has no interrupt\n", b->name);
 		return 1;
@@ -296,7 +307,8 @@ static int test_words(struct block_device *b, int argc, char **argv)
 static int on_disk(struct block_device *b, const char *what, int argc,
 		   char **argv)
 {
-	uint64_t sector = 0, count = b->sectors;
+	uint64_t unit = b->block / SECTOR_SIZE;
+	uint64_t sector = 0, count = b->sectors / unit * unit;
 
 	if (!strcmp(what, "test"))
 		return test_words(b, argc, argv);
@@ -306,8 +318,7 @@ static int on_disk(struct block_device *b, const char *what, int argc,
 	if (!strcmp(what, "crc") && argc != 1)
 		return disk_crc(b, sector, count);
 	if (!strcmp(what, "read") && argc)
-		return disk_read(b, sector,
-				 argc > 1 ? count : b->block / SECTOR_SIZE);
+		return disk_read(b, sector, argc > 1 ? count : unit);
 	return SHELL_USAGE;
 }
 

@@ -75,6 +75,57 @@ KTEST(load, out_of_memory_anywhere)
 	virtio_bed_run(b, 1000000000, each_allocation_fails);
 }
 
+static void odd_names(struct virtio_bed *b)
+{
+	uint8_t *p = b->disk.disk;
+
+	p = add(p, "red\033[31m\nload: fine\177\303\244", "x");
+	p = add(p, "two\nlines", "");
+	add(p, "TRAILER!!!", "");
+	EXPECT_EQ(device_bind(bed_disk()), 0);
+	EXPECT_EQ(shell_execute("load vda"), 0);
+	EXPECT(strstr(b->messages, " red?[31m?load: fine???"));
+	EXPECT(strstr(b->messages, " two?lines"));
+	EXPECT_EQ(shell_execute("load --drop"), 0);
+}
+
+KTEST(load, names_do_not_reach_the_terminal)
+{
+	struct virtio_bed *b = virtio_bed(2);
+
+	b->silent_console = true;
+	virtio_bed_run(b, 1000000000, odd_names);
+}
+
+static void too_large(struct virtio_bed *b)
+{
+	EXPECT_EQ(device_bind(bed_disk()), 0);
+	EXPECT_EQ(shell_execute("disk test vda --yes --size 1048577"),
+		  SHELL_USAGE);
+	EXPECT_EQ(shell_execute("disk test vda --yes"), 1);
+	EXPECT(strstr(b->messages, "2048 sectors"));
+	EXPECT_EQ(b->disk.completed, 0);
+	EXPECT_EQ(shell_execute("disk test vda --yes --size 1M"), 0);
+	EXPECT_EQ(shell_execute("disk test vda --yes --size 1M --mask 13"), 1);
+	EXPECT(strstr(b->messages, "no memory that it can reach"));
+	/* The last sector is no whole block: all others are. */
+	EXPECT_EQ(device_unbind(bed_disk()), 0);
+	b->disk.features |= 1u << 6;
+	b->disk.block = 1024;
+	b->disk.sectors = 2047;
+	EXPECT_EQ(device_bind(bed_disk()), 0);
+	EXPECT_EQ(shell_execute("disk crc vda"), 0);
+	EXPECT(strstr(b->messages, "of 2046 sectors"));
+}
+
+KTEST(load, disks_of_any_size)
+{
+	struct virtio_bed *b = virtio_bed(2);
+
+	b->silent_console = true;
+	virtio_bed_run(b, 1000000000, too_large);
+}
+
 static void device_dies(struct virtio_bed *b)
 {
 	uint64_t size;

@@ -49,7 +49,7 @@ struct block_device {
  * Read or write `count` sectors at `sector`; `buf` is memory of the direct map (from
  * page_alloc, kmalloc). 0, or
  *	-ERANGE	not all of it is on the disk
- *	-EINVAL	no sectors, or no whole blocks
+ *	-EINVAL	no sectors, no whole blocks, or other memory
  *	-EACCES	it is read-only
  *	-ENODEV	it is gone
  *	-EIO	the device says so, or is broken
