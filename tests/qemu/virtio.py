@@ -124,6 +124,11 @@ NODE = "/soc/virtio_mmio@10008000"
 WRONG_TREES = {
     "irq": ("another line", [("-t", "x", NODE, "interrupts", "3c")],
             r"its interrupt does not come; polling from now on", True),
+    "rng": ("the line of another device",
+            [("-t", "x", NODE, "interrupts", "7")],
+            r"its interrupt does not come; polling from now on", True),
+    "uart": ("the console's line", [("-t", "x", NODE, "interrupts", "a")],
+             r"10008000: interrupt 0: serial@10000000 has it; polling", True),
     "no-line": ("a line that the PLIC does not have",
                 [("-t", "x", NODE, "interrupts", "7ff")],
                 r"10008000: interrupt 0: .*; polling", True),
@@ -151,7 +156,7 @@ def wrong_tree(name):
 
     def fn(test):
         with tempfile.TemporaryDirectory() as folder:
-            options = disk_options(new_image(folder, MIB))
+            options = f"{disk_options(new_image(folder, MIB))} {RNG}"
             tree = edited_tree(test, folder, options, edits)
             out = autorun(test, "disk test vda --yes --size 1M; disk"
                           if works else "disk", "--qemu",
@@ -266,8 +271,14 @@ def shared(test):
     with tempfile.TemporaryDirectory() as folder:
         path = new_image(folder, MIB, random.Random(6).randbytes(MIB))
         for kind in KINDS.values():
+            log = f"{folder}/log"
             out = autorun(test, "test block.harts block.unbound; disk",
-                          "--harts", "4", "--qemu", disk_options(path, kind))
+                          "--harts", "4", "--qemu", disk_options(path, kind) +
+                          f" -d guest_errors -D {log}")
+            with open(log, encoding="utf-8") as f:
+                wrong = [line for line in f if "virtio" in line]
+            if wrong:
+                raise Failure(f"QEMU says: {wrong[0]}")
             if "2 passed, 0 failed" not in out or "SKIP" in out:
                 raise Failure("the tests did not run")
             if ", by interrupt;" not in out:
