@@ -183,6 +183,8 @@ static int probe(struct device *d)
 		return device_fail(d, -EINVAL,
 				   "reg is too small for the harts' IDCs");
 	a->base = regs->base;
+	if (!mmio_answers(a->base + DOMAIN, 32))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	a->chip = (struct irq_chip){
 		.name = d->name,
 		.node = d->node,

@@ -140,6 +140,14 @@ static bool fits(const struct hart_wires *w, uint64_t size)
 	return true;
 }
 
+static bool answers(const struct plic *p)
+{
+	for_each_cpu (cpu, p->contexts.cpus)
+		if (!mmio_answers(threshold(p, cpu), 32))
+			return false;
+	return true;
+}
+
 static void remove(void *arg)
 {
 	irq_chip_remove(arg);
@@ -172,6 +180,8 @@ static int probe(struct device *d)
 	if (!p->chip.line)
 		return d->error;
 	p->base = regs->base;
+	if (!answers(p))
+		return device_fail(d, -ENXIO, "nothing answers there");
 	silence(p);
 	if (irq_chip_add(&p->chip, p->contexts.cpus))
 		return device_fail(d, -EBUSY, "a hart has another controller");

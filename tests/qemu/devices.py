@@ -95,6 +95,7 @@ BROKEN = (
     (PLIC, "riscv,ndev", "0", r"failed, error 22: riscv,ndev is not"),
     (PLIC, "riscv,ndev", "ffffffff", r"failed, error 22: riscv,ndev is not"),
     (PLIC, "riscv,ndev", "3ff", r"plic@c000000 .*: plic, 0xc000000"),
+    (PLIC, "reg", "0 1f000000 0 600000", r"failed, error 6: nothing answers"),
     (PLIC, "interrupts-extended", "1 2 3", r"interrupts-extended is malf"),
     (PLIC, "interrupts-extended", "99 9 98 9", r"interrupts none of the"),
     (PLIC, "interrupts-extended", "9 9 9 9", r"interrupts none of the"),
