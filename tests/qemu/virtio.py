@@ -272,14 +272,15 @@ def shared(test):
         path = new_image(folder, MIB, random.Random(6).randbytes(MIB))
         for kind in KINDS.values():
             log = f"{folder}/log"
-            out = autorun(test, "test block.harts block.unbound; disk",
+            out = autorun(test, "test block.harts "
+                          "block.answers block.unbound; disk",
                           "--harts", "4", "--qemu", disk_options(path, kind) +
                           f" -d guest_errors -D {log}")
             with open(log, encoding="utf-8") as f:
                 wrong = [line for line in f if "virtio" in line]
             if wrong:
                 raise Failure(f"QEMU says: {wrong[0]}")
-            if "2 passed, 0 failed" not in out or "SKIP" in out:
+            if "3 passed, 0 failed" not in out or "SKIP" in out:
                 raise Failure("the tests did not run")
             if ", by interrupt;" not in out:
                 raise Failure("the disk fell back to polling")

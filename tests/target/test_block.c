@@ -7,6 +7,7 @@
 
 #define BYTES  KIB(256)
 #define ROUNDS 8
+#define TIMES  50
 
 static struct block_device *disk;
 static uint32_t expected;
@@ -55,6 +56,41 @@ KTEST(block, harts_share_a_disk)
 		smp_wait(&work[cpu]);
 	EXPECT_EQ(wrong, 0);
 	EXPECT_EQ(disk->errors, 0);
+	block_put(disk);
+}
+
+static void read_often(void *arg)
+{
+	uint8_t *buf = kmalloc(disk->block, 0);
+
+	for (unsigned i = 0; i < TIMES; i++)
+		if (!buf || block_read(disk, 0, disk->block / SECTOR_SIZE, buf))
+			__atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
+	kfree(buf);
+	(void)arg;
+}
+
+/* Who waits on a hart that the interrupt does not come to, is woken, and does not
+ * sleep until its timer ends that. */
+KTEST(block, answers_wake_other_harts)
+{
+	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
+	struct smp_work work = {.fn = read_often};
+	unsigned cpu;
+	uint64_t ipis;
+
+	disk = others ? block_get("vda") : NULL;
+	if (!disk) {
+		ktest_skip("no disk, or no other hart");
+		return;
+	}
+	cpu = (unsigned)__builtin_ctzll(others);
+	wrong = 0;
+	ipis = smp_counters(cpu)->ipis;
+	smp_run(cpu, &work);
+	smp_wait(&work);
+	EXPECT_EQ(wrong, 0);
+	EXPECT(disk->polling || smp_counters(cpu)->ipis - ipis > TIMES / 2);
 	block_put(disk);
 }
 
