@@ -148,6 +148,12 @@ void arch_external_enable(bool on)
 	(void)on;
 }
 
+/* No device interrupts a thread. */
+vaddr_t arch_interrupted(void)
+{
+	return 0;
+}
+
 void arch_irq_enable(void)
 {
 	irq.off = false;
