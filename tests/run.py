@@ -21,12 +21,13 @@ sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin # noqa: E401, E402
-import alloc, alloc_sites, alloc_stress# noqa: E401, E402
-import bench, boot, console         # noqa: E401, E402
-import console_input, devices, dma  # noqa: E401, E402
-import faults, firmware, hotpath    # noqa: E401, E402
-import litmus, machines, mmio       # noqa: E401, E402
-import smp, trees, virtio           # noqa: E401, E402
+import alloc, bench, boot, console  # noqa: E401, E402
+import console_input                # noqa: E402
+import alloc_sites, alloc_stress    # noqa: E401, E402
+import devices, firmware, hotpath   # noqa: E401, E402
+import dma, faults, litmus          # noqa: E401, E402
+import machines, mmio, smp          # noqa: E401, E402
+import trees, virtio                # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
            alloc_sites, hotpath, litmus, bench, firmware, trees, console,
