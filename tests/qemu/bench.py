@@ -21,7 +21,7 @@ LIMITS = {
     "kmalloc-65536": 200, "kmalloc-batch-1024": 26, "kfree-batch-1024": 36,
     "slab": 40, "slab-bulk-1024": 8, "slab-bulk-free-1024": 14,
     "slab-create": 1100, "vmap-4k": 515, "vmap-1m": 1500, "vmap-16m": 800,
-    "mmio-4k": 1160, "mmio-1m": 2140, "mmio-16m": 1430, "mmio-shared": 760,
+    "mmio-4k": 1080, "mmio-1m": 2060, "mmio-16m": 1340, "mmio-shared": 660,
     "map": 78, "piece": 212, "bounce": 4000,
     "vmalloc-64K": 1800, "vmalloc-64K-purged": 2700,
     "boot-128M": 1000000, "boot-8G": 1000000, "boot-memory": 1258291,
