@@ -16,35 +16,28 @@
 #include <lib/fdt_dma.h>
 #include <lib/fdt_reg.h>
 
+#include "fdt_internal.h"
+
 /* What goes through `bus`, in addresses of it, in those of its parent. */
 static int through(const struct fdt *t, fdt_node parent, fdt_node bus,
 		   struct range *r, uint64_t *offset)
 {
-	int na = fdt_address_width(t, bus), ns = fdt_size_width(t, bus);
-	int nparent = fdt_address_width(t, parent);
-	uint32_t size, entry;
-	const uint8_t *p = fdt_get(t, bus, "dma-ranges", &size);
+	struct fdt_ranges all;
+	struct range from, to;
+	int err = fdt_ranges(t, parent, bus, "dma-ranges", &all);
 
-	if (!p || !size)
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!all.left)
 		return 0;
-	if (na < 0 || ns < 0 || nparent < 0 || na + ns + nparent == 0)
-		return -EINVAL;
-	entry = 4 * (uint32_t)(na + ns + nparent);
-	if (size % entry)
-		return -EINVAL;
-	for (; size; size -= entry, p += entry) {
-		uint64_t child, up, length;
-		struct range from, to;
+	while (fdt_ranges_next(&all, &from, &to)) {
+		uint64_t move = to.start - from.start;
 
-		if (fdt_cells(p, (unsigned)na, &child) ||
-		    fdt_cells(p + 4 * na, (unsigned)nparent, &up) ||
-		    fdt_cells(p + 4 * (na + nparent), (unsigned)ns, &length) ||
-		    fdt_range(child, length, &from) ||
-		    fdt_range(up, length, &to) || !range_overlaps(*r, from))
+		if (!range_overlaps(*r, from))
 			continue;
 		from = range_intersect(*r, from);
-		*r = range_make(from.start - child + up, from.end - child + up);
-		*offset += up - child;
+		*r = range_make(from.start + move, from.end + move);
+		*offset += move;
 		return 0;
 	}
 	return -ENXIO;

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <lib/fdt.h>
+#include <lib/range.h>
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "tokens are compared without swapping their bytes");
 
@@ -49,3 +52,20 @@ static inline bool fdt_has_nul(uint32_t w)
 {
 	return ((w - 0x01010101u) & ~w & 0x80808080u) != 0;
 }
+
+/* What is left of a bus's `ranges`, or of another property of that form. */
+struct fdt_ranges {
+	const uint8_t *at;
+	uint32_t left;		  /* bytes */
+	unsigned na, nparent, ns; /* cells of an entry's parts */
+};
+
+/* That property of `bus`: 0, maybe with nothing in it; -ENOENT without it;
+ * -EINVAL when it is malformed. */
+int fdt_ranges(const struct fdt *t, fdt_node parent, fdt_node bus,
+	       const char *name, struct fdt_ranges *r);
+
+/* The next entry, on the bus and above. Those that wrap, or do not fit in 64 bits,
+ * are passed over. */
+bool fdt_ranges_next(struct fdt_ranges *r, struct range *child,
+		     struct range *parent);

@@ -95,34 +95,58 @@ int fdt_reg(const struct fdt *t, fdt_node n, unsigned i, struct range *out)
 	return parent == FDT_NONE ? -EINVAL : reg_below(t, parent, n, i, out);
 }
 
+int fdt_ranges(const struct fdt *t, fdt_node parent, fdt_node bus,
+	       const char *name, struct fdt_ranges *r)
+{
+	int na = fdt_address_width(t, bus), ns = fdt_size_width(t, bus);
+	int nparent = fdt_address_width(t, parent);
+
+	r->at = fdt_get(t, bus, name, &r->left);
+	if (!r->at)
+		return -ENOENT;
+	if (!r->left)
+		return 0;
+	if (na < 0 || ns < 0 || nparent < 0 || na + ns + nparent == 0)
+		return -EINVAL;
+	r->na = (unsigned)na;
+	r->nparent = (unsigned)nparent;
+	r->ns = (unsigned)ns;
+	return r->left % (4 * (r->na + r->nparent + r->ns)) ? -EINVAL : 0;
+}
+
+bool fdt_ranges_next(struct fdt_ranges *r, struct range *child,
+		     struct range *parent)
+{
+	while (r->left) {
+		const uint8_t *p = r->at, *up = p + 4 * r->na;
+		const uint8_t *length = up + 4 * r->nparent;
+		uint64_t from, to, size;
+
+		r->at = length + 4 * r->ns;
+		r->left -= (uint32_t)(r->at - p);
+		if (!fdt_cells(p, r->na, &from) &&
+		    !fdt_cells(up, r->nparent, &to) &&
+		    !fdt_cells(length, r->ns, &size) &&
+		    !fdt_range(from, size, child) &&
+		    !fdt_range(to, size, parent))
+			return true;
+	}
+	return false;
+}
+
 /* r, in addresses of `bus`, into those of the parent of `bus`. */
 static int to_parent(const struct fdt *t, fdt_node parent, fdt_node bus,
 		     struct range *r)
 {
-	int na = fdt_address_width(t, bus), ns = fdt_size_width(t, bus);
-	int nparent = fdt_address_width(t, parent);
-	uint32_t size, entry;
-	const uint8_t *p = fdt_get(t, bus, "ranges", &size);
+	struct range from, to;
+	struct fdt_ranges all;
+	int err = fdt_ranges(t, parent, bus, "ranges", &all);
 
-	if (!p)
-		return -ENXIO;
-	if (!size)
+	if (err)
+		return err == -ENOENT ? -ENXIO : err;
+	if (!all.left)
 		return 0;
-	if (na < 0 || ns < 0 || nparent < 0 || na + ns + nparent == 0)
-		return -EINVAL;
-	entry = 4 * (uint32_t)(na + ns + nparent);
-	if (size % entry)
-		return -EINVAL;
-	for (; size; size -= entry, p += entry) {
-		uint64_t child, up, length;
-		struct range from, to;
-
-		if (fdt_cells(p, (unsigned)na, &child) ||
-		    fdt_cells(p + 4 * na, (unsigned)nparent, &up) ||
-		    fdt_cells(p + 4 * (na + nparent), (unsigned)ns, &length) ||
-		    fdt_range(child, length, &from) ||
-		    fdt_range(up, length, &to))
-			continue;
+	while (fdt_ranges_next(&all, &from, &to)) {
 		if (r->start < from.start || r->end > from.end ||
 		    r->start == from.end)
 			continue;
