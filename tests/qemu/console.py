@@ -69,7 +69,7 @@ def interrupt(test):
     # Harts that work together stop together, and leave nothing mapped.
     with session(test, "--harts", "2") as m:
         m.send("litmus --rounds 1000000\r")
-        m.expect(r"litmus --rounds 1000000")
+        m.expect(r"litmus --rounds 1000000\n")    # it is taken
         m.send(CTRL_C)
         m.expect(r"^litmus: interrupted$",
                  unless=PANIC + r"|^litmus: write")     # the next scene
