@@ -15,24 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <kernel/ktest.h>
 #include <lib/cpio.h>
 
+#include "no_os.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The unit tests are linked in too, but don't run. Weak, as their program
- * has the real ones. */
-__attribute__((weak)) void *ktest_os_alloc(size_t size)
-{
-	(void)size;
-	return NULL;
-}
-
-__attribute__((weak)) void ktest_os_release(void *p, size_t size)
-{
-	(void)p;
-	(void)size;
-}
 
 static void visit(const uint8_t *archive, uint64_t size)
 {
