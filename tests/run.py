@@ -17,17 +17,16 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests/qemu")]
+sys.path[:0] = [os.path.join(ROOT, "tests", d) for d in ("", "qemu", "flash")]
 
 import harness                      # noqa: E402
-import checks, mutants, native, spin # noqa: E401, E402
-import alloc, bench, boot, console  # noqa: E401, E402
-import console_input                # noqa: E402
-import alloc_sites, alloc_stress    # noqa: E401, E402
-import devices, firmware, hotpath   # noqa: E401, E402
-import dma, faults, litmus          # noqa: E401, E402
-import machines, mmio, smp          # noqa: E401, E402
-import trees, virtio                # noqa: E401, E402
+import checks, mutants, native, spin            # noqa: E401, E402
+import alloc, alloc_sites, alloc_stress         # noqa: E401, E402
+import bench, boot, console, console_input      # noqa: E401, E402
+import devices, dma, faults, firmware           # noqa: E401, E402
+import hotpath, litmus                          # noqa: E401, E402
+import machines, mmio, smp                      # noqa: E401, E402
+import trees, virtio                            # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, machines, smp, alloc_stress,
            alloc_sites, hotpath, litmus, bench, firmware, trees, console,

@@ -228,7 +228,7 @@ def run_options(test):
            ["--board", "../x"], ["--initrd", "/nonexistent"], ["--nonsense"],
            ["--icount", "--harts", "2"], ["--qemu", "'"],
            ["--mem", "99999999T"], ["--boot", "uboot", "--mem", "64M"],
-           ["--board", "README.md"])
+           ["--board", "README.md"], ["--board", "visionfive2"])
     for options in bad:
         command = [f"{ROOT}/scripts/run", "--kernel", "/dev/null", *options]
         test.note(shown(command))

@@ -191,7 +191,7 @@ def hand_over(test):
     """The console moves during boot: what it shows is what the kernel said, once,
     whichever console was before."""
     for options in ((), ("--append", "console=uart"), ("--harts", "4"),
-                    ("--board", "qemu-sifive-u"), ("--board", "qemu-icicle")):
+                    ("--board", "sifive_u"), ("--board", "icicle")):
         with session(test, *options) as m:
             boot = m.output[m.output.index("\nStrata, "):]
             shown = boot[:boot.rindex("strata>")].strip().splitlines()
@@ -273,7 +273,7 @@ def date(test):
         off = got - datetime.strptime(base, "%Y-%m-%dT%H:%M:%S")
         if not timedelta(0) <= off < timedelta(minutes=2):
             raise Failure(f"{base} became {got}")
-    with Machine(test, "--board", "qemu-icicle", "--append",
+    with Machine(test, "--board", "icicle", "--append",
                  'autorun="date"') as m:
         m.expect(r"^date: there is no clock that knows$", unless=PANIC)
 
@@ -282,8 +282,8 @@ BUILT = ("kernel-build",)
 PASTE = {
     "virt": ("virt", ()),
     "virt-4": ("virt, 4 harts", ("--harts", "4")),
-    "sifive-u": ("sifive_u", ("--board", "qemu-sifive-u")),
-    "icicle": ("icicle", ("--board", "qemu-icicle")),
+    "sifive-u": ("sifive_u", ("--board", "sifive_u")),
+    "icicle": ("icicle", ("--board", "icicle")),
     "aplic": ("virt with APLIC", ("--qemu", "-M virt,aia=aplic")),
 }
 TESTS = [

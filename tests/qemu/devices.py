@@ -31,11 +31,11 @@ MACHINES = {
         r"plic@c000000  sifive,plic-1.0.0: plic, 0xc000000\+0x600000",
         r"plic@c600000  sifive,plic-1.0.0: plic, 0xc600000\+0x600000",
     ], "rtc@101000"),
-    "sifive-u": (("--board", "qemu-sifive-u"), [
+    "sifive-u": (("--board", "sifive_u"), [
         r"interrupt-controller@c000000  sifive,plic-1.0.0: plic, "
         r"0xc000000\+0x4000000",
     ], None),
-    "icicle": (("--board", "qemu-icicle"), [
+    "icicle": (("--board", "icicle"), [
         r"interrupt-controller@c000000  sifive,plic-1.0.0: plic, "
         r"0xc000000\+0x4000000",
     ], None),

@@ -13,7 +13,7 @@ SCENES = 9
 
 # A machine, and how many harts of it run the kernel.
 VIRT = [(["--harts", str(n)], n) for n in (2, 4, 8)]
-SIFIVE_U = (["--board", "qemu-sifive-u", "--harts", "5"], 4)
+SIFIVE_U = (["--board", "sifive_u", "--harts", "5"], 4)
 
 # The fence that is missing, and what must see that.
 MISSING = {

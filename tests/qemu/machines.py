@@ -56,7 +56,7 @@ def panics(board):
 
 def reboot(test):
     """sifive_u can be reset, by firmware."""
-    with Machine(test, "--board", "qemu-sifive-u", "--qemu", "-no-reboot",
+    with Machine(test, "--board", "sifive_u", "--qemu", "-no-reboot",
                  "--append", 'autorun="reboot"') as m:
         m.wait()
         if "no way to reboot" in m.output:
@@ -95,13 +95,14 @@ VIRT = {
 BUILT = ("kernel-build",)
 TESTS = [
     Test("machine-sifive-u", "all", 300, "sifive_u: a hart without MMU",
-         monitored("qemu-sifive-u", 256 * MiB, "sifive,uart0 at 0x10010000"),
+         monitored("sifive_u", 256 * MiB, "sifive,uart0 at 0x10010000"),
          BUILT),
     Test("machine-icicle", "all", 300, "icicle: two banks far apart",
-         monitored("qemu-icicle", 2 * GiB, "ns16550a at 0x20000000", BANKS),
+         monitored("icicle", 2 * GiB, "ns16550a at 0x20000000", BANKS),
          BUILT),
-    *[Test(f"machine-{board}-panic", "all", 300, f"{board}: panic",
-           panics("qemu-" + board), BUILT) for board in ("sifive-u", "icicle")],
+    *[Test(f"machine-{name}-panic", "all", 300, f"{board}: panic",
+           panics(board), BUILT)
+      for name, board in (("sifive-u", "sifive_u"), ("icicle", "icicle"))],
     Test("machine-sifive-u-reboot", "all", 300, "sifive_u: reboot", reboot,
          BUILT),
     *[Test(f"machine-virt-{name}", "all", 300, f"virt: {what}", fn, BUILT)

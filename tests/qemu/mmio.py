@@ -81,7 +81,8 @@ TESTS = [
     Test("mmio-modes", "all", 300, "claims in Sv39, Sv48, Sv57", modes, BUILT),
     Test("mmio-reach", "all", 300, "RAM out of reach", out_of_reach, BUILT),
     Test("mmio-console", "all", 300, "early claims move", console, BUILT),
-    *[Test(f"mmio-{board}", "all", 300, f"{board}: all registers, 1000 rounds",
-           rounds(1000, "--board", f"qemu-{board}", windows=n, ends=False),
-           BUILT) for board, n in (("sifive-u", 15), ("icicle", 16))],
+    *[Test(f"mmio-{name}", "all", 300, f"{board}: all registers, 1000 rounds",
+           rounds(1000, "--board", board, windows=n, ends=False), BUILT)
+      for name, board, n in (("sifive-u", "sifive_u", 15),
+                             ("icicle", "icicle", 16))],
 ]

@@ -146,7 +146,7 @@ def refused(test):
 def absent(test):
     """A hart that firmware agrees to start, and that never comes: sifive_u's
     hart 0, in a tree that gives it an MMU."""
-    options = ("--board", "qemu-sifive-u")
+    options = ("--board", "sifive_u")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tree.dtb")
         tree(test, path, options,
@@ -230,9 +230,9 @@ TESTS = [
          up("--harts", "4", harts=range(4), kernel=DEBUG), DEBUGGED),
     Test("smp-timer", "all", 600, "4 harts without Sstc", up(
         "--harts", "4", "--qemu", "-cpu rv64,sstc=off", harts=range(4)), BUILT),
-    *[Test(f"smp-{board}", "all", 600, f"{board}: four of five harts", up(
-        "--board", "qemu-" + board, harts=range(1, 5), ends=False), BUILT)
-      for board in ("sifive-u", "icicle")],
+    *[Test(f"smp-{name}", "all", 600, f"{board}: four of five harts", up(
+        "--board", board, harts=range(1, 5), ends=False), BUILT)
+      for name, board in (("sifive-u", "sifive_u"), ("icicle", "icicle"))],
     Test("smp-each-hart", "all", 600, "harts 0 to 3 boot", each_hart, BUILT),
     Test("smp-unlisted", "all", 300, "the tree does not name the boot hart",
          unlisted, DEBUGGED),

@@ -1,0 +1,29 @@
+"""The header of a RISC-V kernel image, as boot loaders read it."""
+import os
+import struct
+
+from say import Error
+
+HEADER = 64
+MAGIC = b"RSC\x05"      # at 56; the only part that U-Boot checks
+
+
+class KernelImage:
+    """A bootable image: path, size of the file, and what its header asks for:
+    text_offset from the start of RAM, image_size with bss."""
+
+    def __init__(self, path):
+        try:
+            with open(path, "rb") as f:
+                head = f.read(HEADER)
+                self.size = os.fstat(f.fileno()).st_size
+        except OSError as e:
+            raise Error(f"can't read {path}: {e.strerror}") from None
+        if len(head) < HEADER or head[56:60] != MAGIC:
+            raise Error(f"{path} is not a RISC-V kernel image "
+                        "(build one: scripts/build)")
+        self.path = path
+        self.text_offset, self.image_size = struct.unpack_from("<QQ", head, 8)
+        if self.image_size < self.size:
+            raise Error(f"{path}: its header says {self.image_size} bytes, less "
+                        f"than the file has")

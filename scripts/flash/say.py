@@ -1,0 +1,75 @@
+"""What the tools of this folder tell the user: errors, questions, progress."""
+import os
+import signal
+import sys
+import time
+
+
+class Error(Exception):
+    """Something that the user can understand and do something about: the text
+    says what went wrong, and with which file or device."""
+
+
+def main(fn):
+    """Run a tool's fn(argv), a status or None. An Error becomes a message and
+    status 1; ^C ends it with 130. Wrong options are argparse's: status 2."""
+    name = os.path.basename(sys.argv[0])
+    # Who reads the output may go first (`| head`).
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        status = fn(sys.argv[1:]) or 0
+    except Error as e:
+        print(f"{name}: {e}", file=sys.stderr)
+        status = 1
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+def size(n):
+    """Bytes for people: 646528 -> '631 KiB'."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if n < 10240 or unit == "GiB":
+            return f"{n:.0f} {unit}"
+        n /= 1024
+    return None
+
+
+class Progress:
+    """A line that counts up to `total` bytes; on a terminal in place, else a
+    line each tenth, so that logs stay short.
+
+        with Progress("Image", total) as p:
+            p.at(done)
+    """
+
+    def __init__(self, what, total):
+        self.what, self.total = what, total
+        self.live = sys.stderr.isatty()
+        self.begin = time.monotonic()
+        self.shown = -1
+        self.done = 0
+
+    def __enter__(self):
+        self.at(0)
+        return self
+
+    def __exit__(self, *_):
+        if self.live:
+            print(file=sys.stderr)
+
+    def at(self, done):
+        self.done = done
+        percent = 100 * done // self.total if self.total else 100
+        step = percent if self.live else percent // 10
+        if step == self.shown:
+            return
+        self.shown = step
+        spent = time.monotonic() - self.begin
+        rate = f", {size(done / spent)}/s" if done and spent > 0.5 else ""
+        text = f"{self.what}: {size(done)} of {size(self.total)}{rate}"
+        if self.live:
+            print(f"\r{text:<70}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
