@@ -1,5 +1,6 @@
 /*
- * The `load` command: a cpio archive from a disk into memory.
+ * The `load` command: a cpio archive from a disk into memory, or the one that the
+ * boot loader has left there.
  *
  * A disk has no files that tell how long they are: so the headers are read first,
  * one after the other, which tells where the archive ends; then all of it is read
@@ -29,8 +30,15 @@
 static struct {
 	void *data;
 	uint64_t size;
-	uint64_t frames;
+	uint64_t frames; /* of ours; the initrd is not */
 } kept;
+
+static struct range initrd; /* physical */
+
+void load_have_initrd(struct range r)
+{
+	initrd = r;
+}
 
 const void *load_archive(uint64_t *size)
 {
@@ -40,7 +48,7 @@ const void *load_archive(uint64_t *size)
 
 static void drop(void)
 {
-	if (kept.data)
+	if (kept.frames)
 		page_free_exact(
 			pfn_to_page(virt_to_phys(kept.data) >> PAGE_SHIFT),
 			kept.frames);
@@ -55,9 +63,9 @@ struct source {
 	uint8_t *blocks; /* two of them */
 };
 
-static int no_archive(const struct source *s, const char *why, uint64_t at)
+static int no_archive(const char *from, const char *why, uint64_t at)
 {
-	kprintf("load: %s: %s at byte %llu of the archive\n", s->b->name, why,
+	kprintf("load: %s: %s at byte %llu of the archive\n", from, why,
 		LL(at));
 	return -EINVAL;
 }
@@ -89,6 +97,7 @@ static const uint8_t *look_at(struct source *s, uint64_t at, uint64_t *n,
 /* Walk the headers: *size becomes the archive's. */
 static int measure(struct source *s, uint64_t *size)
 {
+	const char *name = s->b->name;
 	struct cpio_header h;
 	const uint8_t *p;
 	uint64_t n;
@@ -98,17 +107,17 @@ static int measure(struct source *s, uint64_t *size)
 		if (shell_interrupted())
 			return -EINTR;
 		if (at >= s->limit)
-			return no_archive(s, "the disk ends", s->limit);
+			return no_archive(name, "the disk ends", s->limit);
 		p = look_at(s, at, &n, &err);
 		if (err)
 			return read_failed(s, at, err);
 		if (n < CPIO_HEADER)
-			return no_archive(s, "the disk ends", s->limit);
+			return no_archive(name, "the disk ends", s->limit);
 		if (cpio_header(p, &h))
 			return no_archive(
-				s, at ? "no entry" : "no cpio archive", at);
+				name, at ? "no entry" : "no cpio archive", at);
 		if (h.data + h.size > s->limit - at)
-			return no_archive(s, "the disk ends", s->limit);
+			return no_archive(name, "the disk ends", s->limit);
 		*size = at + h.data + h.size;
 		n = min_u64(h.name_size, n - CPIO_HEADER);
 		if (cpio_is_end((const char *)p + CPIO_HEADER, (uint32_t)n))
@@ -155,7 +164,7 @@ static void print_name(const char *name)
 	kprintf("\n");
 }
 
-static int list(const struct source *s, const void *data, uint64_t size)
+static int list(const char *from, const void *data, uint64_t size)
 {
 	struct cpio_entry e;
 	unsigned entries = 0;
@@ -165,7 +174,7 @@ static int list(const struct source *s, const void *data, uint64_t size)
 
 	while ((more = cpio_next(data, size, &at, &e)) > 0) {
 		if (e.damaged)
-			return no_archive(s, "the sum is wrong for the data",
+			return no_archive(from, "the sum is wrong for the data",
 					  at);
 		crc = sum_of(e.data, e.size);
 		if (shell_interrupted())
@@ -175,7 +184,8 @@ static int list(const struct source *s, const void *data, uint64_t size)
 		entries++;
 	}
 	if (more < 0)
-		return no_archive(s, "no entry", at);
+		return no_archive(from, at ? "no entry" : "no cpio archive",
+				  at);
 	crc = sum_of(data, size);
 	if (shell_interrupted())
 		return -EINTR;
@@ -204,7 +214,7 @@ static int fetch(struct source *s)
 	to = phys_to_virt(page_to_phys(pages));
 	err = read_all(s, to, whole);
 	if (!err)
-		err = list(s, to, size);
+		err = list(s->b->name, to, size);
 	if (err) {
 		page_free_exact(pages, frames);
 		return err;
@@ -240,6 +250,25 @@ static int load(struct block_device *b, uint64_t sector)
 	return err;
 }
 
+static int load_initrd(void)
+{
+	void *data = phys_to_virt(initrd.start);
+	uint64_t size = range_size(initrd);
+	int err;
+
+	if (!size) {
+		kprintf("load: there is no initrd\n");
+		return -ENOENT;
+	}
+	err = list("initrd", data, size);
+	if (err)
+		return err;
+	drop();
+	kept.data = data;
+	kept.size = size;
+	return 0;
+}
+
 static int cmd_load(int argc, char **argv)
 {
 	struct block_device *b;
@@ -253,6 +282,8 @@ static int cmd_load(int argc, char **argv)
 	if (argc < 2 || argc > 3 ||
 	    (argc == 3 && !shell_number(argv[2], &sector)))
 		return SHELL_USAGE;
+	if (argc == 2 && !strcmp(argv[1], "initrd"))
+		return load_initrd() != 0;
 	b = block_get(argv[1]);
 	if (!b) {
 		kprintf("load: there is no disk '%s'\n", argv[1]);
@@ -262,5 +293,5 @@ static int cmd_load(int argc, char **argv)
 	block_put(b);
 	return err != 0;
 }
-COMMAND(load, cmd_load, "DISK [SECTOR]|--drop",
+COMMAND(load, cmd_load, "DISK [SECTOR]|initrd|--drop",
 	"read a cpio archive from a disk, list it and keep it; forget it");

@@ -16,6 +16,7 @@
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
+#include <kernel/load.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
 #include <kernel/percpu.h>
@@ -311,19 +312,17 @@ __init static void check_initrd(void)
 {
 	static const uint8_t cpio[] = {'0', '7', '0', '7', '0'};
 	static const uint8_t gzip[] = {0x1f, 0x8b};
-	const struct region *r;
 	const void *p;
 
 	if (range_empty(machine.initrd))
 		return;
-	r = memblock_at(&ram, machine.initrd.start);
-	if (r && r->type == REGION_INITRD &&
-	    range_within(machine.initrd, r->range) &&
-	    range_size(machine.initrd) > sizeof(cpio)) {
+	if (machine.initrd_whole && range_size(machine.initrd) > sizeof(cpio)) {
 		p = phys_to_virt(machine.initrd.start);
 		if (!memcmp(p, cpio, sizeof(cpio)) ||
-		    !memcmp(p, gzip, sizeof(gzip)))
+		    !memcmp(p, gzip, sizeof(gzip))) {
+			load_have_initrd(machine.initrd);
 			return;
+		}
 	}
 	pr_warn("boot: no initrd at %#llx, though the device tree says so\n",
 		(unsigned long long)machine.initrd.start);

@@ -71,17 +71,38 @@ static bool is_reserved(const struct devtree *dt, struct range frames)
 	return false;
 }
 
-/* The initrd is believed if it lies in one piece of memory that nobody else
- * has; what it is, only a look at it can tell. */
-static int claim_initrd(struct memblock *mb, struct range initrd)
+/* The frames of the initrd; the one at its end may be the tree's as well, which
+ * boot loaders need not place on frames. */
+static struct range frames_of(struct range initrd, struct range fdt)
 {
 	struct range frames = range_align_out(initrd, PAGE_SIZE);
+	struct range tree = range_align_out(fdt, PAGE_SIZE);
+
+	if (range_overlaps(initrd, fdt))
+		return range_make(0, 0);
+	if (fdt.start < initrd.start)
+		frames.start = max_u64(frames.start, tree.end);
+	else
+		frames.end = min_u64(frames.end, tree.start);
+	return frames;
+}
+
+static bool all_of_type(const struct memblock *mb, struct range frames,
+			enum region_type type)
+{
 	const struct region *r = memblock_at(mb, frames.start);
 
-	if (range_empty(initrd) || !r || r->type != REGION_FREE ||
-	    !range_within(frames, r->range))
-		return 0;
-	return memblock_claim(mb, frames, REGION_INITRD);
+	return !range_empty(frames) && r && r->type == type &&
+	       range_within(frames, r->range);
+}
+
+/* The initrd is believed if it lies in one piece of memory that nobody else
+ * has; what it is, only a look at it can tell. */
+static int claim_initrd(struct memblock *mb, struct range frames)
+{
+	return all_of_type(mb, frames, REGION_FREE)
+		       ? memblock_claim(mb, frames, REGION_INITRD)
+		       : 0;
 }
 
 /* Find room for a reservation that names none. Returns whether there is. */
@@ -125,6 +146,7 @@ static int claim_dynamic(struct memblock *mb, struct devtree *dt)
 int ram_init(struct memblock *mb, struct devtree *dt,
 	     const struct ram_claims *claims)
 {
+	struct range initrd = frames_of(dt->initrd, claims->fdt);
 	const struct region *bank;
 	int err = 0;
 
@@ -150,11 +172,12 @@ int ram_init(struct memblock *mb, struct devtree *dt,
 				     range_align_out(claims->fdt, PAGE_SIZE),
 				     REGION_FDT);
 	if (!err)
-		err = claim_initrd(mb, dt->initrd);
+		err = claim_initrd(mb, initrd);
 	if (!err)
 		err = claim_static(mb, dt);
 	if (!err)
 		err = claim_dynamic(mb, dt);
+	dt->initrd_whole = all_of_type(mb, initrd, REGION_INITRD);
 	return err;
 }
 

@@ -7,6 +7,8 @@
 #include <kernel/shell.h>
 #include <lib/bits.h>
 #include <mm/fail.h>
+#include <mm/kmalloc.h>
+#include <mm/layout.h>
 #include <mm/reclaim.h>
 #include <mm/zone.h>
 
@@ -73,6 +75,43 @@ KTEST(load, out_of_memory_anywhere)
 
 	b->silent_console = true;
 	virtio_bed_run(b, 1000000000, each_allocation_fails);
+}
+
+/* Without a disk: what the boot loader left. */
+static void initrd(struct virtio_bed *b)
+{
+	uint8_t *p = kmalloc(SECTOR_SIZE, 0);
+	paddr_t at = virt_to_phys(p);
+	uint64_t size;
+
+	EXPECT_EQ(shell_execute("load initrd"), 1);
+	EXPECT(strstr(b->messages, "there is no initrd"));
+	memset(p, 0, SECTOR_SIZE);
+	add(add(p, "greeting", "hello"), "TRAILER!!!", "");
+	load_have_initrd(range_make(at, at + SECTOR_SIZE));
+	EXPECT_EQ(shell_execute("load initrd"), 0);
+	EXPECT(strstr(b->messages, " 5 3610a686 greeting"));
+	EXPECT(load_archive(&size) == p);
+	EXPECT_EQ(size, SECTOR_SIZE);
+	/* It stays where it is. */
+	EXPECT_EQ(shell_execute("load --drop"), 0);
+	EXPECT(!load_archive(&size));
+	EXPECT_EQ(shell_execute("load initrd"), 0);
+	EXPECT_EQ(shell_execute("load --drop"), 0);
+	memset(p, 0x1f, SECTOR_SIZE);
+	EXPECT_EQ(shell_execute("load initrd"), 1);
+	EXPECT(strstr(b->messages, "initrd: no cpio archive at byte 0"));
+	EXPECT(!load_archive(&size));
+	load_have_initrd(range_make(0, 0));
+	kfree(p);
+}
+
+KTEST(load, initrd)
+{
+	struct virtio_bed *b = virtio_bed(2);
+
+	b->silent_console = true;
+	virtio_bed_run(b, 1000000000, initrd);
 }
 
 static void odd_names(struct virtio_bed *b)

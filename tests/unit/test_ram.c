@@ -373,10 +373,45 @@ KTEST(ram, an_initrd_must_lie_in_memory_that_nobody_else_has)
 		dt->initrd = absurd[i];
 		EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 		EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
+		EXPECT(!dt->initrd_whole);
 	}
 	dt->initrd = range_make(0x80300001, 0x80300002);
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), PAGE_SIZE);
+	EXPECT(dt->initrd_whole);
+	/* Some of it must not even be mapped. */
+	dt->initrd = range_make(0x80300000, 0x80302000);
+	reserve(range_make(0x80301000, 0x80302000), true, false);
+	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
+	EXPECT(!dt->initrd_whole);
+}
+
+/* Boot loaders place the tree at a multiple of 8, wherever that is. */
+KTEST(ram, tree_and_initrd_share_a_frame)
+{
+	struct ram_claims c;
+	struct range fdt;
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	c = claims;
+	fdt = c.fdt = range_make(0x80800808, 0x80802010);
+	/* Behind it, before it, both with a frame in common. */
+	dt->initrd = range_make(fdt.end, 0x80805001);
+	EXPECT_EQ(ram_init(mb, dt, &c), 0);
+	EXPECT(dt->initrd_whole);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 3 * PAGE_SIZE);
+	EXPECT_EQ(at(0x80802fff), REGION_FDT);
+	dt->initrd = range_make(0x807ff001, fdt.start);
+	EXPECT_EQ(ram_init(mb, dt, &c), 0);
+	EXPECT(dt->initrd_whole);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), PAGE_SIZE);
+	EXPECT_EQ(at(0x80800000), REGION_FDT);
+	/* But no byte. */
+	dt->initrd = range_make(fdt.end - 1, 0x80805001);
+	EXPECT_EQ(ram_init(mb, dt, &c), 0);
+	EXPECT(!dt->initrd_whole);
+	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
 }
 
 /* A boot loader may reserve the initrd that it loaded; a tree may name an
