@@ -251,10 +251,21 @@ void page_free_exact(struct page *p, uint64_t frames)
 	buddy_free_exact(zone_buddy(zone_of(p)), page_to_pfn(p), frames);
 }
 
+/* In each bank by itself: holes between them can be huge. */
 static struct page *placed(struct request *r, enum zone z)
 {
-	return buddy_alloc_within(zone_buddy(z), r->order, r->within,
-				  zone_keep(z, r->flags));
+	uint64_t keep = zone_keep(z, r->flags);
+	struct page *p = NULL;
+	const struct range *bank;
+
+	for (unsigned n = zone_given(&bank); n-- && !p; bank++) {
+		struct range within = range_intersect(r->within, *bank);
+
+		if (!range_empty(within))
+			p = buddy_alloc_within(zone_buddy(z), r->order, within,
+					       keep);
+	}
+	return p;
 }
 
 struct page *page_alloc_within(unsigned order, struct range within,

@@ -55,9 +55,9 @@ void page_free_exact(struct page *p, uint64_t frames);
 
 /*
  * A block of 2^order frames that lies in `within` (frame numbers). The search
- * goes by address, from block to block: O(frames in `within` / 2^order) at
- * worst, under the zone's lock; so this is for devices with odd limits, and not
- * for every day. Freed by page_free().
+ * goes from bank to bank, in each by address, from block to block: O(frames of RAM
+ * in `within` / 2^order) at worst, under the zone's lock; so this is for devices with
+ * odd limits, and not for every day. Freed by page_free().
  */
 struct page *page_alloc_within(unsigned order, struct range within,
 			       unsigned flags);
