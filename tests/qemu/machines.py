@@ -11,7 +11,8 @@ def run(test, *options, commands, append="", ends=True, status=0):
     """Boot, run commands with this status; what was printed."""
     line = f'{append} autorun="{commands}"'.strip()
     with Machine(test, *options, "--append", line) as m:
-        got = finish(m) if ends else int(m.expect(STATUS, unless=PANIC)[1])
+        got = finish(m) if ends else int(
+            m.expect(STATUS, unless=PANIC, patience=test.timeout)[1])
         if got != status:
             raise Failure(f"commands ended with status {got}")
         return m.output
@@ -63,9 +64,26 @@ def reboot(test):
             raise Failure("no reset")
 
 
-# The second bank begins at 64 GiB.
-BANKS = LOOK + ("; memtest --test address,random "
-                "--range 0x1000000000-0x1000400000")
+def everything(board, *banks):
+    """All unit tests, then all free memory of all banks: (start, size)."""
+    def fn(test):
+        out = run(test, "--board", board, ends=False,
+                  commands="test all; memtest --test address,marchc; meminfo")
+        m = re.search(r"^(\d+) passed, 0 failed$", out, re.M)
+        if not m:
+            raise Failure("not all unit tests passed")
+        tested = [(int(a, 16), int(b, 16)) for a, b in re.findall(
+            r"^MTLOG ev=region start=(0x\w+) end=(0x\w+)$", out, re.M)]
+        for start, size in banks:
+            n = sum(min(b, start + size) - max(a, start) for a, b in tested
+                    if a < start + size and b > start)
+            if n < 0.95 * size:
+                raise Failure(f"{n} of the {size} bytes from {start:#x} tested")
+        m = re.search(r"^memtest: PASS, (\S+ MiB) tested, 0 errors$", out, re.M)
+        if not m:
+            raise Failure("memtest has no verdict")
+        return f"{m[1]} tested"
+    return fn
 
 
 def virt(*options, total=128 * MiB, lines=()):
@@ -98,8 +116,11 @@ TESTS = [
          monitored("sifive_u", 256 * MiB, "sifive,uart0 at 0x10010000"),
          BUILT),
     Test("machine-icicle", "all", 300, "icicle: two banks far apart",
-         monitored("icicle", 2 * GiB, "ns16550a at 0x20000000", BANKS),
-         BUILT),
+         monitored("icicle", 2 * GiB, "ns16550a at 0x20000000"), BUILT),
+    Test("machine-sifive-u-all", "all", 1200, "sifive_u: tests, all of memory",
+         everything("sifive_u", (2 * GiB, 256 * MiB)), BUILT),
+    Test("machine-icicle-all", "all", 1200, "icicle: tests, both banks",
+         everything("icicle", (2 * GiB, GiB), (64 * GiB, GiB)), BUILT),
     *[Test(f"machine-{name}-panic", "all", 300, f"{board}: panic",
            panics(board), BUILT)
       for name, board in (("sifive-u", "sifive_u"), ("icicle", "icicle"))],
