@@ -1,0 +1,676 @@
+"""scripts/flash/sdcard and qspi: what they refuse, write, and find out."""
+import contextlib
+import copy
+import json
+import os
+import pty
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+from harness import ROOT, Failure, Test, kill, shown, start
+from machine import Machine
+
+FLASH = f"{ROOT}/scripts/flash"
+sys.path.append(FLASH)
+import blockdev                     # noqa: E402
+
+SDCARD, QSPI = f"{FLASH}/sdcard", f"{FLASH}/qspi"
+UBOOT = "/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin"
+MiB = 1 << 20
+IMAGE = 6 * MiB + 35 * 512      # not whole chunks of anything
+DEVICE = 16 * MiB + 3 * 512
+TABLE = 33 * 512                # the copy at the end
+
+
+def need(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, data):
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def rubbish(n, seed):
+    return random.Random(seed).randbytes(n)
+
+
+@contextlib.contextmanager
+def scratch():
+    """A folder with card.img and device, a file full of rubbish."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = write(f"{folder}/card.img", rubbish(IMAGE, 1))
+        subprocess.run(
+            ["sgdisk", "-Z", "-a", "8", "-n", "1:2048:4095", "-c", "1:spl",
+             "-n", "2:4096:10000", "-c", "2:boot", "-A", "2:set:2", image],
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        write(f"{folder}/device", rubbish(DEVICE, 2))
+        yield folder
+
+
+def sdcard(test, *args, status=0, says=(), env=None, wrap=()):
+    """Run the tool; it must end so, and say each of these."""
+    out = run(test, *wrap, SDCARD, *args, status=status, env=env)
+    for text in says:
+        need(text in out, f"does not say '{text}'")
+    return out
+
+
+def run(test, *command, status=0, env=None):
+    test.note(shown(command))
+    process = start(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
+    try:
+        out = process.communicate(timeout=test.remaining())[0].decode()
+    finally:
+        kill(process)
+    test.note(out)
+    need("Traceback" not in out, f"a traceback from {command[0]}")
+    need(process.returncode == status,
+         f"status {process.returncode}, should be {status}")
+    return out
+
+
+def check_written(test, folder, device):
+    """The image, its table fitted to the device's end, and what was there
+    before in between."""
+    image, new = read(f"{folder}/card.img"), read(device)
+    old = rubbish(DEVICE, 2)
+    need(len(new) == DEVICE, "the size has changed")
+    end = IMAGE - TABLE
+    need(new[:512] == image[:512] and new[1024:end] == image[1024:end],
+         "the image is not there")
+    need(new[end:-TABLE] == old[end:-TABLE],
+         "something behind the image has changed")
+    out = run(test, "sgdisk", "-v", device)
+    need("No problems found" in out, "sgdisk does not like the table")
+    for number, name in (("1", "spl"), ("2", "boot")):
+        pages = [run(test, "sgdisk", "-i", number, path)
+                 for path in (f"{folder}/card.img", device)]
+        need(pages[0] == pages[1] and f"'{name}'" in pages[0],
+             f"partition {number} has changed")
+
+
+def to_file(test):
+    with scratch() as folder:
+        device = f"{folder}/device"
+        sdcard(test, "--image", f"{folder}/card.img", "--yes", device,
+               says=["no device", "'boot'", "read back the same"])
+        check_written(test, folder, device)
+        # As large as the image; through a name that leads there.
+        write(device, rubbish(IMAGE, 2))
+        os.symlink("device", f"{folder}/link")
+        sdcard(test, "--image", f"{folder}/card.img", "--yes", f"{folder}/link")
+        need(read(device) == read(f"{folder}/card.img"),
+             "a device of the image's size does not equal it")
+
+
+def images(test):
+    """Files that are no image: refused, nothing written."""
+    with scratch() as folder:
+        good = read(f"{folder}/card.img")
+        entry = 1024
+        kernel = bytearray(4096)
+        kernel[56:60] = b"RSC\x05"
+
+        def flipped(at):
+            data = bytearray(good)
+            data[at] ^= 1
+            return data
+
+        cases = [
+            (b"", "not the image of a disk"),
+            (rubbish(MiB, 3), "not the image of a disk"),
+            (bytes(510) + b"\x55\xaa" + bytes(4096), "not the image of a disk"),
+            (kernel, "is a kernel"),
+            (b"\x1f\x8b" + good, "gunzip"), (b"\xfd7zXZ" + good, "unxz"),
+            (good[:-512], "cut short"), (good[:MiB], "cut short"),
+            (good + bytes(512), "cut short"), (good[:-100], "cut short"),
+            (flipped(512 + 40), "CRC-32 is wrong"),
+            (flipped(512 + 80), "CRC-32 is wrong"),
+            (flipped(entry + 33), "CRC-32 of the partitions' list"),
+            (flipped(IMAGE - 512 + 50), "cut short"),
+            (flipped(450), "not the image of a disk")]
+        for data, says in cases:
+            bad = write(f"{folder}/bad.img", data)
+            sdcard(test, "--image", bad, "--yes", f"{folder}/device", status=1,
+                   says=[says])
+        for image, says in ((f"{folder}/none.img", "No such file"),
+                            (folder, "directory"),
+                            (f"{folder}/device", "the image itself")):
+            if image.endswith("device"):
+                write(f"{folder}/device", good)
+            sdcard(test, "--image", image, "--yes", f"{folder}/device",
+                   status=1, says=[says])
+            need(read(f"{folder}/device") in (good, rubbish(DEVICE, 2)),
+                 "something was written")
+    return f"{len(cases) + 3} refused"
+
+
+def files(test):
+    """Targets that won't do."""
+    with scratch() as folder:
+        args = ("--image", f"{folder}/card.img", "--yes")
+        small = write(f"{folder}/small", bytes(IMAGE - 512))
+        for device, says in ((small, "too small"), (folder, "neither a disk"),
+                             ("/dev/null", "neither a disk"),
+                             (f"{folder}/none", "No such file"),
+                             ("/dev/no-such-disk", "No such file")):
+            sdcard(test, *args, device, status=1, says=[says])
+        need(not any(read(small)), "a device that is too small was written to")
+        need(not os.path.exists(f"{folder}/none"), "made a file of its own")
+        with open(f"{folder}/device", "r+b") as f:
+            # As QEMU locks the disks of its machines.
+            lock = struct.pack("hhqqi4x", 0, 0, 100, 1, 0)
+            import fcntl            # pylint: disable=import-outside-toplevel
+            fcntl.fcntl(f, 37, lock)        # F_OFD_SETLK, F_RDLCK
+            sdcard(test, *args, f"{folder}/device", status=1,
+                   says=["in use by another program"])
+        sdcard(test, "--board", "no-such-board", f"{folder}/device", status=1,
+               says=["no such board"])
+        sdcard(test, "--yes", f"{folder}/device", "--image", status=2)
+        if os.geteuid() == 0:
+            os.chmod(folder, 0o755)
+            os.chmod(f"{folder}/device", 0o644)
+            sdcard(test, *args, f"{folder}/device", status=1,
+                   says=["you may not write", "try: sudo "],
+                   wrap=("setpriv", "--reuid", "65534", "--clear-groups"))
+        need(read(f"{folder}/device") == rubbish(DEVICE, 2),
+             "something was written")
+
+
+def typed(test, folder, answer):
+    """Run the tool on a terminal, answer its question; its output."""
+    keyboard, terminal = pty.openpty()
+    device = f"{folder}/device"
+    process = start([SDCARD, "--image", f"{folder}/card.img", device],
+                    stdin=terminal, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT)
+    try:
+        os.write(keyboard, answer)
+        out = process.communicate(timeout=test.remaining())[0].decode()
+    finally:
+        kill(process)
+        os.close(keyboard)
+        os.close(terminal)
+    test.note(f"{answer}: {out}")
+    need("type device: " in out, "does not ask for the device's name")
+    need("Traceback" not in out, "a traceback")
+    return process.returncode
+
+
+def asks(test):
+    with scratch() as folder:
+        device = f"{folder}/device"
+        sdcard(test, "--image", f"{folder}/card.img", device, status=1,
+               says=["--yes"])
+        for answer in (b"y\n", b"yes\n", b"\n", b"devic\n", b"/dev/device\n",
+                       b"\x04"):
+            need(typed(test, folder, answer) == 1, f"{answer}: not refused")
+            need(read(device) == rubbish(DEVICE, 2), f"{answer}: has written")
+        need(typed(test, folder, b"device\n") == 0, "the right name: refused")
+        check_written(test, folder, device)
+
+
+def bad_devices(test):
+    """Those that lose data, go away, are interrupted: never 'the same', and
+    never a partition table on half a card."""
+    with scratch() as folder:
+        shim = f"{folder}/bad_device.so"
+        run(test, "gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", shim,
+            f"{ROOT}/tests/flash/bad_device.c", "-ldl")
+        cases = [
+            # With the size of a chunk, and of the tail that goes first.
+            ("lose", DEVICE - 1, 1, "(no partition; the partition table"),
+            ("lose", 5 * MiB, 1, "byte 0x500000 (no partition"),
+            ("lose", 3 * MiB, 1, "byte 0x300000 (partition 2, 'boot'"),
+            ("unplug", DEVICE - 1, 1, "was it unplugged?"),
+            ("unplug", 3 * MiB, 1, "was it unplugged?"),
+            ("stop", 3 * MiB, 130, "is of no use")]
+        for how, at, status, says in cases:
+            write(f"{folder}/device", rubbish(DEVICE, 2))
+            out = sdcard(test, "--image", f"{folder}/card.img", "--yes",
+                         f"{folder}/device", status=status,
+                         env={"LD_PRELOAD": shim, "BAD_HOW": how,
+                              "BAD_AT": str(at)})
+            need(says in out, f"{how} at {at}: does not say '{says}'")
+            need("the same" not in out, f"{how} at {at}: all is well?")
+            if how != "lose":
+                need(not any(read(f"{folder}/device")[:MiB]),
+                     f"{how} at {at}: a partition table")
+    return f"{len(cases)} devices"
+
+
+# What lsblk tells of computers. Each row: the device asked for, forced or not,
+# and a word of the sentence; None when it may be overwritten.
+
+def node(name, kind="disk", size=8 << 30, children=(), **fields):
+    mount = fields.pop("on", None)
+    known = {"name": name, "kname": name, "path": "/dev/" + name, "type": kind,
+             "size": size, "rm": False, "hotplug": False, "ro": False,
+             "log-sec": 512, "tran": None, "vendor": None, "model": None,
+             "fstype": None, "label": None, "partlabel": None,
+             "mountpoints": mount if isinstance(mount, list) else [mount]}
+    unknown = {k for k in fields if k.replace("_", "-") not in known}
+    assert not unknown, unknown
+    known.update({k.replace("_", "-"): v for k, v in fields.items()})
+    if children:
+        known["children"] = list(children)
+    return known
+
+
+RAID = node("md0", "raid1", on="/srv", path="/dev/md0")
+COMPUTER = [
+    node("sda", tran="sata", model="Disk", children=[
+        node("sda1", "part", on="/boot/efi", fstype="vfat"),
+        node("sda2", "part", fstype="crypto_LUKS", children=[
+            node("luks", "crypt", kname="dm-0", path="/dev/mapper/luks",
+                 fstype="LVM2_member", children=[
+                     node("vg-root", "lvm", kname="dm-1",
+                          path="/dev/mapper/vg-root", on="/"),
+                     node("vg-swap", "lvm", kname="dm-2",
+                          path="/dev/mapper/vg-swap", on="[SWAP]")])])]),
+    node("sdb", tran="sata", rm=True, model="Hot-plug port", children=[
+        node("sdb1", "part", fstype="ntfs")]),
+    node("sdc", tran="usb", rm=True, vendor="SanDisk ", model="Ultra",
+         children=[node("sdc1", "part", label="PHOTOS", fstype="vfat",
+                        on="/media/me/PHOTOS")]),
+    node("sdd", tran="usb", rm=True, model="Card reader", size=0),
+    node("sde", tran="usb", model="Stick", children=[
+        node("sde1", "part", label="OLD", fstype="vfat")]),
+    node("sdf", tran="usb", ro=True, rm=True),
+    node("sdg", tran="usb", hotplug=True, children=[
+        node("sdg1", "part", on="[SWAP]", fstype="swap")]),
+    node("sdh", tran="usb", children=[
+        node("sdh1", "part", fstype="linux_raid_member", children=[RAID])]),
+    node("sdi", tran="usb", children=[
+        node("sdi1", "part", fstype="LVM2_member", children=[
+            node("vg2-data", "lvm", path="/dev/mapper/vg2-data")])]),
+    node("sdj", tran="usb", log_sec=4096),
+    node("sdk", tran="usb", size=1 << 20),
+    node("sdl", tran="usb", fstype="ext4", on=[None, "/mnt", "/mnt/again"]),
+    node("sdm", tran="usb", children=[node("sdm1", "part", on="/usr")]),
+    node("mmcblk0", hotplug=True, children=[node("mmcblk0p1", "part")]),
+    node("mmcblk0boot0", size=4 << 20, hotplug=True),
+    node("mmcblk0rpmb", size=4 << 20, hotplug=True),
+    node("mmcblk1", hotplug=True, label="", children=[
+        node("mmcblk1p1", "part", label="boot")]),
+    node("nvme0n1", tran="nvme", children=[node("nvme0n1p1", "part")]),
+    node("nvme1n1", tran="nvme", rm=True),
+    node("vda", tran="virtio"),
+    node("zram0", size=1 << 30, on="[SWAP]"),
+    node("loop0", "loop"),
+    node("loop1", "loop", on="/snap/x", ro=True),
+    node("sr0", "rom", rm=True, tran="sata"),
+]
+DECISIONS = [
+    ("/dev/sda", True, "the running system (/boot/efi is on sda1)"),
+    ("/dev/sda2", True, "is a partition: name the whole device, sda"),
+    ("/dev/mapper/luks", True, "of type crypt"),
+    ("/dev/dm-1", True, "of type lvm"), ("/dev/md0", True, "of type raid1"),
+    ("/dev/sdb", False, "can't be taken out"), ("/dev/sdb", True, None),
+    ("/dev/sdc", True, "sudo umount /dev/sdc1"),
+    ("/dev/sdc1", True, "partition"), ("/dev/sdd", True, "no card in"),
+    ("/dev/sde", False, None), ("/dev/sdf", True, "write-protected"),
+    ("/dev/sdg", True, "swap is on sdg1"), ("/dev/sdh", True, "is mounted"),
+    ("/dev/sdi", True, "in use by vg2-data (lvm)"),
+    ("/dev/sdj", True, "sectors of 4096"), ("/dev/sdk", True, "too small"),
+    ("/dev/sdl", True, "is mounted"), ("/dev/sdm", True, "running system"),
+    ("/dev/mmcblk0", False, "can't be taken out"), ("/dev/mmcblk0", True, None),
+    ("/dev/mmcblk0boot0", True, "boots from"),
+    ("/dev/mmcblk0rpmb", True, "boots from"), ("/dev/mmcblk1", False, None),
+    ("/dev/nvme0n1", False, "can't be taken out"),
+    ("/dev/nvme0n1", True, None), ("/dev/nvme1n1", False, "can't be taken"),
+    ("/dev/vda", False, "can't be taken out"),
+    ("/dev/zram0", True, "running system"),
+    ("/dev/loop0", False, "can't be taken out"), ("/dev/loop0", True, None),
+    ("/dev/loop1", True, "is mounted"), ("/dev/sr0", True, "of type rom"),
+    ("/dev/sdz", True, "does not know"),
+]
+
+
+def decisions(_):
+    """The same devices, as a table."""
+    devices = blockdev.parse(json.dumps({"blockdevices": COMPUTER}))
+    for path, force, word in DECISIONS:
+        why = blockdev.objection(devices, path, IMAGE, force)
+        need((why is None) if word is None else (why and word in why),
+             f"{path}: {why}, should be: {word}")
+    # One whose RAID is not mounted either.
+    idle = copy.deepcopy(devices)
+    blockdev.find(idle, "/dev/md0")[0]["mountpoints"] = [None]
+    why = blockdev.objection(idle, "/dev/sdh", IMAGE)
+    need(why and "in use by md0 (raid1)" in why, f"/dev/sdh: {why}")
+    found = [d["name"] for d in blockdev.candidates(devices)]
+    need(found == ["sde", "sdk", "mmcblk1"], f"candidates: {found}")
+    text = "\n".join(blockdev.describe(devices, devices[2]))
+    for word in ("SanDisk Ultra, 8192 MiB, usb, removable", "sdc1", "vfat",
+                 "'PHOTOS'", "on /media/me/PHOTOS"):
+        need(word in text, f"'{word}' is not in: {text}")
+    return f"{len(DECISIONS) + 1} decisions"
+
+
+@contextlib.contextmanager
+def loop(path, *options):
+    """A loop device over a file; None where there are none."""
+    done = subprocess.run(["losetup", "-f", "--show", *options, path],
+                          text=True, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) if os.geteuid() == 0 else None
+    if not done or done.returncode:
+        yield None
+        return
+    device = done.stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
+
+
+def in_namespace(script, *args):
+    """Mounts of its own, gone when it ends."""
+    return ("unshare", "-m", "sh", "-ec", script + '\nexec "$@"', "sh", *args)
+
+
+def refused_loops(test, folder, device, args):
+    """The device refuses in all these ways, and nothing is written."""
+    sdcard(test, *args, device, status=1, says=["--force-fixed"])
+    fd = os.open(device, os.O_RDONLY | os.O_EXCL)
+    sdcard(test, *args, "--force-fixed", device, status=1,
+           says=["in use by another program"])
+    os.close(fd)
+    out = sdcard(test, status=1)
+    need(device not in out, "a loop device is offered as a card")
+    with loop(f"{folder}/device", "--read-only") as other:
+        sdcard(test, *args, "--force-fixed", other, status=1,
+               says=["write-protected"])
+    with loop(f"{folder}/device", "--sizelimit", str(MiB)) as other:
+        sdcard(test, *args, "--force-fixed", other, status=1,
+               says=["too small"])
+    with loop(f"{folder}/device", "--sector-size", "4096") as other:
+        if other:
+            sdcard(test, *args, "--force-fixed", other, status=1,
+                   says=["sectors of 4096"])
+    need(read(f"{folder}/device") == rubbish(DEVICE, 2), "something was written")
+
+
+def mounted_loop(test, folder, args):
+    """With a file system on it that is mounted; on it all or on a partition."""
+    write(f"{folder}/ext", bytes(DEVICE))
+    run(test, "mkfs.ext4", "-q", "-E", "root_owner", f"{folder}/ext", "8M")
+    os.mkdir(f"{folder}/mnt")
+    with loop(f"{folder}/ext") as device:
+        mount = f"mount {device} {folder}/mnt"
+        if subprocess.run(in_namespace(mount, "true"), check=False,
+                          stderr=subprocess.DEVNULL).returncode:
+            return "no mounts here"
+        out = sdcard(test, *args, "--force-fixed", device, status=1,
+                     wrap=in_namespace(mount), says=["is mounted"])
+        need(f"sudo umount {device}" in out, "does not say how to unmount")
+        # Not to be seen by lsblk: somebody else's.
+        holder = start(in_namespace(mount, "sleep", "600"),
+                       stdin=subprocess.DEVNULL)
+        try:
+            while f"{folder}/mnt" not in read(
+                    f"/proc/{holder.pid}/mounts").decode():
+                need(holder.poll() is None, "could not mount again")
+            sdcard(test, *args, "--force-fixed", device, status=1,
+                   says=["in use by another program"])
+        finally:
+            kill(holder)
+    return "mounts"
+
+
+def dying_loop(test, folder, args):
+    """Over a file for which its file system has no room: real errors."""
+    script = (f'mount -t tmpfs -o size=3M none {folder}/mnt; '
+              f'truncate -s {DEVICE} {folder}/mnt/f; '
+              f'd=$(losetup -f --show {folder}/mnt/f); s=0; '
+              f'"$@" "$d" || s=$?; losetup -d "$d"; exit "$s"')
+    out = sdcard(test, *args, "--force-fixed", status=1,
+                 wrap=in_namespace(script))
+    need("writing failed" in out and "is of no use" in out,
+         "writing did not fail")
+
+
+def loops(test):
+    with scratch() as folder:
+        args = ("--image", f"{folder}/card.img", "--yes")
+        with loop(f"{folder}/device") as device:
+            if not device:
+                return "no loop devices here: not tested"
+            refused_loops(test, folder, device, args)
+            sdcard(test, *args, "--force-fixed", device,
+                   says=["not removable", "read back the same"])
+            with contextlib.ExitStack() as undo:
+                if not subprocess.run(["addpart", device, "1", "2048", "2048"],
+                                      check=False).returncode:
+                    undo.callback(subprocess.run, ["delpart", device, "1"],
+                                  check=False)
+                    part = f"{device}p1"
+                    if os.path.exists(part):
+                        sdcard(test, *args, "--force-fixed", part, status=1,
+                               says=["is a partition: name the whole device"])
+        check_written(test, folder, f"{folder}/device")
+        figure = mounted_loop(test, folder, args)
+        if figure == "mounts":
+            dying_loop(test, folder, args)
+        return "loop devices, " + figure
+
+
+# Firmware.
+
+def firmware(folder, mkimage=True):
+    """A synthetic SPL and FIT with contents from nowhere."""
+    payload = rubbish(30001, 3)
+    header = bytearray(1024)
+    struct.pack_into("<II", header, 0, 0x240, 0x200000)
+    struct.pack_into("<4I", header, 0x284, 0x01010101, len(payload), 1024,
+                     zlib.crc32(payload))
+    os.makedirs(folder)
+    write(f"{folder}/u-boot-spl.bin.normal.out", header + payload)
+    if not mkimage:
+        return
+    write(f"{folder}/contents", rubbish(70003, 4))
+    write(f"{folder}/u-boot.its", b"""/dts-v1/; / {
+        description = "test"; #address-cells = <1>;
+        images { uboot { description = "u"; data = /incbin/("contents");
+            type = "standalone"; os = "u-boot"; arch = "riscv";
+            compression = "none"; load = <0x40200000>;
+            hash-1 { algo = "crc32"; }; }; };
+        configurations { default = "c";
+            c { description = "c"; loadables = "uboot"; }; }; };""")
+    subprocess.run(["mkimage", "-f", "u-boot.its", "u-boot.itb"], cwd=folder,
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def commands(text):
+    return [line for line in text.splitlines() if not line.startswith("#")]
+
+
+def recipes(test):
+    """The text, and what is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        fw = f"{folder}/fw"
+        firmware(fw)
+        out = run(test, QSPI, "--firmware", fw)
+        for name, offset in (("u-boot-spl.bin.normal.out", "0x0"),
+                             ("u-boot.itb", "0x100000")):
+            data = read(f"{fw}/{name}")
+            for text in (f"{len(data)} bytes, CRC-32 {zlib.crc32(data):08x}, "
+                         f"to {offset}", f" {offset} {len(data):#x}"):
+                need(text in out, f"'{text}' is not there")
+        for via, text, more in (
+                ("serial", "loady 0x60000000", ()),
+                ("sd", "fatload mmc 1:3 0x60100000 u-boot.itb", ()),
+                ("net", "tftpboot 0x60100000 u-boot.itb",
+                 ("--server", "10.0.0.1"))):
+            lines = commands(run(test, QSPI, "--firmware", fw, "--via", via,
+                                 *more))
+            need(text in lines, f"--via {via}: no '{text}'")
+            need(all(0 < len(line) <= 255 for line in lines),
+                 f"--via {via}: an empty or too long line")
+            writing = [line for line in lines if "sf update" in line]
+            need(len(writing) == 1 and re.match(
+                r"if crc32 .* && crc32 .* && cmp\.l .* 2; then sf update ",
+                writing[0]), f"--via {via}: sf update without a check")
+        return refused_firmware(test, folder, fw)
+
+
+def refused_firmware(test, folder, fw):
+    spl = read(f"{fw}/u-boot-spl.bin.normal.out")
+    os.makedirs(f"{folder}/empty")
+    bad = f"{folder}/bad"
+    firmware(bad, mkimage=False)
+    big = read(f"{fw}/u-boot.itb")
+    cases = [("u-boot.itb", spl), ("u-boot.itb", big[:-1000]),
+             ("u-boot.itb", big + bytes(4 * MiB)),
+             ("u-boot-spl.bin.normal.out", spl[:-1]),
+             ("u-boot-spl.bin.normal.out", spl[1024:])]
+    for name, data in cases:
+        for good in ("u-boot.itb", "u-boot-spl.bin.normal.out"):
+            write(f"{bad}/{good}", read(f"{fw}/{good}"))
+        write(f"{bad}/{name}", data)
+        out = run(test, QSPI, "--firmware", bad, status=1)
+        need(out.count("\n") == 1 and name in out, "not one sentence")
+    for args in (["--firmware", f"{folder}/empty"],
+                 ["--firmware", f"{folder}/none"],
+                 ["--firmware", fw, "--board", "icicle"]):
+        out = run(test, QSPI, *args, status=1)
+        need(out.count("\n") == 1, "not one sentence")
+    for args in ([], ["--firmware", fw, "--via", "net"],
+                 ["--firmware", fw, "--ram", "12x"]):
+        run(test, QSPI, *args, status=2)
+    return f"{len(cases) + 6} refused"
+
+
+STAND_IN = 0x88000000       # RAM that plays the flash, for a U-Boot without one
+SF = ((r"\bsf probe", "true"),
+      (r"\bsf update (\S+) (\S+)", r"cp.b \1 FLASH\2"),
+      (r"\bsf read (\S+) (\S+)", r"cp.b FLASH\2 \1"))
+
+
+def stand_in(line):
+    for pattern, instead in SF:
+        line = re.sub(pattern, instead, line)
+    return re.sub(r"FLASH(\S+)", lambda m: hex(STAND_IN + int(m[1], 0)), line)
+
+
+class Uboot:
+    """U-Boot in QEMU with the firmware's folder on its network."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        machine.expect("Hit any key")
+        machine.send("\r")
+        machine.expect("=> $")
+
+    def type(self, line):
+        begin = self.machine.seen
+        # It has read all before when it prompts; long lines wrap nowhere.
+        self.machine.send(line + "\r")
+        self.machine.expect(r"\n=> $")
+        out = self.machine.output[begin:self.machine.seen]
+        need("syntax error" not in out and "Unknown command" not in out,
+             f"U-Boot does not understand: {line}")
+        return out.split("\n", 1)[1]
+
+    def recipe(self, lines, until, damage=None):
+        """Type the recipe up to a step; what U-Boot said to each line."""
+        said = []
+        for line in lines:
+            if re.match(rf"# {until}\.", line):
+                break
+            if damage and line.startswith("# 5."):
+                self.type(damage)
+            said.append(self.type(line))
+        return "".join(said)
+
+    def flash(self):
+        """CRC-32 of what plays the flash."""
+        out = self.type(f"crc32 {STAND_IN:#x} 0x120000")
+        return re.search(r"==> ([0-9a-f]{8})", out)[1]
+
+
+def in_uboot(test):
+    """A wrong file stops before the flash, the right one gets there, and what
+    goes wrong there is seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        firmware(f"{folder}/fw")
+        text = run(test, QSPI, "--firmware", f"{folder}/fw", "--via", "net",
+                   "--server", "10.0.2.2", "--ip", "10.0.2.15", "--ram",
+                   "0x84000000")
+        lines = [line if line.startswith("#") else stand_in(line)
+                 for line in text.splitlines()]
+        os.makedirs(f"{folder}/tftp")
+        itb, spl = f"{folder}/tftp/u-boot.itb", \
+            f"{folder}/tftp/u-boot-spl.bin.normal.out"
+        net = (f"-netdev user,id=n,tftp={folder}/tftp "
+               "-device virtio-net-device,netdev=n")
+        with Machine(test, "--mem", "256M", "--qemu", net,
+                     kernel=UBOOT) as machine:
+            board = Uboot(machine)
+            board.type(f"mw.b {STAND_IN:#x} 0xff 0x120000")
+            blank = board.flash()
+            good = {to: read(f"{folder}/fw/{os.path.basename(to)}")
+                    for to in (spl, itb)}
+
+            def transfer(**wrong):
+                for path, data in good.items():
+                    key = "spl" if path == spl else "itb"
+                    write(path, wrong.get(key, data))
+
+            for wrong in ({"spl": b"x"}, {"itb": b"x"},
+                          {"itb": good[itb][:-1] + b"!"},
+                          {"spl": good[spl][:7] + b"!" + good[spl][8:]}):
+                transfer(**wrong)
+                out = board.recipe(lines, 5)
+                need("NOTHING WRITTEN" in out, "a wrong file is not refused")
+                need(board.flash() == blank, "a wrong file was written")
+                need("WRONG" in board.recipe(lines, 6),
+                     "reading back does not see that nothing was written")
+            transfer()
+            damage = f"mw.b {STAND_IN + 0x100000 + 999:#x} 0"
+            out = board.recipe(lines, 6, damage)
+            need("NOTHING" not in out and "WRONG" in out and
+                 "RIGHT" not in out, "a flash that is wrong is not seen")
+            out = board.recipe(lines, 6)
+            need("\nRIGHT" in out and "NOTHING" not in out and
+                 "WRONG" not in out, "right files are refused")
+            want = bytearray(b"\xff" * 0x120000)
+            for path, at in ((spl, 0), (itb, 0x100000)):
+                want[at:at + len(good[path])] = good[path]
+            need(board.flash() == f"{zlib.crc32(want):08x}",
+                 "the flash has not what it should")
+    return "4 wrong transfers, 1 wrong flash, 1 right"
+
+
+TESTS = [
+    Test("sdcard-decisions", "all", 60, "which disks of a computer may be "
+         "overwritten", decisions),
+    Test("sdcard-images", "all", 120, "files that are no image of a card",
+         images),
+    Test("sdcard-targets", "all", 120, "targets that won't do", files),
+    Test("sdcard-file", "all", 120, "to a file, compared by other tools",
+         to_file),
+    Test("sdcard-asks", "all", 120, "nothing without the right answer", asks),
+    Test("sdcard-bad-devices", "all", 120, "devices that lose data, go away, "
+         "are interrupted", bad_devices),
+    Test("sdcard-loops", "all", 240, "loop devices: used, mounted, too small, "
+         "broken", loops),
+    Test("qspi-recipes", "all", 120, "the text, and firmware that is refused",
+         recipes),
+    Test("qspi-uboot", "all", 400, "the recipe's checks, in U-Boot", in_uboot),
+]
