@@ -75,8 +75,9 @@ def removable(devices, node):
     that the disk can't be taken out. Memory with boot partitions of its own is
     an eMMC: mostly soldered, and somebody's system."""
     emmc = any(d["name"] == node["name"] + "boot0" for d in devices)
-    return (node["tran"] not in FIXED and not emmc and
-            bool(node["rm"] or node["hotplug"] or node["tran"] in ("usb", "mmc")))
+    if emmc or node["tran"] in FIXED:
+        return False
+    return node["rm"] or node["hotplug"] or node["tran"] in ("usb", "mmc")
 
 
 def in_use(node):
@@ -99,8 +100,8 @@ def in_use(node):
 
 
 def objection(devices, path, need, force=False):
-    """Why `need` bytes must not be written to this device, or None. force allows
-    disks that can't be taken out of the computer, nothing else."""
+    """Why `need` bytes must not be written to this device, or None. force
+    allows disks that can't be taken out of the computer, nothing else."""
     node, disk = find(devices, path)
     if not node:
         return f"lsblk does not know {path}"

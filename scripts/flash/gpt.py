@@ -68,7 +68,7 @@ class Image:
     def __init__(self, path):
         self.path = path
         try:
-            self.file = open(path, "rb")    # pylint: disable=consider-using-with
+            self.file = open(path, "rb")
             self.size = self.file.seek(0, os.SEEK_END)
             self.header = self.check()
         except OSError as e:
@@ -78,8 +78,8 @@ class Image:
         self.file.seek(offset)
         data = self.file.read(length)
         if len(data) != length:
-            raise Error(f"{self.path} is shorter than its partition table says, "
-                        "or somebody has just changed it; make it again")
+            raise Error(f"{self.path} is shorter than its partition table "
+                        "says, or has just been changed; make it again")
         return data
 
     def check(self):
