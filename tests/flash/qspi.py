@@ -68,7 +68,28 @@ def recipes(test):
             need(len(writing) == 1 and re.match(
                 r"if crc32 .* && crc32 .* && cmp\.l .* 2; then sf update ",
                 writing[0]), f"--via {via}: sf update without a check")
+        packaged(test, folder, fw)
         return refused_firmware(test, folder, fw)
+
+
+def packaged(test, folder, fw):
+    """From a package: the same commands, and how to get at the files."""
+    inside = f"{folder}/deb/usr/lib/u-boot/starfive_visionfive2"
+    os.makedirs(inside)
+    os.makedirs(f"{folder}/deb/DEBIAN")
+    for name in ("u-boot-spl.bin.normal.out", "u-boot.itb"):
+        write(f"{inside}/{name}", read(f"{fw}/{name}"))
+    write(f"{folder}/deb/DEBIAN/control", b"Package: u-boot-starfive\n"
+          b"Version: 1\nArchitecture: riscv64\nMaintainer: x <x@x.x>\n"
+          b"Description: test\n")
+    deb = f"{folder}/f w.deb"
+    run(test, "dpkg-deb", "--root-owner-group", "-b", f"{folder}/deb", deb)
+    out = run(test, QSPI, "--firmware", deb)
+    need(commands(out) == commands(run(test, QSPI, "--firmware", fw)),
+         "a package's commands are not the same")
+    need(f"dpkg-deb -x '{deb}' ." in out and
+         "  usr/lib/u-boot/starfive_visionfive2/u-boot.itb\n" in out,
+         "does not say where the files are")
 
 
 def refused_firmware(test, folder, fw):
