@@ -228,7 +228,11 @@ def run_options(test):
            ["--board", "../x"], ["--initrd", "/nonexistent"], ["--nonsense"],
            ["--icount", "--harts", "2"], ["--qemu", "'"],
            ["--mem", "99999999T"], ["--boot", "uboot", "--mem", "64M"],
-           ["--board", "README.md"], ["--board", "visionfive2"])
+           ["--board", "README.md"], ["--board", "visionfive2"], ["--disk"],
+           ["--disk", "/nonexistent"], ["--disk", "/tmp"],
+           ["--disk", "README.md", "--board", "sifive_u"],
+           # Has a kernel, --kernel gives one, too.
+           ["--disk", "README.md", "--boot", "uboot"])
     for options in bad:
         command = [f"{ROOT}/scripts/run", "--kernel", "/dev/null", *options]
         test.note(shown(command))

@@ -21,7 +21,8 @@ PANIC = r"panic: "
 
 
 class Machine:
-    """Started by scripts/run with these options; use it in a with statement.
+    """Started by scripts/run with these options, and without a kernel when the
+    disk has one; use it in a with statement.
 
         with Machine(test, "--mem", "64M") as m:
             m.expect(PROMPT)
@@ -29,7 +30,9 @@ class Machine:
     """
 
     def __init__(self, test, *options, kernel=RELEASE):
-        command = [f"{ROOT}/scripts/run", "--kernel", kernel, *options]
+        command = [f"{ROOT}/scripts/run", *options]
+        if kernel:
+            command += ["--kernel", kernel]
         test.note(shown(command))
         self.test = test
         self.output = ""            # all of it, without \r
