@@ -1,6 +1,6 @@
-"""The firmware of JH7110 boards: an SPL with the header that the boot ROM wants,
-and a FIT with OpenSBI and U-Boot. Refuses files that would not boot, for a
-board with such a file in its flash has to be recovered over its serial port.
+"""The firmware of JH7110 boards: an SPL with the header that the boot ROM
+wants, and a FIT with OpenSBI and U-Boot. Refuses files that would not boot, for
+a board with such a file in its flash has to be recovered over its serial port.
 
     SPL, little-endian                  (StarFive's spl_tool, U-Boot's sfspl)
     0x000   0x240, where the next but one of these begins
@@ -65,8 +65,8 @@ def check_spl(path):
     _check_spl_header(path, data, word)
     payload = data[SPL_HEADER:]
     if word[SPL_SIZE] > SPL_PAYLOAD_MAX:
-        raise Error(f"{path} is too big: {word[SPL_SIZE]} bytes of SPL, and the "
-                    f"boot ROM takes {SPL_PAYLOAD_MAX}")
+        raise Error(f"{path} is too big: {word[SPL_SIZE]} bytes of SPL, and "
+                    f"the boot ROM takes {SPL_PAYLOAD_MAX}")
     if word[SPL_SIZE] != len(payload):
         what = "cut off" if word[SPL_SIZE] > len(payload) else "too long"
         raise Error(f"{path} is {what}: its header tells of {word[SPL_SIZE]} "
