@@ -27,12 +27,13 @@ import devices, dma, faults, firmware           # noqa: E401, E402
 import hotpath, layouts, litmus                 # noqa: E401, E402
 import machines, mmio, smp                      # noqa: E401, E402
 import trees, virtio                            # noqa: E401, E402
+import card                                     # noqa: E402
 import qspi, sdcard                             # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            console, console_input, faults, alloc, devices, mmio, dma, virtio,
-           sdcard, qspi)
+           card, sdcard, qspi)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
