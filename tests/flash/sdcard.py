@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 
+from card import BUILT, autorun, card
 from harness import ROOT, Failure, Test, kill, shown, start
+from machine import finish
 
 FLASH = f"{ROOT}/scripts/flash"
 sys.path.append(FLASH)
@@ -471,6 +473,23 @@ def loops(test):
         return ", ".join(["loop devices", *done])
 
 
+def boots(test):
+    """mkimage's image, on a larger card: U-Boot accepts the table that was
+    fitted to it, and boots from it."""
+    with card(test) as c:
+        c.make(*autorun("meminfo"))
+        device = write(c.file("device"), rubbish(MiB, 5))
+        os.truncate(device, 100 * MiB)
+        sdcard(test, "--image", c.path, "--yes", device)
+        need("No problems found" in run(test, "sgdisk", "-v", device),
+             "sgdisk does not like the table")
+        c.path = device
+        with c.boot() as m:
+            m.expect(r"^Found /extlinux/extlinux.conf$", unless="^=> $")
+            need(not finish(m), "a command failed")
+            need("GPT" not in m.output, "U-Boot complains about the table")
+
+
 TESTS = [
     Test("sdcard-decisions", "all", 60, "which disks of a computer may be "
          "overwritten", decisions),
@@ -482,6 +501,8 @@ TESTS = [
     Test("sdcard-asks", "all", 120, "nothing without the right answer", asks),
     Test("sdcard-bad-devices", "all", 120, "devices that lose data, go away, "
          "are interrupted", bad_devices),
+    Test("sdcard-boot", "all", 600, "U-Boot boots mkimage's image from a "
+         "larger card", boots, BUILT),
     Test("sdcard-loops", "all", 240, "loop devices: used, mounted, too small, "
          "broken", loops),
 ]
