@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fill DIR with device tree blobs for the host tests: every source in dts/,
-# which dtc must compile without a word, and the trees of QEMU's machines.
+# which dtc must compile without a word, and the trees of QEMU's machines. What
+# is expected of them goes there, too.
 #
 #	tests/host/make_dtbs.sh DIR
 set -eu
@@ -14,6 +15,9 @@ mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 cd "$root"
 status=0
+
+rm -f "$dir"/*.txt
+cp tests/host/expect/*.txt "$dir"
 
 for source in $(find dts -name '*.dts' | sort); do
 	name=$(basename "$source" .dts)
