@@ -49,13 +49,15 @@ static bool map_claimed(fdt_node node)
 			      "console");
 }
 
-static bool uart_console(bool (*map)(fdt_node node))
+/* With `must_work`, a port that takes no bytes won't do. */
+static bool uart_console(bool (*map)(fdt_node node), bool must_work)
 {
 	fdt_node n = machine.stdout_node;
 
 	if (n == FDT_NONE || !uart_supports(&machine.fdt, n) || !map(n))
 		return false;
-	if (!uart_setup_node(&uart, &machine.fdt, n, &uart_regs)) {
+	if (!uart_setup_node(&uart, &machine.fdt, n, &uart_regs) ||
+	    (must_work && !uart_works(&uart))) {
 		mmio_unmap(&uart_regs);
 		return false;
 	}
@@ -66,7 +68,7 @@ static bool uart_console(bool (*map)(fdt_node node))
 __init void boot_devices_early(void)
 {
 	if (!console_current())
-		early = uart_console(map_early);
+		early = uart_console(map_early, false);
 }
 
 /* The driver has the console's port, or gives it back. */
@@ -75,7 +77,7 @@ static void port_changed(const struct console_device *port)
 	const struct console_device *firmware = arch_firmware_console();
 
 	if (!port) {
-		if (firmware || !uart_console(map_claimed))
+		if (firmware || !uart_console(map_claimed, false))
 			console_set(firmware);
 		return;
 	}
@@ -111,9 +113,9 @@ __init void boot_devices(void)
 	now = read_wish();
 	sifive_test_early(&machine.fdt);
 	if (now || !console_current()) {
-		bool silent = !console_current() && !early;
+		bool other = console_current(), silent = !other && !early;
 
-		if (!uart_console(map_claimed) && console_current())
+		if (!uart_console(map_claimed, other) && other)
 			pr_warn("console: no serial port that can be used; "
 				"staying with the firmware's\n");
 		/* Nobody saw what was said up to here. */

@@ -17,8 +17,8 @@ SOURCE = f"{ROOT}/tests/qemu/firmware"
 PARAMETERS = 0x8007f000
 
 # As in firmware.h.
-LEGACY, HSM, SRST, SRST_FAILS, NO_COUNTERS, NO_TIME, A1 = (
-    1 << n for n in range(7))
+LEGACY, HSM, SRST, SRST_FAILS, NO_COUNTERS, NO_TIME, A1, A0 = (
+    1 << n for n in range(8))
 DBCN_NONE, DBCN_GOOD, DBCN_SLOW, DBCN_FAILS, DBCN_STUCK = range(5)
 
 LOOK = "version; harts; meminfo; memmap"
@@ -30,26 +30,28 @@ CONSOLES = {
     "none": (0, DBCN_NONE, r"ns16550a at 0x10000000"),
 }
 
-_lock, _made = threading.Lock(), []
+_lock, _made = threading.Lock(), {}
 
 
-def firmware(test):
-    """Build it, once a run; the file."""
-    path = f"{BUILD}/firmware/firmware"
+def firmware(test, machine="virt", base=0x80000000):
+    """Build it for that machine, once a run; the file."""
+    path = f"{BUILD}/firmware/{machine}"
     with _lock:
-        if not _made:
+        if path not in _made:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             call(test, GCC, "-march=rv64ima", "-misa-spec=2.2", "-mabi=lp64",
                  "-mcmodel=medany", "-O2", "-ffreestanding", "-nostdlib",
                  "-Wall", "-Wextra", "-Wconversion", "-Werror",
                  "-Wl,--build-id=none", "-Wl,--fatal-warnings",
-                 "-Wl,--no-warn-rwx-segments", "-T", f"{SOURCE}/firmware.ld",
-                 "-o", path + ".elf", f"{SOURCE}/start.S",
-                 f"{SOURCE}/firmware.c")
+                 "-Wl,--no-warn-rwx-segments", f"-DBASE={base:#x}",
+                 f"-Wl,--defsym=BASE={base:#x}", "-T",
+                 f"{SOURCE}/firmware.ld", "-o", path + ".elf",
+                 f"{SOURCE}/start.S", f"{SOURCE}/firmware.c",
+                 f"{SOURCE}/{machine}.c")
             call(test, "riscv64-unknown-elf-objcopy", "-O", "binary",
                  path + ".elf", path + ".bin")
-            _made.append(path + ".bin")
-    return _made[0]
+            _made[path] = True
+    return path + ".bin"
 
 
 def machine(test, flags=0, dbcn=DBCN_NONE, *options, hart=0, a1=None, closed=0,

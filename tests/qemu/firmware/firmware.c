@@ -1,14 +1,15 @@
 /*
- * A small SBI implementation for QEMU's virt machine, whose extensions a test
- * can switch on and off: Debian's firmware has the legacy console and no DBCN,
- * and real boards have anything else.
+ * A small SBI implementation, whose extensions a test can switch on and off:
+ * Debian's firmware has the legacy console and no DBCN, and real boards have
+ * anything else. The machine is virt.c's or none.c's.
  *
  * Sources: RISC-V SBI specification 2.0; privileged specification 1.12, chapter
- * 3; QEMU's memory map of virt (hw/riscv/virt.c).
+ * 3.
  */
 #include <stdint.h>
 
 #include "firmware.h"
+#include "machine.h"
 
 struct frame {
 	uint64_t x[32]; /* x[2] is not kept here */
@@ -17,15 +18,11 @@ struct frame {
 
 uint64_t counters(void);
 uint64_t device_tree(uint64_t a1);
+uint64_t hart_id(uint64_t a0);
 void trap(struct frame *f);
 void redirect(struct frame *f);
 
 #define parameter(offset) (*(const volatile uint64_t *)(PARAMETERS + (offset)))
-
-#define UART_DATA ((volatile uint8_t *)0x10000000)
-#define UART_LSR  ((volatile uint8_t *)0x10000005)
-#define TEST	  ((volatile uint32_t *)0x100000)
-#define MTIME	  ((volatile uint64_t *)0x200bff8)
 
 enum { SUCCESS = 0, FAILED = -1, NOT_SUPPORTED = -2, INVALID_PARAM = -3 };
 enum { EXT_BASE = 0x10, EXT_HSM = 0x48534d };
@@ -48,26 +45,17 @@ uint64_t device_tree(uint64_t a1)
 	return flags() & FLAG_A1 ? parameter(PARAMETER_A1) : a1;
 }
 
-static void uart_put(uint8_t c)
+uint64_t hart_id(uint64_t a0)
 {
-	while (!(*UART_LSR & 0x20))
-		;
-	*UART_DATA = c;
-}
-
-static int uart_get(void)
-{
-	return *UART_LSR & 1 ? *UART_DATA : -1;
+	return flags() & FLAG_A0 ? parameter(PARAMETER_A0) : a0;
 }
 
 /* The kernel made M-mode fault: a bug in either. QEMU ends with status 99. */
 static void die(const char *text)
 {
 	while (*text)
-		uart_put((uint8_t)*text++);
-	*TEST = 99 << 16 | 0x3333;
-	for (;;)
-		;
+		machine_put((uint8_t)*text++);
+	machine_end(99);
 }
 
 static int64_t dbcn(uint64_t fid, uint64_t n, uint64_t address, uint64_t high,
@@ -84,14 +72,14 @@ static int64_t dbcn(uint64_t fid, uint64_t n, uint64_t address, uint64_t high,
 		return FAILED;
 	if (fid == 2) {
 		/* A byte: takes it, waiting if need be (SBI 2.0, 12.3). */
-		uart_put((uint8_t)n);
+		machine_put((uint8_t)n);
 		return SUCCESS;
 	}
 	/* Memory of the kernel, by physical address. */
 	if (high || address < KERNEL || address + n < address || address >> 40)
 		return INVALID_PARAM;
 	if (fid == 1) {
-		while ((uint64_t)*value < n && (c = uart_get()) >= 0)
+		while ((uint64_t)*value < n && (c = machine_get()) >= 0)
 			p[(*value)++] = (uint8_t)c;
 		return SUCCESS;
 	}
@@ -101,7 +89,7 @@ static int64_t dbcn(uint64_t fid, uint64_t n, uint64_t address, uint64_t high,
 	if (kind == DBCN_SLOW && n > 7)
 		n = 7;
 	while ((uint64_t)*value < n)
-		uart_put(p[(*value)++]);
+		machine_put(p[(*value)++]);
 	return SUCCESS;
 }
 
@@ -143,9 +131,9 @@ static int64_t reset(uint64_t type)
 		return FAILED;
 	if (type > 1)
 		return INVALID_PARAM;
-	*TEST = type ? 0x7777 : 0x5555;
-	for (;;)
-		;
+	if (type)
+		machine_restart();
+	machine_end(0);
 }
 
 static void call(struct frame *f)
@@ -159,9 +147,9 @@ static void call(struct frame *f)
 		if (!has(ext))
 			a[0] = (uint64_t)NOT_SUPPORTED;
 		else if (ext == 2)
-			a[0] = (uint64_t)(int64_t)uart_get();
+			a[0] = (uint64_t)(int64_t)machine_get();
 		else {
-			uart_put((uint8_t)a[0]);
+			machine_put((uint8_t)a[0]);
 			a[0] = 0;
 		}
 		return;
@@ -171,8 +159,9 @@ static void call(struct frame *f)
 	else if (ext == EXT_DBCN)
 		error = dbcn(a[6], a[0], a[1], a[2], &value);
 	else if (ext == EXT_HSM && has(ext) && a[6] == 2)
-		error = a[0] == parameter(PARAMETER_HART) ? SUCCESS
-							  : INVALID_PARAM;
+		error = a[0] == hart_id(parameter(PARAMETER_HART))
+				? SUCCESS
+				: INVALID_PARAM;
 	else if (ext == EXT_SRST && has(ext) && a[6] == 0)
 		error = reset(a[0]);
 	a[0] = (uint64_t)error;
@@ -189,7 +178,7 @@ void trap(struct frame *f)
 	if (f->cause == 9) {
 		call(f);
 	} else if (f->cause == 2 && reads_time) {
-		f->x[f->tval >> 7 & 31] = *MTIME;
+		f->x[f->tval >> 7 & 31] = machine_time();
 		f->epc += 4;
 	} else {
 		redirect(f);

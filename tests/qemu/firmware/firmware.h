@@ -1,12 +1,13 @@
 /*
  * What the test tells the firmware: words at PARAMETERS, which QEMU's
- * loader device puts there before the first instruction.
+ * loader device puts there before the first instruction. BASE, where RAM begins
+ * for the kernel, is the compiler's.
  */
 #pragma once
 
-#define KERNEL	   0x80200000
-#define STACK_TOP  0x80078000
-#define PARAMETERS 0x8007f000
+#define KERNEL	   (BASE + 0x200000)
+#define STACK_TOP  (BASE + 0x78000)
+#define PARAMETERS (BASE + 0x7f000)
 
 #define PARAMETER_FLAGS 0  /* of those below */
 #define PARAMETER_HART	8  /* the hart that boots */
@@ -14,6 +15,7 @@
 #define PARAMETER_A1	24 /* a1 for the kernel, with FLAG_A1 */
 
 #define PARAMETER_CLOSED 32 /* a range closed by PMP, as pmpaddr has it */
+#define PARAMETER_A0	 40 /* the hart's id for the kernel, with FLAG_A0 */
 
 #define FLAG_LEGACY	 0x01 /* legacy putchar and getchar */
 #define FLAG_HSM	 0x02 /* hart states: the one that runs, no other */
@@ -22,6 +24,7 @@
 #define FLAG_NO_COUNTERS 0x10 /* cycle and instret trap in S-mode */
 #define FLAG_NO_TIME	 0x20 /* time traps, and is emulated */
 #define FLAG_A1		 0x40
+#define FLAG_A0		 0x80
 
 #define DBCN_NONE  0 /* not there; a call fails */
 #define DBCN_GOOD  1

@@ -23,7 +23,7 @@ _start:
 	csrw	satp, zero		/* no reset clears it */
 	/* PMP: nothing here for S and U-mode, nor where the test says so; all
 	 * the rest is open. */
-	li	t0, (0x80000000 >> 2) | ((512 * 1024 >> 3) - 1)
+	li	t0, (BASE >> 2) | ((512 * 1024 >> 3) - 1)
 	csrw	pmpaddr0, t0
 	li	t0, PARAMETERS
 	ld	t0, PARAMETER_CLOSED(t0)
@@ -39,8 +39,9 @@ _start:
 	csrw	medeleg, t0
 	li	t0, 0x222
 	csrw	mideleg, t0
-	mv	s0, a0
 	mv	s1, a1
+	call	hart_id
+	mv	s0, a0
 	call	counters		/* a0: mcounteren */
 	csrw	mcounteren, a0
 	mv	a0, s1
