@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fill DIR with device tree blobs for the host tests: every source in dts/,
 # which dtc must compile without a word, and the trees of QEMU's machines. What
-# is expected of them goes there, too.
+# is expected of them goes there, too; each board's tree must have that.
 #
 #	tests/host/make_dtbs.sh DIR
 set -eu
@@ -29,6 +29,10 @@ for source in $(find dts -name '*.dts' | sort); do
 		status=1
 	else
 		mv "$dir/$name.dtb.new" "$dir/$name.dtb"
+	fi
+	if [ "$(dirname "$source")" = dts ] && [ ! -f "$dir/$name.txt" ]; then
+		echo "$source: no tests/host/expect/$name.txt" >&2
+		status=1
 	fi
 done
 

@@ -45,7 +45,8 @@ class Expected:
 
 def held(text):
     """Who, but the kernel, holds RAM: expectations and `regions` say it alike."""
-    return {(int(start, 16), int(end, 16), what) for start, end, what in
+    return {f"{int(start, 16):x}-{int(end, 16):x} {what}"
+            for start, end, what in
             re.findall(r"^([0-9a-f]+)-([0-9a-f]+) +(?:\d+ [KMGT]iB +)?"
                        r"(firmware|no-map|reserved)\b", text, re.M)}
 
@@ -59,14 +60,14 @@ def compiled(test, name, bootargs, path):
 
 
 def run(test, name, ram, commands, cpu=PLAIN, append="console=firmware",
-        words=(), closed=0, qemu=()):
+        words=(), closed=0, hart=1, qemu=()):
     """Boot that tree with so much RAM; what was printed. `words` are (address,
     value) of 64 bits to be found in memory, `closed` a range for PMP."""
     load = "loader,force-raw=on,file={},addr={:#x}".format
     at = Expected(name).tree
     size = RAM + ram
     devices = [load(firmware(test, "none", RAM), RAM), load(RELEASE, KERNEL)]
-    told = (HSM | SRST | A1 | A0, 0, DBCN_GOOD, at, closed, 1)
+    told = (HSM | SRST | A1 | A0, 0, DBCN_GOOD, at, closed, hart)
     words = [*words, *((PARAMETERS + 8 * i, w) for i, w in enumerate(told))]
     devices += [f"loader,addr={a:#x},data={w:#x},data-len=8" for a, w in words]
     with tempfile.TemporaryDirectory() as folder:
@@ -178,6 +179,24 @@ def no_port(test):
              r"^cache-controller@2010000 .* there is no cache behind it$")
 
 
+def contexts(test):
+    """Of the PLIC, S-mode of hart h has context 2 h, as hart 0 has one only: its
+    threshold is set to 0, that of its neighbours is left alone."""
+    def threshold(context):
+        return 0xc200000 + 0x1000 * context
+
+    for name in ("visionfive2-v1.3b-4g", "upstream", "vendor-5"):
+        for hart in (1, 2, 3, 4):
+            near = range(2 * hart - 1, 2 * hart + 2)
+            out = run(test, name, 4 * GiB, "; ".join(
+                f"mmio read {threshold(c):#x} 32" for c in near), hart=hart,
+                words=[(threshold(c), 7) for c in near])
+            want(out, rf"boot hart {hart} of 5,", r"^autorun: status 0$")
+            read = re.findall(r"^(c20\w+): (\w+)$", out, re.M)
+            if [int(v, 16) for _, v in read] != [7, 0, 7]:
+                raise Failure(f"{name}, hart {hart}: thresholds are {read}")
+
+
 def instructions(test):
     """From S-mode entry to the prompt, with the board's tree."""
     out = run(test, "visionfive2-v1.3b-8g", 8 * GiB, "bootstat",
@@ -210,6 +229,8 @@ TESTS = [
          nominal, BUILT),
     Test("jh7110-no-port", "all", 300, "registers that read as 0", no_port,
          BUILT),
+    Test("jh7110-plic", "all", 300, "the PLIC's context of each hart",
+         contexts, BUILT),
     Test("jh7110-instructions", "all", 300, "<= 1.0 M to the prompt",
          instructions, BUILT),
     Test("jh7110-test-all", "full", 1800, "the unit tests in the kernel",
