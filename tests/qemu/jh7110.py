@@ -1,18 +1,20 @@
-"""The JH7110's addresses: QEMU has no model of the chip, but a machine "none", a
-hart with RAM from address 0 on and no device. So there is RAM where the board has
-it, and RAM that reads as 0 where the board has registers. Firmware of our own
-prints by semihosting and says that the hart is number 1.
+"""The JH7110's addresses: QEMU has no model of the chip, but a machine "none",
+a hart with RAM from address 0 on and no device. So there is RAM where the board
+has it, and RAM that reads as 0 where the board has registers. Firmware of our
+own prints by semihosting, says which number the hart has, and emulates `time`,
+as it must on the board.
 
-This shows that the kernel gets along with the board's memory, tree and hart
-numbers. It shows nothing of the board's devices, of its caches, nor of what its
-harts do otherwise than QEMU's.
+This shows that the kernel gets along with the board's memory, trees and hart
+numbers. It shows nothing of the board's devices and caches, nor of what its
+harts do otherwise than QEMU's; there is no timer and no second hart.
 """
 import os
 import re
 import tempfile
 
 from boot import GiB, MiB, account
-from firmware import A0, A1, DBCN_GOOD, HSM, SRST, firmware
+from firmware import (A0, A1, DBCN_GOOD, DBCN_NONE, HSM, LEGACY, SRST,
+                      firmware)
 from harness import ROOT, Failure, Test
 from loader import call
 from machine import RELEASE
@@ -25,9 +27,9 @@ U54 = "sifive-u54"
 PLAIN = "rv64,sstc=off,svpbmt=off,svinval=off,h=off"
 
 LOOK = "memmap; meminfo; harts; regions; pagetable check"
-# Where the vendor's trees always have one; the E24's memory in one of them.
+# Where the vendor's trees always have one; the E24's memory in two of them.
 INITRD, INITRD_END = 0x46100000, 0x4c000000
-E24 = 0xc0110000
+E24, E24_LOW = 0xc0110000, 0x6ce00000
 
 
 class Expected:
@@ -44,7 +46,7 @@ class Expected:
 
 
 def held(text):
-    """Who, but the kernel, holds RAM: expectations and `regions` say it alike."""
+    """Who, but the kernel, holds RAM: in an expectation, or from `regions`."""
     return {f"{int(start, 16):x}-{int(end, 16):x} {what}"
             for start, end, what in
             re.findall(r"^([0-9a-f]+)-([0-9a-f]+) +(?:\d+ [KMGT]iB +)?"
@@ -60,14 +62,16 @@ def compiled(test, name, bootargs, path):
 
 
 def run(test, name, ram, commands, cpu=PLAIN, append="console=firmware",
-        words=(), closed=0, hart=1, qemu=()):
+        words=(), closed=0, hart=1, legacy=False, qemu=()):
     """Boot that tree with so much RAM; what was printed. `words` are (address,
-    value) of 64 bits to be found in memory, `closed` a range for PMP."""
+    value) of 64 bits to be found in memory, `closed` a range for PMP; firmware
+    has the first SBI's console with `legacy`."""
     load = "loader,force-raw=on,file={},addr={:#x}".format
     at = Expected(name).tree
     size = RAM + ram
     devices = [load(firmware(test, "none", RAM), RAM), load(RELEASE, KERNEL)]
-    told = (HSM | SRST | A1 | A0, 0, DBCN_GOOD, at, closed, hart)
+    told = (HSM | SRST | A1 | A0 | (LEGACY if legacy else 0), 0,
+            DBCN_NONE if legacy else DBCN_GOOD, at, closed, hart)
     words = [*words, *((PARAMETERS + 8 * i, w) for i, w in enumerate(told))]
     devices += [f"loader,addr={a:#x},data={w:#x},data-len=8" for a, w in words]
     with tempfile.TemporaryDirectory() as folder:
@@ -95,8 +99,9 @@ def check(out, name, ram):
     """All as the tree's expectation has it, and memory that adds up."""
     expected = Expected(name)
     want(out, r"^autorun: status 0$", r"^pagetable: 0 faults$",
-         r"^console: sbi-dbcn$", r"boot hart 1 of 5, image at 0x40200000, "
-         rf"device tree at {expected.tree:#x}$")
+         r"^console: sbi-(dbcn|legacy)$",
+         rf"boot hart 1 of 5, image at {KERNEL:#x}, device tree at "
+         rf"{expected.tree:#x}$")
     if account(out) != ram:
         raise Failure(f"RAM should be {ram} bytes")
     for hart, state in expected.harts:
@@ -133,21 +138,28 @@ def upstream(test):
         look(test, name, 4 * GiB, cpu=U54)
 
 
-# A MiB of what is no initrd.
-NO_INITRD = f"memtest --test address --range {INITRD:#x}+1M"
+def napot(start, size):
+    """A range as pmpaddr has it."""
+    return start >> 2 | (size >> 3) - 1
+
+
+# Tree, RAM, its firmware's console is an old one, what PMP closes, what is
+# tested: nothing that is closed, if all goes well.
+VENDOR = (
+    ("factory", 4 * GiB, True, 0, INITRD),
+    ("vendor-5", 4 * GiB, False, napot(E24, 0x10000), E24 - MiB),
+    ("vendor-5-2g", 2 * GiB, False, napot(E24_LOW, 0x200000), E24_LOW - MiB),
+)
 
 
 def vendor(test):
     """Trees of the vendor: the initrd's range holds garbage, and is free; what
     other cores have is left alone, or PMP would tell."""
-    around = f"memtest --test address --range {E24 - MiB:#x}+3M"
-    for name, ram, closed, more in (
-            ("factory", 4 * GiB, 0, ""),
-            ("vendor-5", 4 * GiB, E24 >> 2 | (0x10000 >> 3) - 1, around),
-            ("vendor-5-2g", 2 * GiB, 0x6d000000 >> 2 | (MiB >> 3) - 1,
-             "memtest --test address --range 0x6cd00000+4M")):
-        out = look(test, name, ram, f"{NO_INITRD}; {more}", cpu=U54,
-                   closed=closed, words=[(INITRD, 0x5a5a5a5a5a5a5a5a)])
+    for name, ram, legacy, closed, near in VENDOR:
+        out = look(test, name, ram, "; ".join(
+            f"memtest --test address --range {at:#x}+3M"
+            for at in (INITRD, near)), cpu=U54, closed=closed, legacy=legacy,
+            words=[(INITRD, 0x5a5a5a5a5a5a5a5a)])
         want(out, rf"^boot: no initrd at {INITRD:#x}, though the device tree")
         if re.search(r"^memory: .* initrd ", out, re.M):
             raise Failure(f"{name}: garbage is taken for an initrd")
@@ -180,8 +192,8 @@ def no_port(test):
 
 
 def contexts(test):
-    """Of the PLIC, S-mode of hart h has context 2 h, as hart 0 has one only: its
-    threshold is set to 0, that of its neighbours is left alone."""
+    """Of the PLIC, S-mode of hart h has context 2 h, as hart 0 has one only:
+    its threshold is set to 0, that of its neighbours is left alone."""
     def threshold(context):
         return 0xc200000 + 0x1000 * context
 
