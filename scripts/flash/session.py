@@ -1,0 +1,334 @@
+"""What `serial` and `net` share: from files to a kernel that runs.
+
+Both drive U-Boot's prompt; they only differ in how a file gets into memory:
+
+    check files, open the port, get the prompt
+    read U-Boot's addresses, choose the tree
+    load(name, data, address) for the kernel and the tree, each compared by CRC
+    bootargs, chipa_set_linux (vendor firmware: corrects the tree), booti
+    the console: a terminal, or with --autorun a log whose end is the exit status
+
+Everything that can be refused is refused before the first byte is sent.
+"""
+import gzip
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+from board import ROOT, Board, compile_tree
+from kernel_image import KernelImage
+from say import Error, size
+from uboot import STRATA, UBoot, plain, tell
+
+# What U-Boot says when it does not boot, and what that means.
+REFUSALS = (
+    ("Bad Linux RISCV Image magic", "U-Boot finds no kernel image in memory: was "
+     "it loaded over?"),
+    ("FDT and ATAGS support not compiled in", "U-Boot takes no device tree from "
+     "where it was told that one is"),
+    ("Device tree not found", "U-Boot finds no device tree"),
+    ("ERROR:", "U-Boot refuses to boot"),
+    ("kernel_comp_addr_r or kernel_comp_size is not provided",
+     "U-Boot can't unpack the kernel; use --no-gzip"),
+)
+
+
+def add_options(parser):
+    """Options of both tools."""
+    parser.add_argument("--board", default="visionfive2",
+                        help="the board (default %(default)s)")
+    parser.add_argument("--baud", type=int, default=115200,
+                        help="speed of the port (default %(default)s)")
+    parser.add_argument("--kernel", metavar="FILE",
+                        help="boot this image (default: build one)")
+    parser.add_argument("--dtb", default="auto", metavar="FILE|firmware|auto",
+                        help="device tree: a file (.dtb or .dts), the one that "
+                        "U-Boot itself uses, or the board's, by what U-Boot says "
+                        "about its revision (default; for boards without trees "
+                        "of their own: firmware)")
+    parser.add_argument("--memory", metavar="GB",
+                        help="the board's memory, for its tree (firmware "
+                        "corrects it where it can)")
+    parser.add_argument("--append", default="", metavar="ARGS",
+                        help="kernel command line")
+    parser.add_argument("--autorun", metavar="COMMANDS",
+                        help="run these commands instead of giving you the "
+                        "console; the exit status is theirs")
+    parser.add_argument("--timeout", type=float, default=120, metavar="S",
+                        help="seconds to wait for the prompt, and for the next "
+                        "sign of life after that (default %(default)g)")
+    parser.add_argument("--no-reboot", action="store_true",
+                        help="if Strata runs on the board, don't reboot it")
+
+
+def setup():
+    if subprocess.run([f"{ROOT}/scripts/setup", "flash"],
+                      stdin=subprocess.DEVNULL, check=False).returncode:
+        raise Error("packages are missing")
+
+
+def command_line(args):
+    if args.autorun is None:
+        return args.append
+    if '"' in args.autorun:
+        raise Error('--autorun: a double quote can\'t stand in a command there')
+    return f'{args.append} autorun="{args.autorun}"'.strip()
+
+
+def check_terminal(args):
+    if args.autorun is None and not sys.stdin.isatty():
+        raise Error("a console needs a terminal; without one, use --autorun")
+
+
+class Plan:
+    """What to boot: an image and a tree, checked."""
+
+    def __init__(self, args):
+        if not args.timeout > 0:
+            raise Error(f"--timeout: {args.timeout:g} seconds are no time")
+        self.board = Board(args.board)
+        self.bootargs = command_line(args)
+        self.dtb, self.memory = args.dtb, args.memory
+        self.sources = self.board.trees(args.memory)
+        self.image = KernelImage(args.kernel or built(args.board))
+        with open(self.image.path, "rb") as f:
+            self.kernel = f.read()
+        self.tree = None
+        if self.dtb not in ("auto", "firmware"):
+            self.tree = read_tree(self.dtb)
+        elif self.dtb == "auto":
+            # Early, so that what is wrong with them is found early.
+            self.trees = {n: read_tree(s) for n, s in self.sources.items()}
+        self._check_window()
+
+    def _check_window(self):
+        start, end = (self.board.address(k) for k in ("kernel_addr", "fdt_addr"))
+        if start is not None and end is not None:
+            self.check_fits(start, end, f"{self.board.name}'s vendor firmware "
+                            f"has a window of {size(end - start)}")
+
+    def check_fits(self, start, end, why):
+        if start < end < start + self.image.image_size:
+            raise Error(f"{self.image.path}: image too big: it needs "
+                        f"{size(self.image.image_size)} with its bss, {why}")
+
+    def choose_tree(self, fdtfile):
+        """The tree for a board that calls itself so: (name, bytes); None for
+        firmware's own."""
+        if self.tree:
+            return os.path.basename(self.dtb), self.tree
+        if self.dtb == "firmware" or not self.trees:
+            return None
+        if fdtfile in self.trees:
+            return fdtfile, self.trees[fdtfile]
+        name = list(self.trees)[-1]
+        tell(f"U-Boot does not say which revision the board is "
+             f"(fdtfile={fdtfile or ''}); taking {os.path.basename(name)} "
+             f"(--dtb chooses another)")
+        return name, self.trees[name]
+
+
+def built(board):
+    """Build the kernel; the image's path."""
+    if subprocess.run([f"{ROOT}/scripts/build", "--board", board],
+                      stdin=subprocess.DEVNULL, stdout=sys.stderr,
+                      check=False).returncode:
+        raise Error("the kernel could not be built")
+    return f"{ROOT}/build/Image"
+
+
+def read_tree(path):
+    """A tree's blob, from that or from its source."""
+    if path.endswith(".dts"):
+        with tempfile.TemporaryDirectory() as folder:
+            blob = os.path.join(folder, "tree.dtb")
+            compile_tree(path, blob)
+            return read_tree(blob)
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except OSError as e:
+        raise Error(f"can't read {path}: {e.strerror}") from None
+    if len(data) < 40 or data[:4] != b"\xd0\x0d\xfe\xed" or \
+            struct.unpack_from(">I", data, 4)[0] > len(data):
+        raise Error(f"{path} is not a device tree's blob")
+    return data
+
+
+class Places:
+    """Where things go: U-Boot's environment knows; the board's file, if not."""
+
+    def __init__(self, uboot, board):
+        self.kernel = self._one(uboot, board, "kernel_addr_r", "kernel_addr")
+        self.tree = self._one(uboot, board, "fdt_addr_r", "fdt_addr")
+        self.own_tree = uboot.address("fdtcontroladdr")
+
+    @staticmethod
+    def _one(uboot, board, name, key):
+        if (value := uboot.address(name)) is not None:
+            return value
+        if (value := board.address(key)) is None:
+            raise Error(f"U-Boot's environment has no {name}: set it, to a free "
+                        f"address in RAM")
+        tell(f"U-Boot's environment has no {name}; taking {value:#x}")
+        return value
+
+
+def check_loaded(uboot, name, data, address):
+    """Compare what U-Boot has received; a sentence of what is wrong, or None."""
+    got = uboot.address("filesize")
+    if got is not None and got != len(data):
+        return f"{got} bytes of {len(data)} arrived"
+    crc = uboot.crc32(address, len(data))
+    if crc is None:
+        tell(f"U-Boot has no crc32 command: nothing but the line's own checks "
+             f"says that {name} arrived unchanged")
+    elif crc != zlib.crc32(data):
+        return "what arrived is not what was sent (its CRC is wrong)"
+    return None
+
+
+def packed(uboot, kernel):
+    """Smaller, if U-Boot can unpack it."""
+    room = uboot.address("kernel_comp_size")
+    if not uboot.address("kernel_comp_addr_r") or not room:
+        return kernel
+    small = gzip.compress(kernel, 9, mtime=0)
+    return small if len(small) <= room else kernel
+
+
+def open_port(args):
+    from port import Port   # not before setup()
+    return Port(args.port, args.baud)
+
+
+def open_board(args):
+    """A U-Boot at its prompt."""
+    uboot = UBoot(open_port(args), reboot=not args.no_reboot)
+    uboot.get_prompt(args.timeout)
+    return uboot
+
+
+def run(args, plan, uboot, load, pack):
+    """Load and boot; the exit status."""
+    places = Places(uboot, plan.board)
+    tree = plan.choose_tree(uboot.env("fdtfile"))
+    if tree:
+        # Even where U-Boot moves the image, it clears room for its bss here.
+        where = places.tree
+    elif not (where := places.own_tree):
+        raise Error("U-Boot does not say where its own device tree is "
+                    "(fdtcontroladdr): use --dtb FILE")
+    plan.check_fits(places.kernel, where, f"and U-Boot has {places.kernel:#x} to "
+                    f"{where:#x} for it")
+    load(uboot, "Image", packed(uboot, plan.kernel) if pack else plan.kernel,
+         places.kernel)
+    if tree:
+        load(uboot, *tree, places.tree)
+    uboot.set("bootargs", plan.bootargs)
+    if tree and uboot.env("chipa_set_linux") and \
+            uboot.run("run chipa_set_linux", 10)[0]:
+        tell("warning: the firmware's chipa_set_linux failed: the tree may name "
+             "more memory than there is")
+    mark = uboot.start(f"booti {places.kernel:x} - {where:x}")
+    console = Console(uboot, mark, args.timeout)
+    if args.autorun is not None:
+        return console.verdict()
+    console.until_it_runs()
+    return terminal(uboot.port)
+
+
+class Console:
+    """What the board says from booti on, shown and watched."""
+
+    def __init__(self, uboot, mark, timeout):
+        self.port, self.timeout = uboot.port, timeout
+        self.failed = re.compile(rf"~{mark}:\d+~")
+        self.text = ""          # all of it that may still matter
+        self.kernel = False     # does it run?
+
+    def _more(self, seconds):
+        """Show what comes; b"" if nothing does in time. Error when U-Boot
+        refuses."""
+        data = self.port.read(seconds)
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        self.text = (self.text + plain(data).replace("\r", ""))[-20000:]
+        if not self.kernel:
+            self._watch_uboot()
+        return data
+
+    def _watch_uboot(self):
+        if "Starting kernel" in self.text:
+            self.kernel = True
+            return
+        if not self.failed.search(self.text):
+            return
+        for what, meaning in REFUSALS:
+            if found := re.search(rf"^.*{re.escape(what)}.*$", self.text, re.M):
+                raise Error(f"{meaning}: '{found[0].strip()}'")
+        raise Error("U-Boot did not boot what it was given")
+
+    def _silent(self):
+        last = self.text.strip().split("\n")[-1][-70:]
+        if self.kernel and last.startswith("Starting kernel"):
+            return Error(f"U-Boot started the kernel, and nothing has come for "
+                         f"{self.timeout:.0f} s: is it the right tree for this "
+                         f"board?")
+        return Error(f"nothing has come for {self.timeout:.0f} s; the last line: "
+                     f"'{last}'")
+
+    def _refused(self):
+        """The kernel's sentence, if it could not boot."""
+        found = re.search(r"^(?:strata: (.*)\n)?strata: can't boot", self.text,
+                          re.M)
+        return found and (found[1] or "without a reason")
+
+    def verdict(self):
+        """Follow an unattended run to its end; its status."""
+        end = re.compile(r"^autorun: status (\d+)\n", re.M)
+        while True:
+            if not self._more(self.timeout):
+                if why := self._refused():
+                    raise Error(f"the kernel can't boot: {why}")
+                raise self._silent()
+            if found := end.search(self.text):
+                if why := self._refused():
+                    tell(f"the kernel can't boot: {why}")
+                return int(found[1])
+
+    def until_it_runs(self):
+        """Until there is somebody to type to: the prompt, or no more news."""
+        patience = self.timeout
+        while self._more(patience):
+            if STRATA.search(self.text[-20:]):
+                return
+            if why := self._refused():
+                raise Error(f"the kernel can't boot: {why}")
+            if self.kernel and not self.text.rstrip().endswith("..."):
+                patience = min(patience, 5)
+        if not self.kernel or patience == self.timeout:
+            raise self._silent()
+
+
+def terminal(port):
+    """Hand the keyboard over, until Ctrl-]."""
+    from serial.tools.miniterm import Miniterm
+    tell("this is the board's console; Ctrl-] ends it")
+    term = Miniterm(port.serial, eol="cr", filters=["direct"])
+    term.rx_transformations = []    # the board knows how to end its lines
+    term.set_rx_encoding("utf-8")
+    term.set_tx_encoding("utf-8")
+    term.start()
+    try:
+        term.join(True)
+    except KeyboardInterrupt:
+        pass
+    print(file=sys.stderr)
+    term.join()
+    term.console.cleanup()
+    return 0
