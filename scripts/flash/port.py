@@ -61,6 +61,9 @@ def _group(path):
 class Port:
     def __init__(self, path, baud):
         self.path, self.baud = path, baud
+        self.put_back = b""         # read, and then found to be someone else's
+        if baud <= 0:
+            raise Error(f"{baud} baud is no speed")
         others = users(os.path.realpath(path))
         try:
             self.serial = serial.Serial(path, baud, exclusive=True,
@@ -84,6 +87,9 @@ class Port:
 
     def read(self, seconds):
         """What has come; waits for so long until something has. Perhaps b""."""
+        if self.put_back:
+            data, self.put_back = self.put_back, b""
+            return data
         try:
             fd = self.serial.fileno()
             if not select.select([fd], [], [], max(0, seconds))[0]:

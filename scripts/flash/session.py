@@ -22,7 +22,7 @@ import zlib
 from board import ROOT, Board, compile_tree
 from kernel_image import KernelImage
 from say import Error, size
-from uboot import STRATA, UBoot, plain, tell
+from uboot import STRATA, UBoot, check_value, plain, tell
 
 # What U-Boot says when it does not boot, and what that means.
 REFUSALS = (
@@ -92,18 +92,23 @@ class Plan:
             raise Error(f"--timeout: {args.timeout:g} seconds are no time")
         self.board = Board(args.board)
         self.bootargs = command_line(args)
-        self.dtb, self.memory = args.dtb, args.memory
-        self.sources = self.board.trees(args.memory)
+        check_value("the command line", self.bootargs)
         self.image = KernelImage(args.kernel or built(args.board))
         with open(self.image.path, "rb") as f:
             self.kernel = f.read()
-        self.tree = None
-        if self.dtb not in ("auto", "firmware"):
-            self.tree = read_tree(self.dtb)
-        elif self.dtb == "auto":
-            # Early, so that what is wrong with them is found early.
-            self.trees = {n: read_tree(s) for n, s in self.sources.items()}
+        # Early, so that what is wrong with them is found early.
+        self.trees = {n: read_tree(s) for n, s in self._sources(args).items()}
         self._check_window()
+
+    def _sources(self, args):
+        """The trees that may be needed: {name for U-Boot: file}."""
+        trees = self.board.trees(args.memory)
+        if args.dtb == "auto":
+            return trees
+        if args.dtb == "firmware":
+            return {}
+        name = os.path.splitext(os.path.basename(args.dtb))[0]
+        return {f"{name}.dtb": args.dtb}
 
     def _check_window(self):
         start, end = (self.board.address(k) for k in ("kernel_addr", "fdt_addr"))
@@ -119,16 +124,13 @@ class Plan:
     def choose_tree(self, fdtfile):
         """The tree for a board that calls itself so: (name, bytes); None for
         firmware's own."""
-        if self.tree:
-            return os.path.basename(self.dtb), self.tree
-        if self.dtb == "firmware" or not self.trees:
+        if not self.trees:
             return None
-        if fdtfile in self.trees:
-            return fdtfile, self.trees[fdtfile]
-        name = list(self.trees)[-1]
-        tell(f"U-Boot does not say which revision the board is "
-             f"(fdtfile={fdtfile or ''}); taking {os.path.basename(name)} "
-             f"(--dtb chooses another)")
+        name = fdtfile if fdtfile in self.trees else list(self.trees)[-1]
+        if name != fdtfile and len(self.trees) > 1:
+            tell(f"U-Boot does not say which revision the board is (fdtfile is "
+                 f"'{fdtfile or ''}'); taking {os.path.basename(name)}; --dtb "
+                 f"takes another")
         return name, self.trees[name]
 
 

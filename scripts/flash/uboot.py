@@ -50,6 +50,14 @@ def rubbish(data):
     return odd * 10 > len(data) * 3
 
 
+def check_value(name, value):
+    """Error if a variable can't be given this value at the prompt."""
+    for c in value:
+        if not " " <= c <= "~" or c == "'":
+            raise Error(f"{name} can't be typed at U-Boot's prompt, because of "
+                        f"{c!r} in it: {value}")
+
+
 class UBoot:
     def __init__(self, port, reboot=True):
         self.port = port
@@ -211,15 +219,16 @@ class UBoot:
         return None
 
     def until(self, pattern, mark, seconds):
-        """Wait for something that a started command says; None, or what it said
-        instead."""
+        """Wait for something that a started command says, and read no further.
+        None, or what it said instead."""
         got, limit = b"", self.port.now() + seconds
         end = re.compile(rf"~{mark}:\d+~")
-        while not re.search(pattern, plain(got)):
+        while not (found := re.search(pattern, got)):
             left = limit - self.port.now()
             if left <= 0 or end.search(plain(got)):
                 return plain(got).strip() or "nothing"
             got += self.port.read(left)
+        self.port.put_back = got[found.end():]
         return None
 
     def run(self, command, seconds=5):
@@ -261,9 +270,7 @@ class UBoot:
 
     def set(self, name, value):
         """Set a variable. Error if it can't be."""
-        bad = [c for c in value if not " " <= c <= "~" or c == "'"]
-        if bad:
-            raise Error(f"U-Boot can't be given {bad[0]!r} in {name}: {value}")
+        check_value(name, value)
         self.run(f"setenv {name} '{value}'" if value else f"setenv {name}")
         if (self.env(name) or "") != value:
             raise Error(f"U-Boot has made something else of {name}: "

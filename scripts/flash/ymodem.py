@@ -40,6 +40,8 @@ noise, is possible. Whoever needs to be sure compares a checksum of the whole.
 
 `line` is read(seconds) -> bytes, perhaps none; write(bytes); now() -> seconds.
 """
+import binascii
+
 from say import Error
 
 SOH, STX, EOT, ACK, NAK, CAN, START = 0x01, 0x02, 0x04, 0x06, 0x15, 0x18, ord("C")
@@ -55,21 +57,8 @@ class Broken(Error):
     """The transfer failed; the receiver may still be waiting for more."""
 
 
-def _crc_of_byte(n):
-    n <<= 8
-    for _ in range(8):
-        n = n << 1 ^ (0x1021 if n & 0x8000 else 0)
-    return n & 0xffff
-
-
-CRC_TABLE = [_crc_of_byte(n) for n in range(256)]
-
-
 def crc16(data):
-    crc = 0
-    for byte in data:
-        crc = (crc << 8 & 0xff00) ^ CRC_TABLE[crc >> 8 ^ byte]
-    return crc
+    return binascii.crc_hqx(data, 0)
 
 
 def block(number, data):
@@ -116,25 +105,25 @@ class Sender:
         return got[0] if got else None
 
     def _answer(self, seconds=ANSWER):
-        """ACK, START (NAK is the same) or None. What else comes is noise. A
-        refusal counts only when no ACK follows closely: it may be noise, and the
-        ACK is not."""
+        """ACK, START (NAK is the same) or None. What else comes is noise. An ACK
+        behind a refusal counts for nothing: the rest of a block with a byte too
+        many may have been taken for EOT."""
         limit = self.line.now() + seconds
-        refused, cans = False, 0
+        cans = 0
         while (left := limit - self.line.now()) > 0:
             byte = self._byte(left)
-            if byte == ACK:
-                return ACK
-            cans = cans + 1 if byte == CAN else 0
-            if cans == 2:
-                raise Broken("the board cancelled the transfer")
-            if byte in (START, NAK) and not refused:
-                refused = True
-                limit = min(limit, self.line.now() + SILENCE / 4)
             if LEFT in self.recent:
                 raise Broken("the board ended the transfer before it was "
                              "complete (noise on the line?)")
-        return START if refused else None
+            if byte == ACK:
+                return ACK
+            if byte in (START, NAK):
+                self._drop(SILENCE / 4)
+                return START
+            cans = cans + 1 if byte == CAN else 0
+            if cans == 2:
+                raise Broken("the board cancelled the transfer")
+        return None
 
     def _drop(self, seconds=0):
         """Drop what comes until nothing does for so long; 10 s at most."""

@@ -6,6 +6,8 @@ receiver run until it has something to say or the time is over. The receiver is 
 generator; it yields the seconds that it would wait for a byte and gets the byte, or
 None when none came in time.
 """
+import binascii
+
 import ymodem
 
 SOH, STX, EOT, ACK, CAN = 0x01, 0x02, 0x04, 0x06, 0x18
@@ -61,7 +63,7 @@ class Receiver:
         if body[0] ^ body[1] != 0xff:
             yield from self.silence()
             return "frame"
-        if slow_crc(body[2:-2]) != int.from_bytes(body[-2:], "big"):
+        if binascii.crc_hqx(body[2:-2], 0) != int.from_bytes(body[-2:], "big"):
             return "crc"
         return body[0], bytes(body[2:-2])
 
@@ -130,16 +132,6 @@ class Receiver:
         self.done = True
         while True:             # the prompt: it reads what is typed
             yield 3600
-
-
-def slow_crc(data):
-    """Bit by bit, sharing nothing with the sender's."""
-    crc = 0
-    for byte in data:
-        for bit in range(7, -1, -1):
-            top = crc >> 15 ^ byte >> bit & 1
-            crc = (crc << 1 & 0xffff) ^ (0x1021 if top else 0)
-    return crc
 
 
 class Line:
@@ -230,4 +222,7 @@ def transfer(data, faults=None, cut_at=None, **kind):
         error = None
     except ymodem.Broken as e:
         error = str(e)
+    # It may still be waiting for the rest of something.
+    for _ in range(3):
+        line.read(3)
     return error, bytes(receiver.file), line

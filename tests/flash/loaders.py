@@ -1,0 +1,558 @@
+"""scripts/flash/serial and net: from a prompt to a kernel that runs, and all that
+can go wrong on the way."""
+import fcntl
+import importlib.machinery
+import importlib.util
+import os
+import pty
+import random
+import re
+import struct
+import sys
+import tempfile
+import zlib
+
+from harness import BUILD, ROOT, Failure, Test
+
+sys.path.insert(0, os.path.join(ROOT, "scripts/flash"))
+
+import board as boards_conf        # noqa: E402
+import ymodem                       # noqa: E402
+import ymodem_model                 # noqa: E402
+from fake_board import Board, Echo, Says, VENDOR    # noqa: E402
+from say import Error               # noqa: E402
+from session import read_tree       # noqa: E402
+from wire import Tool, Uboot, expect    # noqa: E402
+
+IMAGE = f"{BUILD}/kernel/Image"
+SEED = 20261122
+QEMU = ("--board", "qemu-virt", "--kernel", IMAGE)
+CASES = 2000
+
+
+def check(ok, text):
+    if not ok:
+        raise Failure(text)
+
+
+# -- the protocol, in simulated time
+
+
+def protocol(test):
+    """Against a model of U-Boot's receiver, on lines of every quality."""
+    check(ymodem.crc16(b"123456789") == 0x31c3, "CRC-16/XMODEM's check value")
+    rng = random.Random(SEED)
+    test.note(f"seed {SEED}")
+    for size in (1, 127, 128, 129, 1023, 1024, 1025, 40000, 300 * 1024):
+        data = rng.randbytes(size)
+        for kind in ({}, {"ack_then_start": True}, {"refuse_first_eot": True}):
+            error, got, _ = ymodem_model.transfer(data, **kind)
+            check(not error and got == data, f"{size} bytes, {kind}: {error}")
+    lost = lost_answers(rng)
+    failed = {rate: noisy(rng, *rate) for rate in
+              ((20000, 20000), (5000, 500), (1000, 50), (500, 5))}
+    check(not failed[20000, 20000], "fails on a line that is nearly good")
+    check(failed[5000, 500] <= CASES // 200, "fails on a line that is so-so")
+    cuts(rng)
+    return f"{4 * CASES + lost} transfers, failed: " + ", ".join(
+        f"{n} at 1/{r[0]}" for r, n in failed.items())
+
+
+def noisy(rng, down, up):
+    """How many of CASES end with an Error. One that does not must be right: noise
+    that fits a CRC-16 by chance is too rare to turn up here."""
+    failed = 0
+    for _ in range(CASES):
+        data = rng.randbytes(rng.randrange(1, 8000))
+        error, got, line = ymodem_model.transfer(
+            data, ymodem_model.Noise(rng, down, up))
+        check(line.now() < 1000, f"took {line.now():.0f} s")
+        failed += error is not None
+        check(error or got == data, "a file is wrong, and nothing was said")
+    return failed
+
+
+def lost_answers(rng):
+    """Each single answer lost, doubled, or preceded by a stray 'C' or ACK: no
+    transfer fails."""
+    cases = 0
+    for what in (b"", b"%b%b", b"C%b", b"\x06%b"):
+        for nth in range(14):
+            count = [0]
+
+            def fault(way, data, what=what, nth=nth, count=count):
+                if way == "down":
+                    return data
+                out = b""
+                for byte in data:
+                    one = bytes((byte,))
+                    out += what.replace(b"%b", one) if count[0] == nth else one
+                    count[0] += 1
+                return out
+
+            data = rng.randbytes(8 * 1024 + 100)
+            error, got, _ = ymodem_model.transfer(data, fault)
+            check(not error and got == data,
+                  f"answer {nth} became {what}: {error}")
+            cases += 1
+    return cases
+
+
+def cuts(rng):
+    """The line dies: an Error, soon; and the receiver can be made to give up."""
+    for _ in range(CASES // 10):
+        data = rng.randbytes(rng.randrange(2000, 20000))
+        error, got, line = ymodem_model.transfer(
+            data, cut_at=rng.randrange(len(data)))
+        check(error and got != data, "a cut line, and no error")
+        check(line.now() < 60, f"a cut was noticed after {line.now():.0f} s")
+        line.cut_at = None
+        for _ in range(4):
+            ymodem.cancel(line)
+            line.read(3)
+        check(line.receiver.done, "the receiver still waits after a cancel")
+
+
+# -- U-Boot in QEMU
+
+
+def serial_tool():
+    """The tool as a module, to send small files with."""
+    loader = importlib.machinery.SourceFileLoader(
+        "serial_tool", f"{ROOT}/scripts/flash/serial")
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_loader("serial_tool", loader))
+    loader.exec_module(module)
+    return module
+
+
+def send_small(wire, size=20 * 1024, seed=SEED):
+    """A small file to the board's memory, from whatever state it is in; Error as
+    the tool would have it."""
+    from port import Port
+    from uboot import UBoot
+    port = Port(wire.path, 115200)
+    try:
+        uboot = UBoot(port)
+        uboot.get_prompt(60)
+        data = random.Random(seed).randbytes(size)
+        serial_tool().load(uboot, "small", data, 0x84000000)
+        check(uboot.crc32(0x84000000, size) == zlib.crc32(data),
+              "what arrived is wrong, and nothing was said")
+    finally:
+        port.close()
+
+
+def serial_uboot(test):
+    """All the way, with the kernel."""
+    with Uboot(test) as board:
+        output = expect(test, 0, r"^autorun: status 0$", "serial", board.path,
+                        *QEMU, "--append", "quiet",
+                        "--autorun", "meminfo; pagetable check")
+        check("Uncompressing" in output, "the kernel was not sent packed")
+    rates = re.findall(r"Image: .*, (.*/s)$", output, re.M)
+    return rates[-1] if rates else None
+
+
+def serial_killed(test):
+    """The sender dies in the middle; the next one finds a receiver that waits."""
+    with Uboot(test) as board:
+        tool = Tool(test, "serial", board.path, *QEMU, "--autorun", "echo")
+        tool.wait_for(r"^Image: \d+ KiB of")
+        tool.process.kill()
+        tool.end()
+        send_small(board)
+
+
+def serial_pulled(test):
+    """The adapter is pulled out in the middle, and put in again."""
+    with Uboot(test) as board:
+        tool = Tool(test, "serial", board.path, *QEMU, "--autorun", "echo")
+        tool.wait_for(r"^Image: \d+ KiB of")
+        board.pull_out()
+        status, output = tool.end()
+        check(status == 1 and re.search(r"^serial: .* is gone", output, re.M),
+              f"status {status}")
+        board.plug_in()
+        send_small(board)
+
+
+def serial_cut(test):
+    """A wire comes off in the middle, and on again."""
+    with Uboot(test) as board:
+        tool = Tool(test, "serial", board.path, *QEMU, "--autorun", "echo")
+        tool.wait_for(r"^Image: \d+ KiB of")
+        board.faults = lambda way, data: b""
+        status, output = tool.end()
+        check(status == 1 and re.search(r"^serial: Image: no answer .*reset the "
+                                        r"board$", output, re.M),
+              f"status {status}")
+        board.faults = lambda way, data: data
+        send_small(board)
+
+
+def serial_noise(test):
+    """Noise in both directions, from the first key on."""
+    results = []
+    with Uboot(test) as board:
+        for seed, (down, up) in enumerate(((4000, 2000), (1500, 500))):
+            noise = ymodem_model.Noise(random.Random(SEED + seed), down, up)
+            board.faults = noise
+            try:
+                send_small(board, 12 * 1024, seed)
+                results.append(f"{noise.count} faults survived")
+            except Error as e:
+                test.note(f"\n{e}")
+                results.append(f"{noise.count} faults: an error")
+            board.faults = lambda way, data: data
+            send_small(board, 4096, seed)
+    check("survived" in results[0], "did not survive a little noise")
+    return "; ".join(results)
+
+
+def serial_reload(test):
+    """A board where Strata runs is rebooted, unless that is not wanted."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Uboot(test, tftp=folder) as board:
+            how = ("--folder", folder, "--serial", board.path, *QEMU)
+            with Console(test, "net", *how) as c:
+                c.expect(r"strata> $")
+                c.type("\x1d")
+                check(c.end() == 0, "Ctrl-] does not end it with status 0")
+            expect(test, 1, "runs Strata already", "net", *how, "--autorun",
+                   "echo", "--no-reboot", "--timeout", "20")
+            expect(test, 127, r"(?s)typing 'reboot'.*^autorun: status 127$",
+                   "net", *how, "--autorun", "echo; nosuch")
+
+
+class Console:
+    """A tool in a terminal of its own, somebody typing."""
+
+    def __init__(self, test, name, *args):
+        self.near, slave = pty.openpty()
+        self.test = test
+        self.tool = Tool(test, name, *args, terminal=slave)
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tool.process.kill()
+        self.tool.end()
+        os.close(self.near)
+
+    def expect(self, pattern):
+        self.tool.wait_for(pattern)
+
+    def type(self, text):
+        os.write(self.near, text.encode())
+
+    def end(self):
+        return self.tool.end()[0]
+
+
+def console(test):
+    """Somebody at a terminal: what is typed reaches the kernel, Ctrl-] ends it, and
+    --console-only finds the same kernel again."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Uboot(test, tftp=folder) as board:
+            with Console(test, "net", "--folder", folder, "--serial", board.path,
+                         *QEMU) as c:
+                c.expect(r"Ctrl-\] ends it")
+                c.type("echo one\ttwo\recho next\r")
+                c.expect(r"(?m)^next\r?$")
+                # The terminal's own keys are the board's, too.
+                c.type("memtest\r")
+                c.expect(r"memtest.*\r?\n.*\n")
+                c.type("\x03")
+                c.type("echo aft\x7fter\r")
+                c.expect(r"(?m)^after\r?$")
+                c.type("\x1d")
+                check(c.end() == 0, "Ctrl-] does not end it with status 0")
+            with Console(test, "serial", board.path, "--console-only") as c:
+                c.expect(r"Ctrl-\] ends it")
+                c.type("echo back\r")
+                c.expect(r"(?m)^back\r?$")
+                c.type("\x1d")
+                check(c.end() == 0, "Ctrl-] does not end it with status 0")
+
+
+# -- what is refused before anything is sent
+
+
+def image_with(folder, offset, value):
+    with open(IMAGE, "rb") as f:
+        data = bytearray(f.read())
+    struct.pack_into("<Q", data, offset, value)
+    path = os.path.join(folder, f"Image-{offset}")
+    with open(path, "wb") as f:
+        f.write(data)
+    return path
+
+
+def options(test):
+    """Bad options, files and ports: a sentence each, nothing sent."""
+    with tempfile.TemporaryDirectory() as folder, Board(test) as board:
+        ok = (board.path, "--kernel", IMAGE, "--autorun", "echo")
+        big = image_with(folder, 16, 95 << 20)
+        for pattern, *args in (
+                (r"image too big.* window of 94 MiB", *ok, "--kernel", big),
+                (r"not a RISC-V kernel image", *ok, "--kernel", "/dev/null"),
+                (r"can't read /no/such", *ok, "--kernel", "/no/such"),
+                (r"can't read /no/such", *ok, "--dtb", "/no/such"),
+                (r"not a device tree", *ok, "--dtb", IMAGE),
+                (r"no such board: 'x'", *ok, "--board", "x"),
+                (r"no tree for 3 GB", *ok, "--memory", "3"),
+                (r"can't be typed .*\"'\"", *ok, "--append", "a='b'"),
+                (r"can't be typed", *ok, "--append", "a\nb"),
+                (r"double quote", board.path, "--kernel", IMAGE, "--autorun",
+                 'echo "a"'),
+                (r"seconds are no time", *ok, "--timeout", "0"),
+                (r"baud", *ok, "--baud", "0"),
+                (r"baud", *ok, "--baud", "-5"),
+                (r"needs a terminal", board.path, "--kernel", IMAGE),
+                (r"needs a terminal", board.path, "--console-only"),
+                (r"there is no /dev/ttyNONE", "/dev/ttyNONE", *ok[1:]),
+                (r"not a serial port", "/dev/null", *ok[1:]),
+                (r"not a serial port", folder, *ok[1:]),
+                (r"not a serial port", IMAGE, *ok[1:])):
+            expect(test, 1, f"^serial: .*{pattern}", "serial", *args)
+        for args in ((), (board.path, "--nonsense"), (*ok, "--baud", "x"),
+                     (*ok, "--timeout", "x")):
+            expect(test, 2, "serial: error: ", "serial", *args)
+        for pattern, *args in (
+                (r"not a folder", "--folder", "/no/such", *QEMU),
+                (r"needs --server", "--folder", folder, "--ip", "10.0.0.2")):
+            expect(test, 1, f"^net: .*{pattern}", "net", *args)
+        for args in ((), ("--folder", folder, "--ip", "300.1.2.3"),
+                     ("--folder", folder, "--server", "dhcp")):
+            expect(test, 2, "net: error: ", "net", *args)
+        busy(test, board)
+        check(not board.commands, f"something was typed: {board.commands}")
+    for tool in ("serial", "net"):
+        expect(test, 0, "--autorun", tool, "--help")
+
+
+def busy(test, board):
+    fd = os.open(board.path, os.O_RDWR | os.O_NOCTTY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        expect(test, 1, r"^serial: .* is in use by .*\(process \d+\)", "serial",
+               board.path, "--kernel", IMAGE, "--autorun", "echo")
+    finally:
+        os.close(fd)
+
+
+# -- boards that follow a script
+
+
+def small_image(folder):
+    """The kernel's beginning: as much as a loader looks at."""
+    path = os.path.join(folder, "small")
+    with open(IMAGE, "rb") as f, open(path, "wb") as g:
+        g.write(f.read(10000))
+    return path
+
+
+def tree(revision, memory):
+    name = f"starfive/jh7110-starfive-visionfive-2-{revision}.dtb"
+    return read_tree(boards_conf.Board("visionfive2").trees(memory)[name])
+
+
+def vendor(test):
+    """What is typed at a vendor's prompt."""
+    with Board(test, then="Strata\r\nautorun: status 0\r\n") as board, \
+            tempfile.TemporaryDirectory() as folder:
+        image = small_image(folder)
+        expect(test, 0, r"does not say which revision", "serial", board.path,
+               "--kernel", image, "--append", "quiet", "--autorun", "echo")
+        check(board.commands == [
+            "loady 40200000", "loady 46000000",
+            "setenv bootargs 'quiet autorun=\"echo\"'", "run chipa_set_linux",
+            "booti 40200000 - 46000000"], f"typed: {board.commands}")
+        with open(image, "rb") as f:
+            check(board.files[0x40200000] == f.read(), "the kernel is another")
+        check(board.files[0x46000000] == tree("v1.3b", None),
+              "the tree is not the default one")
+
+
+def fdtfile(test):
+    """U-Boot says which revision the board is; a free bootargs is removed."""
+    env = {**VENDOR, "fdtfile":
+           "starfive/jh7110-starfive-visionfive-2-v1.2a.dtb"}
+    with Board(test, env, then="strata>") as board, \
+            tempfile.TemporaryDirectory() as folder:
+        with Console(test, "serial", board.path, "--kernel", small_image(folder),
+                     "--memory", "8") as c:
+            c.expect(r"Ctrl-\] ends it")
+            c.type("\x1d")
+            check(c.end() == 0, "status")
+        check("bootargs" not in board.env, "an old command line stays")
+        check(board.files[0x46000000] == tree("v1.2a", "8"),
+              "the tree is not the revision's")
+
+
+def boards(test):
+    """Other boards and firmware, each in a sentence or a status."""
+    folder = tempfile.TemporaryDirectory()
+    run = ("--kernel", small_image(folder.name), "--autorun", "echo",
+           "--timeout", "8")
+    quick = (*run, "--dtb", "firmware")
+    done = "autorun: status 7\r\n"
+    bare = {"fdtcontroladdr": "fffc6aa0"}
+    refuse = {"booti": "Bad Linux RISCV Image magic!"}
+    for wanted, pattern, args, how in (
+            (7, "is at its prompt", quick, {"then": done}),
+            (7, "typing 'reboot'", quick, {"then": done, "strata": True}),
+            (1, "already", (*quick, "--no-reboot"), {"strata": True}),
+            (7, "has no crc32 command", quick, {"then": done,
+                                                "lacks": ("crc32",)}),
+            (7, "taking 0x40200000", quick, {"then": done, "env": bare}),
+            (7, "trying once more", quick, {"then": done, "spoil": 1}),
+            (1, "CRC is wrong", quick, {"spoil": 2}),
+            (1, "loady does not start: .*Unknown command", quick,
+             {"lacks": ("loady",)}),
+            (1, "does not say where", quick, {"env": {"fdtfile": "x"}}),
+            (1, "image too big.* 0x40200000 to 0x40210000", quick,
+             {"env": {**VENDOR, "fdtcontroladdr": "40210000"}}),
+            (1, "no kernel image in memory", quick, {"answers": refuse}),
+            (1, "takes no device tree", quick, {"answers": {
+                "booti": "FDT and ATAGS support not compiled in"}}),
+            (1, "refuses to boot: 'ERROR: x", quick, {"answers": {
+                "booti": "ERROR: x did not work"}}),
+            (1, "finds no device tree", quick, {"answers": {
+                "booti": "Device tree not found"}}),
+            (255, "can't boot: it is dark", quick, {
+                "then": "strata: it is dark\r\nstrata: can't boot; ending the "
+                        "machine\r\nautorun: status 255\r\n"}),
+            (1, "can't boot: it is dark", quick, {
+                "then": "strata: it is dark\r\nstrata: can't boot; halted"
+                        "\r\n"}),
+            (1, "right tree", quick, {}),
+            (1, "nothing has come for 8 s; the last line: 'hm'", quick,
+             {"then": "hm\r\n"}),
+            (1, "is not U-Boot's", quick, {"answers": {"version": "sh: no"},
+                                           "prompt": "root@x:~# "})):
+        with Board(test, **how) as board:
+            expect(test, wanted, pattern, "serial", board.path, *args)
+    folder.cleanup()
+
+
+def no_prompt(test):
+    """Ports behind which there is no U-Boot."""
+    rng = random.Random(SEED)
+    rubbish = rng.randbytes(400).decode("latin1")
+    run = ("--kernel", IMAGE, "--autorun", "echo", "--timeout", "6")
+    for pattern, board in (
+            (r"nothing comes from .* power|Is the board on", Says(test, "")),
+            (r"wrong baud rate\?", Says(test, rubbish)),
+            (r"wrong baud rate\?", Says(test, rubbish[:20])),
+            (r"asks for a login", Says(test, "\r\nstarfive login: ")),
+            (r"last that the board said: 'Loading'", Says(test, "Loading\r\n")),
+            (r"boot ROM", Says(test, "C")),
+            (r"connected to each other", Echo(test))):
+        with board:
+            expect(test, 1, pattern, "serial", board.path, *run)
+
+
+def wrong_baud(test):
+    """A real U-Boot at another speed: all bytes are others, both ways."""
+    mangle = bytes((b * 37 + 0x91 | 0x80) & 0xff for b in range(256))
+    with Uboot(test) as board:
+        board.faults = lambda way, data: data.translate(mangle)
+        expect(test, 1, r"wrong baud rate\?", "serial", board.path, *QEMU,
+               "--autorun", "echo", "--timeout", "20")
+        board.faults = lambda way, data: data
+        send_small(board, 4096)
+
+
+# -- network
+
+
+def net(*how):
+    """From power-on to a verdict, by TFTP."""
+    def fn(test):
+        with tempfile.TemporaryDirectory() as folder:
+            with Uboot(test, tftp=folder) as board:
+                expect(test, 0, r"^autorun: status 0$", "net", "--folder", folder,
+                       "--serial", board.path, *QEMU, *how, "--autorun",
+                       "meminfo; pagetable check")
+    return fn
+
+
+def net_typed(test):
+    """The printed commands work as they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = expect(test, 0, "^    booti", "net", "--folder", folder, *QEMU,
+                        "--server", "10.0.2.2", "--autorun", "echo typed")
+        with Uboot(test, tftp=folder) as board:
+            from port import Port
+            from uboot import UBoot
+            port = Port(board.path, 115200)
+            uboot = UBoot(port)
+            uboot.get_prompt(60)
+            for line in re.findall(r"^    (\S.*)$", output, re.M)[:-1]:
+                check(uboot.run(line, 30)[0] == 0, f"{line} failed")
+            uboot.start(re.findall(r"^    (booti .*)$", output, re.M)[0])
+            board.wait_for(r"autorun: status 0")
+            port.close()
+
+
+def net_errors(test):
+    """What a network can lack."""
+    static = ("--ip", "10.0.2.15", "--server", "10.0.2.2")
+    with tempfile.TemporaryDirectory() as folder, \
+            tempfile.TemporaryDirectory() as other:
+        run = ("--folder", folder, *QEMU, "--autorun", "echo", "--serial")
+        with Uboot(test, network=False) as board:
+            expect(test, 1, r"has no driver", "net", *run, board.path, *static)
+            expect(test, 1, r"has no driver", "net", *run, board.path)
+        with Uboot(test, tftp=other) as board:
+            expect(test, 1, r"server does not have the file.*File not found",
+                   "net", *run, board.path, *static)
+            with open(f"{other}/Image", "wb") as f:
+                f.write(b"old")
+            expect(test, 1, r"3 bytes of \d+ arrived.*an old file", "net", *run,
+                   board.path, *static)
+            expect(test, 1, r"nobody has the server's address", "net", *run,
+                   board.path, "--ip", "10.0.2.15", "--server", "10.0.2.77")
+
+
+BUILT = ("kernel-build",)
+TESTS = [
+    Test("serial-protocol", "quick", 300, "YMODEM over bad lines, simulated",
+         protocol),
+    Test("serial-options", "quick", 300, "bad options, files and ports", options,
+         BUILT),
+    Test("serial-vendor", "quick", 300, "what is typed at a vendor's prompt",
+         vendor, BUILT),
+    Test("serial-fdtfile", "all", 300, "the tree of the board's revision",
+         fdtfile, BUILT),
+    Test("serial-boards", "all", 900, "boards and firmware that refuse or lack "
+         "something", boards, BUILT),
+    Test("serial-no-prompt", "all", 300, "silence, rubbish, other systems",
+         no_prompt, BUILT),
+    Test("serial-uboot", "all", 900, "the kernel by YMODEM, to its verdict",
+         serial_uboot, BUILT),
+    Test("serial-killed", "all", 600, "a sender that dies, and a second try",
+         serial_killed, BUILT),
+    Test("serial-pulled", "all", 600, "an adapter pulled out, and a second try",
+         serial_pulled, BUILT),
+    Test("serial-cut", "all", 600, "a line cut, and a second try", serial_cut,
+         BUILT),
+    Test("serial-noise", "all", 900, "a noisy line, and a second try",
+         serial_noise, BUILT),
+    Test("serial-wrong-baud", "all", 300, "another speed, and the right one",
+         wrong_baud, BUILT),
+    Test("serial-reload", "all", 600, "a board where Strata runs", serial_reload,
+         BUILT),
+    Test("serial-console", "all", 600, "typing, and Ctrl-]", console, BUILT),
+    Test("net-dhcp", "all", 300, "by TFTP, addresses by DHCP", net(), BUILT),
+    Test("net-static", "all", 300, "by TFTP, fixed addresses",
+         net("--ip", "10.0.2.15", "--server", "10.0.2.2"), BUILT),
+    Test("net-typed", "all", 300, "the printed commands, typed", net_typed,
+         BUILT),
+    Test("net-errors", "all", 600, "no port, no file, an old one, no server",
+         net_errors, BUILT),
+]
