@@ -35,6 +35,7 @@ REFUSALS = (
     ("kernel_comp_addr_r or kernel_comp_size is not provided",
      "U-Boot can't unpack the kernel; use --no-gzip"),
 )
+ENDS = "the board's console; Ctrl-] ends it"
 
 
 def add_options(parser):
@@ -236,6 +237,8 @@ def run(args, plan, uboot, load, pack):
             uboot.run("run chipa_set_linux", 10)[0]:
         tell("warning: the firmware's chipa_set_linux failed: the tree may name "
              "more memory than there is")
+    if args.autorun is None:
+        tell(ENDS)
     mark = uboot.start(f"booti {places.kernel:x} - {where:x}")
     console = Console(uboot, mark, args.timeout)
     if args.autorun is not None:
@@ -320,7 +323,6 @@ class Console:
 def terminal(port):
     """Hand the keyboard over, until Ctrl-]."""
     from serial.tools.miniterm import Miniterm
-    tell("this is the board's console; Ctrl-] ends it")
     term = Miniterm(port.serial, eol="cr", filters=["direct"])
     term.rx_transformations = []    # the board knows how to end its lines
     term.set_rx_encoding("utf-8")

@@ -29,7 +29,7 @@ POKE = b" \x03"
 STRATA = re.compile(r"(?:^|[\r\n])strata> $")
 LOGIN = re.compile(r"(?:^|[\r\n])([^\r\n]{0,60}login: ?)(?:[\r\n ]*)$")
 # '=> ', 'StarFive # ', and whatever else a board may call itself.
-PROMPT = re.compile(r"(?:^|[\r\n])([\w .@~/()-]{0,40}(?:=>|[#>$%]) )$")
+PROMPT = re.compile(r"(?:^|[\r\n])([][\w .:@~/()-]{0,40}(?:=>|[#>$%]) )$")
 MEASURE = 256       # bytes after which rubbish is called that
 
 
@@ -46,7 +46,8 @@ def plain(data):
 def rubbish(data):
     """Looks like another speed? Text is nearly all printable; a line sampled at
     the wrong moments is not."""
-    odd = sum(not (32 <= b < 127 or b in b"\r\n\t\b\x07\x1b") for b in data)
+    odd = sum(not (32 <= b < 127 or b in b"\r\n\t\b\x03\x07\x18\x1b")
+              for b in data)
     return odd * 10 > len(data) * 3
 
 

@@ -35,8 +35,9 @@ I2. Should the sender be ahead nevertheless, all it sends is refused; so a block
 I3. EOT goes out on a silent line after the last block's ACK only.
 I4. All waits end: each answer has a limit, each block, and the file.
 
-That still proves nothing: a block with a CRC that fits by chance, or an EOT made of
-noise, is possible. Whoever needs to be sure compares a checksum of the whole.
+That still proves nothing: a block with a CRC that fits by chance, an EOT or ACKs made
+of noise are possible. Whoever needs to be sure compares length and checksum of the
+whole.
 
 `line` is read(seconds) -> bytes, perhaps none; write(bytes); now() -> seconds.
 """
@@ -208,10 +209,13 @@ class Sender:
 
 def send(line, name, data, progress=lambda done: None):
     """Send a file, of at least one byte, to a receiver that has been started.
-    Broken, an Error, when that fails, after the receiver was told to give up;
-    also when it is interrupted. progress(bytes) is called now and then."""
+    Returns what it said behind the protocol's end, as far as that was read.
+    Broken, an Error, when it fails, after the receiver was told to give up; also
+    when it is interrupted. progress(bytes) is called now and then."""
+    sender = Sender(line, name, data, progress)
     try:
-        Sender(line, name, data, progress).send()
+        sender.send()
+        return sender.unread
     except (Broken, KeyboardInterrupt):
         cancel(line)
         raise
