@@ -1,0 +1,170 @@
+/* What is around the harts: the console's port, and the cache between them and
+ * RAM. */
+#include <arch/cpu.h>
+#include <kernel/console_input.h>
+#include <kernel/devtree.h>
+#include <kernel/printk.h>
+#include <kernel/smp.h>
+#include <kernel/time.h>
+#include <mm/layout.h>
+#include <mm/mmio.h>
+#include <mm/page_alloc.h>
+
+#include "../../mm/dma_impl.h"
+#include "dw_busy.h"
+#include "silicon.h"
+
+#define LL(x) ((unsigned long long)(x))
+
+/* --- the console's port --- */
+
+static uint64_t device_interrupts(void)
+{
+	uint64_t n = 0;
+
+	for_each_cpu (cpu, cpus_online())
+		n += *(volatile uint64_t *)&smp_counters((unsigned)cpu)
+			      ->devices;
+	return n;
+}
+
+/* Wait until the port no longer asks, a tenth of a second at most. */
+static bool settles(const volatile uint8_t *base)
+{
+	uint64_t end = arch_time() + time_ticks(100000);
+
+	while (dw_asks_for_busy(base))
+		if (arch_time() >= end)
+			return false;
+	return true;
+}
+
+static void provoke(struct mmio *m)
+{
+	const volatile uint8_t *id = m->base + 0xf8;
+	const struct console_input *in = console_input_current();
+	bool listens = in && in->irq, asks, over;
+	uint64_t flags, before = device_interrupts();
+
+	/* So that there is a byte on its way. */
+	kprintf("# a line to keep the port busy\n");
+	flags = arch_irq_save();
+	asks = dw_provoke_busy(m->base);
+	arch_irq_restore(flags);
+	over = listens ? settles(m->base) : dw_end_busy(m->base);
+	dw_end_busy(m->base);
+	silicon_say("uart",
+		    !over   ? SILICON_FAILED
+		    : !asks ? SILICON_DIFFERS
+			    : SILICON_OK,
+		    "DW, UCV %#x, CTR %#x; LCR written while busy %s, ended "
+		    "%s, %llu interrupts",
+		    mmio_read32(id), mmio_read32(id + 4),
+		    asks ? "interrupts (IIR 7)" : "is taken",
+		    !over     ? "by NOBODY"
+		    : listens ? "by the driver"
+			      : "by reading USR",
+		    LL(device_interrupts() - before));
+}
+
+KTEST(silicon, uart)
+{
+	const struct fdt *t = &machine.fdt;
+	fdt_node n = machine.stdout_node;
+	uint32_t shift = 0, width = 0;
+	struct mmio m;
+
+	if (n == FDT_NONE || !fdt_compatible(t, n, "snps,dw-apb-uart"))
+		return silicon_skip("uart",
+				    "the console's port is no DW_apb_uart");
+	fdt_get_u32(t, n, "reg-shift", &shift);
+	fdt_get_u32(t, n, "reg-io-width", &width);
+	if (shift != 2 || width != 4 ||
+	    mmio_map_node(&m, t, n, 0, MMIO_PEEK, "silicon"))
+		return silicon_skip("uart", "not a layout to try this on");
+	if (m.size < 0x100 || !mmio_answers(m.base + DW_USR, 32) ||
+	    !mmio_answers(m.base + 0xf8, 32))
+		silicon_skip("uart", "no such registers");
+	else
+		provoke(&m);
+	mmio_unmap(&m);
+}
+
+/* --- the cache --- */
+
+/* Where the JH7110 has its RAM once more, past the caches (StarFive JH7110 TRM,
+ * system memory map). */
+#define JH7110_ALIAS ((paddr_t)0x200000000)
+
+/* Crowd everything else out of a cache of 2 MiB. */
+static bool crowd_out(void)
+{
+	const unsigned order = 11;
+	struct page *p = page_alloc(order, 0);
+	const volatile uint64_t *word;
+
+	if (!p)
+		return false;
+	word = phys_to_virt(page_to_phys(p));
+	for (uint64_t i = 0; i < PAGE_SIZE << order; i += 64)
+		(void)word[i / 8];
+	page_free(p, order);
+	return true;
+}
+
+/* A word as the CPU has it and as memory does: before it is flushed, after, and
+ * after it must have gone by itself. */
+static void compare(struct page *p, const volatile void *alias)
+{
+	struct range r = {page_to_phys(p), page_to_phys(p) + 64};
+	volatile uint64_t *word = phys_to_virt(r.start);
+	uint64_t old = arch_time(), was, is, at_last;
+
+	*word = old;
+	dma_flush(r);
+	*word = ~old;
+	arch_mb();
+	was = mmio_read64(alias);
+	dma_flush(r);
+	is = mmio_read64(alias);
+	at_last = is;
+	if (is != ~old && crowd_out())
+		at_last = mmio_read64(alias);
+	silicon_say("ccache",
+		    is == ~old	      ? SILICON_OK
+		    : at_last == ~old ? SILICON_FAILED
+				      : SILICON_DIFFERS,
+		    "%s: past the cache a store is %s before a flush, %s "
+		    "after it%s",
+		    dma_cache()->name, was == ~old ? "there" : "not there",
+		    is == ~old ? "there" : "NOT there",
+		    is == ~old || at_last == ~old
+			    ? ""
+			    : "; nor later: that is no alias");
+}
+
+KTEST(silicon, ccache)
+{
+	struct page *p;
+	struct mmio m;
+
+	if (!dma_cache())
+		return silicon_skip("ccache", "nothing that flushes caches");
+	if (!fdt_compatible(&machine.fdt, fdt_root(&machine.fdt),
+			    "starfive,jh7110"))
+		return silicon_skip("ccache", "RAM has no alias to compare");
+	p = page_alloc(0, 0);
+	if (!p)
+		return silicon_skip("ccache", "no memory");
+	if (mmio_map(&m, page_to_phys(p) + JH7110_ALIAS, PAGE_SIZE, MMIO_PEEK,
+		     "silicon")) {
+		silicon_skip("ccache", "the alias can't be mapped");
+	} else {
+		if (mmio_answers(m.base, 64))
+			compare(p, m.base);
+		else
+			silicon_skip("ccache", "no alias answers");
+		mmio_unmap(&m);
+	}
+	page_free(p, 0);
+}

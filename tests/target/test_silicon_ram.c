@@ -1,0 +1,231 @@
+/* RAM: does it hold what is stored, and does it end where the tree says? */
+#include <arch/cpu.h>
+#include <kernel/devtree.h>
+#include <kernel/printk.h>
+#include <kernel/ram.h>
+#include <memtest/memtest.h>
+#include <mm/layout.h>
+#include <mm/mmio.h>
+#include <mm/page_alloc.h>
+
+#include "../../mm/dma_impl.h"
+#include "../../mm/kmap_impl.h"
+#include "silicon.h"
+
+#define LL(x) ((unsigned long long)(x))
+
+/* --- where it ends: the last of all points, for its last access is the only one
+ * that a bus might leave without any answer --- */
+
+/* The last word of a bank, if it is mapped. */
+static bool last_word_answers(struct range bank)
+{
+	const struct region *r = memblock_at(&ram, bank.end - 8);
+	vaddr_t va = (vaddr_t)(uintptr_t)phys_to_virt(bank.end - 8);
+
+	/* What is out of reach or closed says nothing. */
+	if (!r || !kmap_shows(r->type))
+		return true;
+	return arch_probe(ACCESS_LOAD, va, 0).ok;
+}
+
+/* What a load right behind it gives; NULL: somebody has that. */
+static const char *behind(struct range bank)
+{
+	const char *what;
+	struct mmio m;
+
+	if (mmio_map(&m, align_up(bank.end, PAGE_SIZE), 4, MMIO_PEEK,
+		     "silicon"))
+		return NULL;
+	what = mmio_answers(m.base, 32) ? "something answers"
+					: "nothing answers";
+	mmio_unmap(&m);
+	return what;
+}
+
+KTEST(silicon, ram_end)
+{
+	unsigned dead = 0;
+	struct range last = {0, 0};
+	const char *what;
+
+	for (unsigned i = 0; i < machine.nmemory; i++) {
+		dead += !last_word_answers(machine.memory[i]);
+		if (machine.memory[i].end > last.end)
+			last = machine.memory[i];
+	}
+	kprintf("# a load from %#llx now: if this is the last line, the bus "
+		"does not answer there\n",
+		LL(last.end));
+	what = behind(last);
+	silicon_say("ram_end", silicon_ok_if(!dead),
+		    "the last word of %u of %u banks can be read; behind %#llx "
+		    "%s",
+		    machine.nmemory - dead, machine.nmemory, LL(last.end),
+		    what ? what : "is no place to look");
+}
+
+/* --- does the upper part lie on the lower one again? --- */
+
+static volatile uint64_t *word_at(paddr_t pa)
+{
+	return phys_to_virt(pa);
+}
+
+/* Past the caches, as far as there is a means to. */
+static void to_memory(paddr_t pa)
+{
+	if (dma_cache())
+		dma_flush(range_make(pa, pa + 64));
+}
+
+/* Are these two one word? The upper one is ours; the lower stays as it is even if
+ * they are. */
+static bool same_word(paddr_t upper, paddr_t lower)
+{
+	uint64_t flags = arch_irq_save();
+	uint64_t before = *word_at(lower), mine = *word_at(upper);
+	bool same;
+
+	*word_at(upper) = ~before;
+	to_memory(upper);
+	to_memory(lower);
+	same = *word_at(lower) == ~before;
+	*word_at(upper) = mine;
+	to_memory(upper);
+	to_memory(lower);
+	arch_irq_restore(flags);
+	return same;
+}
+
+/* The highest page to be had at once. */
+static struct page *high_page(void)
+{
+	for (unsigned i = ram.n; i-- > 0;) {
+		struct range r = ram.region[i].range;
+		struct page *p = NULL;
+
+		if (ram.region[i].type != REGION_FREE)
+			continue;
+		if (range_size(r) > MIB(4))
+			r.start = r.end - MIB(4);
+		p = page_alloc_within(
+			0,
+			range_make(r.start >> PAGE_SHIFT, r.end >> PAGE_SHIFT),
+			0);
+		if (p)
+			return p;
+	}
+	return NULL;
+}
+
+KTEST(silicon, ram_wraps)
+{
+	struct page *p = high_page();
+	paddr_t upper, wraps = 0;
+	unsigned tried = 0;
+
+	if (!p)
+		return silicon_skip("ram_wraps", "no page at the end of RAM");
+	upper = page_to_phys(p);
+	for (uint64_t size = MIB(1); size < upper; size *= 2) {
+		const struct region *r = memblock_at(&ram, upper - size);
+
+		if (!r || !kmap_shows(r->type))
+			continue;
+		tried++;
+		if (same_word(upper, upper - size))
+			wraps = size;
+	}
+	page_free(p, 0);
+	silicon_say(
+		"ram_wraps", silicon_ok_if(!wraps),
+		"the page at %#llx is none of %u lower ones (%s)%s", LL(upper),
+		tried, dma_cache() ? "flushed" : "as caches have them",
+		wraps ? ": NO, the tree tells of more RAM than there is" : "");
+}
+
+/* --- does it hold what is stored? --- */
+
+#define ORDER 6
+
+static struct memtest_region piece;
+static bool given;
+
+static void rewind_(void *arg)
+{
+	(void)arg;
+	given = false;
+}
+
+static bool next(void *arg, struct memtest_region *r)
+{
+	(void)arg;
+	*r = piece;
+	given = !given;
+	return given;
+}
+
+static void nothing(void *arg, const struct memtest_progress *p)
+{
+	(void)arg;
+	(void)p;
+}
+
+static bool go_on(void *arg, const struct memtest_progress *p)
+{
+	(void)arg;
+	(void)p;
+	return false;
+}
+
+/* What is stored must come back from RAM, not from a cache. */
+static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
+{
+	(void)arg;
+	(void)pattern;
+	if (dma_cache())
+		dma_flush(range_make(r->pa, r->pa + r->nwords * 8));
+}
+
+static void error(void *arg, const struct memtest_error *e)
+{
+	(void)arg;
+	(void)e;
+}
+
+KTEST(silicon, dram)
+{
+	static const struct memtest_ops ops = {
+		.rewind = rewind_,
+		.next = next,
+		.test_start = nothing,
+		.test_end = nothing,
+		.progress = go_on,
+		.hold = hold,
+		.error = error,
+	};
+	struct page *p = page_alloc(ORDER, 0);
+	struct memtest_config c = {
+		.ops = &ops,
+		.tests = memtest_standard(),
+		.passes = 1,
+		.seed = ktest_seed(),
+	};
+	struct memtest_result result;
+
+	if (!p)
+		return silicon_skip("dram", "no memory");
+	piece = (struct memtest_region){
+		.words = word_at(page_to_phys(p)),
+		.nwords = (PAGE_SIZE << ORDER) / 8,
+		.pa = page_to_phys(p),
+	};
+	memtest_run(&c, &result);
+	page_free(p, ORDER);
+	silicon_say("dram", silicon_ok_if(!result.errors),
+		    "%llu KiB at %#llx, %llu words did not hold; memtest looks "
+		    "at all",
+		    LL(result.tested >> 10), LL(piece.pa), LL(result.errors));
+}
