@@ -3,12 +3,15 @@ what is written down for them, each point prints its line, none fails. And the
 document has the same points as the code."""
 import os
 import re
+import subprocess
 
 from harness import ROOT, Failure, Test, files
 from machines import run
+from mutants import MUTANTS
 
 DOC = "docs/silicon.md"
-LINE = re.compile(r"^silicon: (\w+) +(.*) \((ok|differs|FAILED|skipped)\)$", re.M)
+LINE = re.compile(r"^silicon: (\w+) +(.*) \((ok|differs|FAILED|skipped)\)$",
+                  re.M)
 POINT = re.compile(r"^KTEST\(silicon, (\w+)\)", re.M)
 SECTION = re.compile(r"^### `(\w+)`: .*\n((?:(?!^##).*\n)*)", re.M)
 
@@ -117,59 +120,74 @@ def plain(test):
         raise Failure(f"csrs: {lines['csrs']}")
 
 
-def sections(text):
-    """Name and text of each section that is a point's."""
-    return dict(SECTION.findall(text))
+def all_tests(root):
+    """The names of all tests: suite.name of the unit tests, and those of
+    scripts/test."""
+    names = {".".join(m) for path in files(".c", root=root, under="tests")
+             for m in re.findall(r"^KTEST\((\w+), (\w+)\)", read(path, root),
+                                 re.M)}
+    out = subprocess.run([f"{ROOT}/scripts/test", "--list"], check=True,
+                         capture_output=True, text=True).stdout
+    return names | {line.split()[0] for line in out.splitlines()}
 
 
-def same_points(have, want):
-    for name in want:
-        if name not in have:
-            raise Failure(f"{DOC} has no section on {name}")
-    for name in have:
-        if name not in want:
-            raise Failure(f"{DOC}: there is no point {name}")
-
-
-def kernel_tests(root):
-    """suite.name of every KTEST there is."""
-    return {".".join(m) for path in files(".c", root=root, under="tests")
-            for m in re.findall(r"^KTEST\((\w+), (\w+)\)", read(path, root),
-                                re.M)}
+def parts(name, text):
+    """What a section has to say, by PARTS."""
+    found = re.split(r"^\*([\w ]+)\.\*", text, flags=re.M)
+    if tuple(found[1::2]) != PARTS:
+        raise Failure(f"{DOC}, {name}: parts are {found[1::2]}")
+    return dict(zip(PARTS, found[2::2]))
 
 
 def check_section(name, text, tests, root):
-    at = -1
-    for part in PARTS:
-        begin = text.find(f"*{part}.*")
-        if begin <= at:
-            raise Failure(f"{DOC}, {name}: no '{part}', or not in its place")
-        at = begin
-    covered = text[text.find("*Covered.*"):text.find("*On the board.*")]
-    named = re.findall(r"`(\w+\.\w+)`", covered)
-    named = [n for n in named if not n.endswith((".c", ".h", ".py"))]
-    if not named:
+    part = parts(name, text)
+    named = re.findall(r"`(\w+\.\w+|[a-z]+(?:-[a-z0-9]+)+)`", part["Covered"])
+    if not set(named) & tests:
         raise Failure(f"{DOC}, {name}: names no test")
-    for n in named:
-        if n not in tests:
-            raise Failure(f"{DOC}, {name}: there is no test {n}")
-    for path in re.findall(r"`((?:\w+/)+\w+\.\w+)`", text):
-        if not os.path.exists(os.path.join(root, path)):
-            raise Failure(f"{DOC}, {name}: there is no {path}")
-    for path, function in re.findall(r"`((?:\w+/)+\w+\.\w+)`'s\s+`(\w+)`", text):
-        if not re.search(rf"\b{function}\b", read(path, root)):
-            raise Failure(f"{DOC}, {name}: no {function} in {path}")
+    for n in set(named) - tests - {m.name for m in MUTANTS}:
+        raise Failure(f"{DOC}, {name}: there is no test {n}")
+    for path, function in re.findall(r"`([\w/]+/\w+\.\w+)`'s\s+`(\w+)`", text):
+        if not (os.path.exists(os.path.join(root, path)) and
+                re.search(rf"\b{function}\b", read(path, root))):
+            raise Failure(f"{DOC}, {name}: there is no {function} in {path}")
 
 
-def doc(test, root=ROOT):
+def check_doc(text, tests, root=ROOT):
+    have, want = dict(SECTION.findall(text)), set(points(root))
+    for name in want ^ set(have):
+        raise Failure(f"{DOC}: {name} is a section or a point, not both")
+    for name, section in have.items():
+        check_section(name, section, tests, root)
+    return len(have)
+
+
+# What must be seen in the document.
+PLANTED = [
+    ("### `asid`: ", "### `asids`: "),
+    ("### `a_d`: ", "## "),
+    ("*In QEMU.*", "*In qemu.*"),
+    ("`u74.spaces_without_numbers_are_apart`", "`u74.spaces_are_apart`"),
+    ("`firmware-none`", "`firmware-nil`"),
+    ("`arch_asid_bits`", "`arch_asid_width`"),
+    ("`kernel/explain.c`", "`kernel/explained.c`"),
+]
+
+
+def doc(test):
     """Every point has its section and each section its point; the functions and
-    tests that it names exist."""
-    have, want = sections(read(DOC, root)), points(root)
-    same_points(have, want)
-    tests = kernel_tests(root)
-    for name, text in have.items():
-        check_section(name, text, tests, root)
-    return f"{len(have)} points"
+    tests that it names exist. Damage to the document is seen."""
+    text, tests = read(DOC), all_tests(ROOT)
+    count = check_doc(text, tests)
+    for old, new in PLANTED:
+        if old not in text:
+            raise Failure(f"{DOC} has no {old} to damage")
+        try:
+            check_doc(text.replace(old, new, 1), tests)
+        except Failure as e:
+            test.note(str(e))
+            continue
+        raise Failure(f"{new} for {old} in {DOC} is not seen")
+    return f"{count} points"
 
 
 BUILT = ("kernel-build",)

@@ -35,7 +35,7 @@ void silicon_say(const char *point, enum silicon verdict, const char *fmt, ...)
 	va_end(ap);
 	line(point, names[verdict], text);
 	if (verdict == SILICON_FAILED)
-		ktest_fail("docs/silicon.md", 0, "%s", point);
+		ktest_fail("docs/silicon.md", 0, "see there: %s", point);
 }
 
 void silicon_skip(const char *point, const char *why)
