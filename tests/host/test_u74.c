@@ -19,6 +19,8 @@
 #include <kernel/explain.c>
 
 #include "../target/dw_busy.h"
+#include "../target/flush_look.h"
+#include "cache_model.h"
 #include "host_bed.h"
 #include "uart_model.h"
 
@@ -209,4 +211,44 @@ KTEST(u74, busy_detect_is_ended_by_the_driver)
 	uart_model_end();
 	EXPECT_EQ(n.lcr_writes, 3);
 	EXPECT_EQ(n.faults, 2); /* those while it was busy */
+}
+
+static paddr_t looked_at;
+
+static uint64_t past_caches(const volatile void *at)
+{
+	uint64_t word;
+
+	(void)at;
+	cache_model_read(looked_at, &word, sizeof(word));
+	return word;
+}
+
+static void do_nothing(struct range pa)
+{
+	(void)pa;
+}
+
+/* What `test silicon` looks at, with a cache that is flushed and one that is not. */
+KTEST(u74, a_flush_is_seen_past_the_caches)
+{
+	static const struct dma_cache broken = {"broken", 64, do_nothing,
+						do_nothing, do_nothing};
+	const struct dma_cache *const caches[] = {&cache_model, &broken};
+	const struct dma_cache *before = dma_cache();
+	struct page *p = page_alloc(0, 0);
+
+	looked_at = page_to_phys(p);
+	for (unsigned i = 0; i < 2; i++) {
+		struct flush_look seen;
+
+		cache_model_begin(64, ktest_seed());
+		dma_set_cache(caches[i]);
+		seen = flush_look(looked_at, past_caches, NULL);
+		EXPECT(!seen.before);
+		EXPECT_EQ(seen.after, i == 0);
+	}
+	dma_set_cache(before);
+	cache_model_end();
+	page_free(p, 0);
 }

@@ -10,8 +10,8 @@
 #include <mm/mmio.h>
 #include <mm/page_alloc.h>
 
-#include "../../mm/dma_impl.h"
 #include "dw_busy.h"
+#include "flush_look.h"
 #include "silicon.h"
 
 #define LL(x) ((unsigned long long)(x))
@@ -112,35 +112,28 @@ static bool crowd_out(void)
 	return true;
 }
 
-/* A word as the CPU has it and as memory does: before it is flushed, after, and
- * after it must have gone by itself. */
+static uint64_t read_alias(const volatile void *alias)
+{
+	return mmio_read64(alias);
+}
+
+/* A flush that does nothing, or an alias that is none? What is crowded out of the
+ * cache is in memory. */
 static void compare(struct page *p, const volatile void *alias)
 {
-	struct range r = {page_to_phys(p), page_to_phys(p) + 64};
-	volatile uint64_t *word = phys_to_virt(r.start);
-	uint64_t old = arch_time(), was, is, at_last;
+	struct flush_look seen = flush_look(page_to_phys(p), read_alias, alias);
+	bool late =
+		!seen.after && crowd_out() && read_alias(alias) == seen.stored;
 
-	*word = old;
-	dma_flush(r);
-	*word = ~old;
-	arch_mb();
-	was = mmio_read64(alias);
-	dma_flush(r);
-	is = mmio_read64(alias);
-	at_last = is;
-	if (is != ~old && crowd_out())
-		at_last = mmio_read64(alias);
 	silicon_say("ccache",
-		    is == ~old	      ? SILICON_OK
-		    : at_last == ~old ? SILICON_FAILED
-				      : SILICON_DIFFERS,
+		    seen.after ? SILICON_OK
+		    : late     ? SILICON_FAILED
+			       : SILICON_DIFFERS,
 		    "%s: past the cache a store is %s before a flush, %s "
 		    "after it%s",
-		    dma_cache()->name, was == ~old ? "there" : "not there",
-		    is == ~old ? "there" : "NOT there",
-		    is == ~old || at_last == ~old
-			    ? ""
-			    : "; nor later: that is no alias");
+		    dma_cache()->name, seen.before ? "there" : "not there",
+		    seen.after ? "there" : "NOT there",
+		    seen.after || late ? "" : "; nor later: that is no alias");
 }
 
 KTEST(silicon, ccache)
