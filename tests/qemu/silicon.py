@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 
+import firmware
+from firmware import DBCN_GOOD, NO_COUNTERS, NO_TIME, SRST
 from harness import ROOT, Failure, Test, files
 from machines import run
 from mutants import MUTANTS
@@ -120,6 +122,22 @@ def plain(test):
         raise Failure(f"csrs: {lines['csrs']}")
 
 
+def bare(test):
+    """Firmware of our own that has hardly anything, closes all counters, emulates
+    the clock and protects nothing."""
+    out = firmware.run(test, SRST | NO_COUNTERS | NO_TIME, DBCN_GOOD, "sbi-dbcn",
+                       commands="test silicon; audit")
+    said = {name: said for name, said, _ in LINE.findall(out)}
+    for name, expected in (("csrs", r".*, instret traps"),
+                           ("rdtime", r".*: firmware does it"),
+                           ("pmp", r".*; CLINT can be read"),
+                           ("sbi", r".* has( SRST| DBCN| TIME| RFNC)*")):
+        if not re.fullmatch(expected, said[name]):
+            raise Failure(f"{name}: {said[name]}")
+    if sorted(said) != sorted(points()):
+        raise Failure("not all points printed a line")
+
+
 def all_tests(root):
     """The names of all tests: suite.name of the unit tests, and those of
     scripts/test."""
@@ -198,6 +216,8 @@ TESTS = [
          on(VIRT, "--harts", "2"), BUILT),
     Test("silicon-virt-plain", "all", 300, "the same, one hart without Sstc",
          plain, BUILT),
+    Test("silicon-firmware", "all", 300, "the same, firmware without counters",
+         bare, BUILT),
     Test("silicon-sifive-u", "all", 300, "the same on sifive_u",
          on(SIFIVE_U, "--board", "sifive_u", ends=False), BUILT),
     Test("silicon-icicle", "all", 300, "the same on icicle",
