@@ -65,7 +65,7 @@ VIRT = {
     "csrs": r"senvcfg reads, stimecmp reads \(used\), time reads, .*",
     "rdtime": r".*",    # by times, on whatever host this is
     "hsm": r"2 harts in the tree, 2 run, 0 can't .*: none",
-    "remote": r"of 1 other harts 1 see an old leaf, after .* fence 0 do",
+    "remote": r"of 1 other harts \d see an old leaf, after .* fence 0 do",
     "power": r"firmware says that it can reset .*",
 }
 MONITORED = {
