@@ -2,11 +2,11 @@
 
 Both drive U-Boot's prompt; they only differ in how a file gets into memory:
 
-    check files, open the port, get the prompt
-    read U-Boot's addresses, choose the tree
-    load(name, data, address) for the kernel and the tree, each compared by CRC
-    bootargs, chipa_set_linux (vendor firmware: corrects the tree), booti
-    the console: a terminal, or with --autorun a log whose end is the exit status
+    check files, open the port, get the prompt read U-Boot's addresses, choose
+    the tree load(name, data, address) for the kernel and the tree, each
+    compared by CRC bootargs, chipa_set_linux (vendor firmware: corrects the
+    tree), booti the console: a terminal, or with --autorun a log whose end is
+    the exit status
 
 Everything that can be refused is refused before the first byte is sent.
 """
@@ -26,10 +26,10 @@ from uboot import STRATA, UBoot, check_value, plain, tell
 
 # What U-Boot says when it does not boot, and what that means.
 REFUSALS = (
-    ("Bad Linux RISCV Image magic", "U-Boot finds no kernel image in memory: was "
-     "it loaded over?"),
-    ("FDT and ATAGS support not compiled in", "U-Boot takes no device tree from "
-     "where it was told that one is"),
+    ("Bad Linux RISCV Image magic", "U-Boot finds no kernel image in memory: "
+     "was it loaded over?"),
+    ("FDT and ATAGS support not compiled in", "U-Boot takes no device tree "
+     "from where it was told that one is"),
     ("Device tree not found", "U-Boot finds no device tree"),
     ("ERROR:", "U-Boot refuses to boot"),
     ("kernel_comp_addr_r or kernel_comp_size is not provided",
@@ -48,9 +48,9 @@ def add_options(parser):
                         help="boot this image (default: build one)")
     parser.add_argument("--dtb", default="auto", metavar="FILE|firmware|auto",
                         help="device tree: a file (.dtb or .dts), the one that "
-                        "U-Boot itself uses, or the board's, by what U-Boot says "
-                        "about its revision (default; for boards without trees "
-                        "of their own: firmware)")
+                        "U-Boot itself uses, or the board's, by what U-Boot "
+                        "says about its revision (default; for boards without "
+                        "trees of their own: firmware)")
     parser.add_argument("--memory", metavar="GB",
                         help="the board's memory, for its tree (firmware "
                         "corrects it where it can)")
@@ -112,7 +112,8 @@ class Plan:
         return {f"{name}.dtb": args.dtb}
 
     def _check_window(self):
-        start, end = (self.board.address(k) for k in ("kernel_addr", "fdt_addr"))
+        start = self.board.address("kernel_addr")
+        end = self.board.address("fdt_addr")
         if start is not None and end is not None:
             self.check_fits(start, end, f"{self.board.name}'s vendor firmware "
                             f"has a window of {size(end - start)}")
@@ -175,14 +176,15 @@ class Places:
         if (value := uboot.address(name)) is not None:
             return value
         if (value := board.address(key)) is None:
-            raise Error(f"U-Boot's environment has no {name}: set it, to a free "
-                        f"address in RAM")
+            raise Error(f"U-Boot's environment has no {name}: set it, to a "
+                        f"free address in RAM")
         tell(f"U-Boot's environment has no {name}; taking {value:#x}")
         return value
 
 
 def check_loaded(uboot, name, data, address):
-    """Compare what U-Boot has received; a sentence of what is wrong, or None."""
+    """Compare what U-Boot has received; a sentence of what is wrong, or
+    None."""
     got = uboot.address("filesize")
     if got is not None and got != len(data):
         return f"{got} bytes of {len(data)} arrived"
@@ -226,8 +228,8 @@ def run(args, plan, uboot, load, pack):
     elif not (where := places.own_tree):
         raise Error("U-Boot does not say where its own device tree is "
                     "(fdtcontroladdr): use --dtb FILE")
-    plan.check_fits(places.kernel, where, f"and U-Boot has {places.kernel:#x} to "
-                    f"{where:#x} for it")
+    plan.check_fits(places.kernel, where, f"and U-Boot has {places.kernel:#x} "
+                    f"to {where:#x} for it")
     load(uboot, "Image", packed(uboot, plan.kernel) if pack else plan.kernel,
          places.kernel)
     if tree:
@@ -235,8 +237,8 @@ def run(args, plan, uboot, load, pack):
     uboot.set("bootargs", plan.bootargs)
     if tree and uboot.env("chipa_set_linux") and \
             uboot.run("run chipa_set_linux", 10)[0]:
-        tell("warning: the firmware's chipa_set_linux failed: the tree may name "
-             "more memory than there is")
+        tell("warning: the firmware's chipa_set_linux failed: the tree may "
+             "name more memory than there is")
     if args.autorun is None:
         tell(ENDS)
     mark = uboot.start(f"booti {places.kernel:x} - {where:x}")
@@ -284,8 +286,8 @@ class Console:
             return Error(f"U-Boot started the kernel, and nothing has come for "
                          f"{self.timeout:.0f} s: is it the right tree for this "
                          f"board?")
-        return Error(f"nothing has come for {self.timeout:.0f} s; the last line: "
-                     f"'{last}'")
+        return Error(f"nothing has come for {self.timeout:.0f} s; the last "
+                     f"line: '{last}'")
 
     def _refused(self):
         """The kernel's sentence, if it could not boot."""

@@ -1,21 +1,21 @@
 """U-Boot's prompt, driven over a serial line.
 
-Whatever state the board is in, get_prompt() types a space and ^C again and again
-and looks at what comes back:
+Whatever state the board is in, get_prompt() types a space and ^C again and
+again and looks at what comes back:
 
     countdown, a script that runs   either key ends it
-    U-Boot's prompt                 ^C gives up the line; an empty line would not do,
-                                    it repeats the last command
+    U-Boot's prompt                 ^C gives up the line; an empty line would
+                                    not do, it repeats the last command
     waiting for a file              an attempt that broke off: told to give up
     Strata's prompt                 `reboot`, and then the countdown
     another system, rubbish, nothing    an error that says so
 
-The ports of many boards keep 16 bytes and have no flow control, and U-Boot does not
-read while it does anything else. So a command is typed a few characters ahead of
-its echo, and Enter only after an echo that is right: what noise has changed is never
-run. Behind each command stands `echo MARK:$?`: in the line as it is echoed the
-status is not a number yet, so what matches is the answer. Marks count up, so that an
-answer that comes late is not taken for the next one.
+The ports of many boards keep 16 bytes and have no flow control, and U-Boot does
+not read while it does anything else. So a command is typed a few characters
+ahead of its echo, and Enter only after an echo that is right: what noise has
+changed is never run. Behind each command stands `echo MARK:$?`: in the line as
+it is echoed the status is not a number yet, so what matches is the answer.
+Marks count up, so that an answer that comes late is not taken for the next one.
 """
 import re
 import sys
@@ -100,8 +100,9 @@ class UBoot:
             self._leave_strata()
             return False
         if LOGIN.search(tail):
-            raise Error("the board runs another system, which asks for a login: "
-                        "reset the board, and start this before or just after")
+            raise Error("the board runs another system, which asks for a "
+                        "login: reset the board, and start this before or "
+                        "just after")
         if len(seen) >= MEASURE and rubbish(seen[-MEASURE:]):
             raise Error(self._wrong_speed())
         if not PROMPT.search(tail):
@@ -132,15 +133,16 @@ class UBoot:
         self._rest(0.5)
 
     def _wrong_speed(self):
-        return (f"what comes from {self.port.path} is rubbish: wrong baud rate? "
-                f"(--baud; this is {self.port.baud}) Or a bad ground wire")
+        return (f"what comes from {self.port.path} is rubbish: wrong baud "
+                f"rate? (--baud; this is {self.port.baud}) Or a bad ground "
+                f"wire")
 
     def _no_prompt(self, seen):
         if not seen:
-            return (f"nothing comes from {self.port.path}. Is the board on, and "
-                    f"reset while this waits? Is its TX wired to the adapter's "
-                    f"RX and RX to TX, ground to ground? Is it the right port, "
-                    f"and {self.port.baud} baud?")
+            return (f"nothing comes from {self.port.path}. Is the board on, "
+                    f"and reset while this waits? Is its TX wired to the "
+                    f"adapter's RX and RX to TX, ground to ground? Is it the "
+                    f"right port, and {self.port.baud} baud?")
         if len(seen) >= 16 and rubbish(seen):
             return self._wrong_speed()
         if re.fullmatch(rb"C{4,}", seen[-60:].strip()):
@@ -163,7 +165,8 @@ class UBoot:
 
     def regain(self, seconds=25):
         """Back to the prompt, whatever U-Boot is doing; False if it does not
-        come. A receiver in the middle of a block listens after 2 s of silence."""
+        come. A receiver in the middle of a block listens after 2 s of
+        silence."""
         limit = self.port.now() + seconds
         while self.port.now() < limit:
             self._rest(0.1)
@@ -250,8 +253,8 @@ class UBoot:
             if answer == last:
                 return answer
             last = answer
-        raise Error(f"U-Boot answers differently each time to '{command[:60]}': "
-                    f"a bad line?")
+        raise Error(f"U-Boot answers differently each time to "
+                    f"'{command[:60]}': a bad line?")
 
     def env(self, name):
         """A variable of its environment; None without."""

@@ -8,36 +8,38 @@ blocks; the receiver answers each, and only then the next one is sent:
 
     block: SOH or STX, number, ~number, 128 or 1024 bytes, CRC (high byte first)
 
-The header is block 0: name, NUL, size in decimal; so the receiver knows where the
-padding of the last block begins. The CRC is CRC-16/XMODEM: x^16 + x^12 + x^5 + 1,
-from 0, highest bit first. It sees every burst of errors of up to 16 bits.
+The header is block 0: name, NUL, size in decimal; so the receiver knows where
+the padding of the last block begins. The CRC is CRC-16/XMODEM: x^16 + x^12 +
+x^5 + 1, from 0, highest bit first. It sees every burst of errors of up to 16
+bits.
 
 What U-Boot's receiver does (common/xyzModem.c, the same in all versions of
 interest), for which the limits below are made:
 
-- It asks for a block again by 'C' instead of NAK. After the header's ACK there is
-  no 'C'.
-- It hunts for SOH or STX and then takes as many bytes as the block should have. A
-  byte that stays away for 2 s ends that. Some errors make it wait until the line is
-  silent for 2 s more, and a bad header is only answered then: nearly 7 s can go by.
-  Whoever repeats a block earlier feeds it to that wait.
-- A block that it already has gets one more ACK. So has a block whose ACK was lost,
-  but also one repeated because noise looked like a 'C': then an ACK is one too many.
+- It asks for a block again by 'C' instead of NAK. After the header's ACK there
+  is no 'C'.
+- It hunts for SOH or STX and then takes as many bytes as the block should have.
+  A byte that stays away for 2 s ends that. Some errors make it wait until the
+  line is silent for 2 s more, and a bad header is only answered then: nearly 7
+  s can go by. Whoever repeats a block earlier feeds it to that wait.
+- A block that it already has gets one more ACK. So has a block whose ACK was
+  lost, but also one repeated because noise looked like a 'C': then an ACK is
+  one too many.
 - EOT counts only as the first byte after a block. A wrong one ends the file: it
   then says how much it has, which is too little.
 - It gives up when 20 attempts at a block fail, or on three CANs between blocks.
 
-I1. A block is answered by at most one ACK that is not left over: when one was sent
-    twice, the line has to fall silent before the next block goes out.
+I1. A block is answered by at most one ACK that is not left over: when one was
+    sent twice, the line has to fall silent before the next block goes out.
 I2. Should the sender be ahead nevertheless, all it sends is refused; so a block
-    refused twice makes it step back by one, then by two. A receiver acknowledges
-    the block it had last and the one that it wants.
+    refused twice makes it step back by one, then by two. A receiver
+    acknowledges the block it had last and the one that it wants.
 I3. EOT goes out on a silent line after the last block's ACK only.
 I4. All waits end: each answer has a limit, each block, and the file.
 
-That still proves nothing: a block with a CRC that fits by chance, an EOT or ACKs made
-of noise are possible. Whoever needs to be sure compares length and checksum of the
-whole.
+That still proves nothing: a block with a CRC that fits by chance, an EOT or
+ACKs made of noise are possible. Whoever needs to be sure compares length and
+checksum of the whole.
 
 `line` is read(seconds) -> bytes, perhaps none; write(bytes); now() -> seconds.
 """
@@ -45,7 +47,8 @@ import binascii
 
 from say import Error
 
-SOH, STX, EOT, ACK, NAK, CAN, START = 0x01, 0x02, 0x04, 0x06, 0x15, 0x18, ord("C")
+SOH, STX, EOT, ACK, NAK, CAN = 0x01, 0x02, 0x04, 0x06, 0x15, 0x18
+START = ord("C")
 ANSWER = 8          # seconds: longer than the receiver may need to complain
 SILENCE = 1         # seconds without a byte after which an answer is none
 REFUSALS = 10       # of the receiver's 20
@@ -72,14 +75,15 @@ def block(number, data):
 
 
 def header(name, size):
-    """Block 0. Only the name's last 80 characters go out, so that it is short."""
+    """Block 0. Only the name's last 80 characters go out, so that it is
+    short."""
     name = name.encode("ascii", "replace")[-80:]
     return block(0, name + b"\0" + str(size).encode() + b"\0")
 
 
 def cancel(line):
-    """Tell the receiver to give up. It does not listen inside a block: then this
-    must be repeated when it has missed the rest for 2 s."""
+    """Tell the receiver to give up. It does not listen inside a block: then
+    this must be repeated when it has missed the rest for 2 s."""
     line.write(bytes([CAN] * 8 + [0x08] * 8))
 
 
@@ -106,9 +110,9 @@ class Sender:
         return got[0] if got else None
 
     def _answer(self, seconds=ANSWER):
-        """ACK, START (NAK is the same) or None. What else comes is noise. An ACK
-        behind a refusal counts for nothing: the rest of a block with a byte too
-        many may have been taken for EOT."""
+        """ACK, START (NAK is the same) or None. What else comes is noise. An
+        ACK behind a refusal counts for nothing: the rest of a block with a byte
+        too many may have been taken for EOT."""
         limit = self.line.now() + seconds
         cans = 0
         while (left := limit - self.line.now()) > 0:
@@ -174,8 +178,8 @@ class Sender:
                              f"{number} of {self.blocks} {refused} times")
 
     def _end(self):
-        """EOT and an empty header. U-Boot says so when it has left: that it did is
-        as good as an ACK here."""
+        """EOT and an empty header. U-Boot says so when it has left: that it did
+        is as good as an ACK here."""
         self._drop(SILENCE)               # I3
         try:
             for _ in range(REFUSALS):
@@ -210,7 +214,8 @@ class Sender:
 def send(line, name, data, progress=lambda done: None):
     """Send a file, of at least one byte, to a receiver that has been started.
     Returns what it said behind the protocol's end, as far as that was read.
-    Broken, an Error, when it fails, after the receiver was told to give up; also
+    Broken, an Error, when it fails, after the receiver was told to give up;
+    also
     when it is interrupted. progress(bytes) is called now and then."""
     sender = Sender(line, name, data, progress)
     try:

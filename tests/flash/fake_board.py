@@ -1,5 +1,5 @@
-"""A board that follows a script, for what QEMU's U-Boot can't show: the vendor's
-prompt and environment, missing commands, other systems, refusals."""
+"""A board that follows a script, for what QEMU's U-Boot can't show: the
+vendor's prompt and environment, missing commands, other systems, refusals."""
 import os
 import re
 import select
@@ -16,8 +16,8 @@ VENDOR = {"kernel_addr_r": "0x40200000", "fdt_addr_r": "0x46000000",
 
 
 class Fake(Wire):
-    """Its program is a generator, run(): it yields the seconds that it waits for a
-    byte and gets that, or None."""
+    """Its program is a generator, run(): it yields the seconds that it waits
+    for a byte and gets that, or None."""
 
     def __init__(self, test):
         super().__init__(test)

@@ -1,5 +1,5 @@
-"""scripts/flash/serial and net: from a prompt to a kernel that runs, and all that
-can go wrong on the way."""
+"""scripts/flash/serial and net: from a prompt to a kernel that runs, and all
+that can go wrong on the way."""
 import fcntl
 import os
 import pty
@@ -45,6 +45,7 @@ def protocol(test):
             error, got, _ = ymodem_model.transfer(data, **kind)
             check(not error and got == data, f"{size} bytes, {kind}: {error}")
     lost = lost_answers(rng)
+    late_answers(rng)
     failed = {rate: noisy(rng, *rate) for rate in
               ((20000, 20000), (5000, 500), (1000, 50), (500, 5))}
     check(failed[20000, 20000] <= CASES // 500 and
@@ -55,9 +56,10 @@ def protocol(test):
 
 
 def noisy(rng, down, up):
-    """How many of CASES end with an Error. One that does not must be right: noise
-    that fits a CRC-16 by chance is too rare to turn up here. Where every fifth
-    answer is wrong, wrong ACKs may hide that the last block is missing."""
+    """How many of CASES end with an Error. One that does not must be right:
+    noise that fits a CRC-16 by chance is too rare to turn up here. Where every
+    fifth answer is wrong, wrong ACKs may hide that the last block is
+    missing."""
     failed = short = 0
     for _ in range(CASES):
         data = rng.randbytes(rng.randrange(1, 8000))
@@ -99,8 +101,27 @@ def lost_answers(rng):
     return cases
 
 
+def late_answers(rng):
+    """Answers take half a second; after one stray 'C' there is an ACK too many, and
+    after that a block is lost. Nothing may be missing."""
+    for stray in range(3, 9):
+        for lost in range(stray + 1, 11):
+            writes = [0]
+
+            def fault(way, data, lost=lost, writes=writes):
+                writes[0] += way == "down"
+                return b"" if way == "down" and writes[0] == lost else data
+
+            data = rng.randbytes(6 * 1024)
+            error, got, _ = ymodem_model.transfer(data, fault, late=0.5,
+                                                  stray=stray)
+            check(not error and got == data, f"stray 'C' at {stray}, {lost} "
+                  f"lost: {error or 'a wrong file'}")
+
+
 def cuts(rng):
-    """The line dies: an Error, soon; and the receiver can be made to give up."""
+    """The line dies: an Error, soon; and the receiver can be made to give
+    up."""
     for _ in range(CASES // 10):
         data = rng.randbytes(rng.randrange(2000, 20000))
         error, got, line = ymodem_model.transfer(
@@ -141,7 +162,8 @@ def serial_uboot(test):
 
 
 def serial_killed(test):
-    """The sender dies in the middle; the next one finds a receiver that waits."""
+    """The sender dies in the middle; the next one finds a receiver that
+    waits."""
     with Uboot(test) as board:
         tool = Tool(test, "serial", board.path, *QEMU, "--autorun", "echo")
         tool.wait_for(r"^Image: \d+ KiB of")
@@ -185,7 +207,7 @@ def serial_noise(test):
             noise = ymodem_model.Noise(random.Random(SEED + seed), down, up)
             board.faults = noise
             status, output = drive(test, "send", board.path, 12 * 1024, SEED)
-            check(status == 0 or "drive.py: " in output, "an error without words")
+            check(status == 0 or "drive.py: " in output, "no words")
             results.append(f"{noise.count} faults "
                            f"{'are an error' if status else 'survived'}")
             board.faults = lambda way, data: data
@@ -237,8 +259,8 @@ class Console:
 
 
 def console(test):
-    """Somebody at a terminal: what is typed reaches the kernel, Ctrl-] ends it, and
-    --console-only finds the same kernel again."""
+    """Somebody at a terminal: what is typed reaches the kernel, Ctrl-] ends it,
+    and --console-only finds the same kernel again."""
     with tempfile.TemporaryDirectory() as folder:
         with Uboot(test, tftp=folder) as board:
             with Console(test, "net", "--folder", folder, "--serial", board.path,

@@ -1,5 +1,5 @@
-"""A board at the far end of a pty that the tools take for a serial port, and a wire
-that can be bad or cut."""
+"""A board at the far end of a pty that the tools take for a serial port, and a
+wire that can be bad or cut."""
 import os
 import pty
 import re
@@ -20,8 +20,9 @@ PATIENCE = 120
 class Wire:
     """A pty, and a thread that moves what goes through it.
 
-    Subclasses have far_fd(), far_read() -> bytes and far_write(bytes), which never
-    block. faults(way, data) -> data may change what passes, "down" to the board or
+    Subclasses have far_fd(), far_read() -> bytes and far_write(bytes), which
+    never block. faults(way, data) -> data may change what passes, "down" to the
+    board or
     "up" from it."""
 
     def __init__(self, test):
@@ -33,8 +34,8 @@ class Wire:
         self.thread = threading.Thread(target=self._work, daemon=True)
 
     def plug_in(self):
-        """A new port, of another name; the wire's own end stays open, so that no
-        tool's closing ends anything."""
+        """A new port, of another name; the wire's own end stays open, so that
+        no tool's closing ends anything."""
         self.near, self.slave = pty.openpty()
         tty.setraw(self.slave)
         os.set_blocking(self.near, False)

@@ -2,9 +2,9 @@
 mistakes, in simulated time.
 
 Nothing waits: the line has a clock of its own. The sender's read() lets the
-receiver run until it has something to say or the time is over. The receiver is a
-generator; it yields the seconds that it would wait for a byte and gets the byte, or
-None when none came in time.
+receiver run until it has something to say or the time is over. The receiver is
+a generator; it yields the seconds that it would wait for a byte and gets the
+byte, or None when none came in time.
 """
 import binascii
 
@@ -93,8 +93,9 @@ class Receiver:
                     number, data = got
                     if number == wanted & 0xff:
                         self.ack = True
-                        if not (size and len(self.file) > size):
-                            self.file += data
+                        self.file += data
+                        if size:
+                            del self.file[size:]
                         wanted += 1
                         break
                     if number == wanted - 1 & 0xff:
@@ -126,8 +127,6 @@ class Receiver:
                 self.say(ACK, ord("C"))
                 self.ack = False
             self.error = yield from self.blocks(size)
-            if size:
-                del self.file[size:]
         self.out += b"xyzModem - CRC mode, 1(SOH)/2(STX)/0(CAN) packets\r\n"
         self.done = True
         while True:             # the prompt: it reads what is typed
@@ -135,18 +134,21 @@ class Receiver:
 
 
 class Line:
-    """What ymodem.send() gets. faults(direction, data) -> data is called for all
-    that goes "down" to the board or "up" from it. After `cut_at` bytes down,
-    nothing passes any more."""
+    """What ymodem.send() gets. faults(direction, data) -> data is called for
+    all that goes "down" to the board or "up" from it. After `cut_at` bytes
+    down, nothing passes any more."""
 
-    def __init__(self, receiver, faults=lambda way, data: data, cut_at=None):
+    def __init__(self, receiver, faults=lambda way, data: data, cut_at=None,
+                 late=0, stray=None):
         self.receiver, self.faults, self.cut_at = receiver, faults, cut_at
+        self.late, self.stray = late, stray
+        self.writes = 0
         self.program = receiver.run()
         self.time = 0.0
         self.patience = next(self.program)
         self.waited = 0.0
         self.sent = 0
-        self.up = b""
+        self.up = []            # (when, what) is on its way up
 
     def now(self):
         return self.time
@@ -154,13 +156,18 @@ class Line:
     def _listen(self):
         out, self.receiver.out[:] = bytes(self.receiver.out), b""
         if out and not self.is_cut():
-            self.up += self.faults("up", out)
+            out = self.faults("up", out)
+        if out and not self.is_cut():
+            self.up.append((self.time + self.late, out))
 
     def is_cut(self):
         return self.cut_at is not None and self.sent >= self.cut_at
 
     def write(self, data):
         self._listen()
+        self.writes += 1
+        if self.writes == self.stray:
+            self.up.append((self.time, b"C"))
         if self.cut_at is not None:
             data = data[:max(0, self.cut_at - self.sent)]
         self.sent += len(data)
@@ -173,21 +180,26 @@ class Line:
     def read(self, seconds):
         limit = self.time + seconds
         self._listen()
-        while not self.up and self.time < limit:
-            step = min(limit - self.time, self.patience - self.waited)
+        while not self._arrived() and self.time < limit:
+            step = min(limit - self.time, self.patience - self.waited,
+                       *(when - self.time for when, _ in self.up))
             self.time += step + 1e-6
             self.waited += step
             if self.waited >= self.patience - 1e-9:
                 self.patience = self.program.send(None)
                 self.waited = 0.0
             self._listen()
-        got, self.up = self.up, b""
+        got = self._arrived()
+        self.up = [one for one in self.up if one[0] > self.time]
         return got
+
+    def _arrived(self):
+        return b"".join(what for when, what in self.up if when <= self.time)
 
 
 class Noise:
-    """Faults by chance: of each so many bytes, one is changed, lost, doubled, or
-    joined by another."""
+    """Faults by chance: of each so many bytes, one is changed, lost, doubled,
+    or joined by another."""
 
     def __init__(self, rng, down, up=None):
         self.rng, self.rate = rng, {"down": down, "up": up or down}
@@ -213,16 +225,13 @@ class Noise:
         return bytes(out)
 
 
-def transfer(data, faults=None, cut_at=None, **kind):
+def transfer(data, faults=None, cut_at=None, late=0, stray=None, **kind):
     """Send; (error or None, what the receiver has, its line)."""
     receiver = Receiver(**kind)
-    line = Line(receiver, faults or (lambda way, d: d), cut_at)
+    line = Line(receiver, faults or (lambda way, d: d), cut_at, late, stray)
     try:
         ymodem.send(line, "Image", data)
         error = None
     except ymodem.Broken as e:
         error = str(e)
-    # It may still be waiting for the rest of something.
-    for _ in range(3):
-        line.read(3)
     return error, bytes(receiver.file), line
