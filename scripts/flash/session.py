@@ -2,13 +2,13 @@
 
 Both drive U-Boot's prompt; they only differ in how a file gets into memory:
 
-    check files, open the port, get the prompt read U-Boot's addresses, choose
-    the tree load(name, data, address) for the kernel and the tree, each
-    compared by CRC bootargs, chipa_set_linux (vendor firmware: corrects the
-    tree), booti the console: a terminal, or with --autorun a log whose end is
-    the exit status
+    check files, open the port, get the prompt
+    read U-Boot's addresses, choose the tree
+    load(uboot, name, data, address) for kernel and tree, each compared by CRC
+    bootargs, chipa_set_linux (vendor firmware: corrects the tree), booti
+    the console: a terminal, or with --autorun a log that ends with the status
 
-Everything that can be refused is refused before the first byte is sent.
+What can be refused is refused before the first byte is sent.
 """
 import gzip
 import os
