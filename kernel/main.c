@@ -316,7 +316,8 @@ __init static void check_initrd(void)
 
 	if (range_empty(machine.initrd))
 		return;
-	if (machine.initrd_whole && range_size(machine.initrd) > sizeof(cpio)) {
+	if (ram_has_initrd(&ram, &machine) &&
+	    range_size(machine.initrd) > sizeof(cpio)) {
 		p = phys_to_virt(machine.initrd.start);
 		if (!memcmp(p, cpio, sizeof(cpio)) ||
 		    !memcmp(p, gzip, sizeof(gzip))) {

@@ -71,38 +71,41 @@ static bool is_reserved(const struct devtree *dt, struct range frames)
 	return false;
 }
 
-/* The frames of the initrd; the one at its end may be the tree's as well, which
- * boot loaders need not place on frames. */
-static struct range frames_of(struct range initrd, struct range fdt)
+/* Is each frame of the initrd of this type, or the tree's? Boot loaders need not
+ * place them on frames: they may share one. */
+static bool initrd_is(const struct memblock *mb, const struct devtree *dt,
+		      enum region_type type)
 {
-	struct range frames = range_align_out(initrd, PAGE_SIZE);
-	struct range tree = range_align_out(fdt, PAGE_SIZE);
+	struct range frames = range_align_out(dt->initrd, PAGE_SIZE);
+	const struct region *r;
 
-	if (range_overlaps(initrd, fdt))
-		return range_make(0, 0);
-	if (fdt.start < initrd.start)
-		frames.start = max_u64(frames.start, tree.end);
-	else
-		frames.end = min_u64(frames.end, tree.start);
-	return frames;
+	for (uint64_t at = frames.start; at < frames.end; at = r->range.end) {
+		r = memblock_at(mb, at);
+		if (!r || (r->type != type && r->type != REGION_FDT))
+			return false;
+	}
+	return !range_empty(dt->initrd);
 }
 
-static bool all_of_type(const struct memblock *mb, struct range frames,
-			enum region_type type)
+/* The initrd is believed if it lies in memory that nobody else has; what it is,
+ * only a look at it can tell. */
+static int claim_initrd(struct memblock *mb, struct devtree *dt,
+			struct range fdt)
 {
-	const struct region *r = memblock_at(mb, frames.start);
-
-	return !range_empty(frames) && r && r->type == type &&
-	       range_within(frames, r->range);
+	if (range_overlaps(dt->initrd, fdt)) {
+		pr_warn("ram: the initrd at %#llx lies over the device tree\n",
+			(unsigned long long)dt->initrd.start);
+		dt->initrd = range_make(0, 0);
+	}
+	if (!initrd_is(mb, dt, REGION_FREE))
+		return 0;
+	return memblock_claim(mb, range_align_out(dt->initrd, PAGE_SIZE),
+			      REGION_INITRD);
 }
 
-/* The initrd is believed if it lies in one piece of memory that nobody else
- * has; what it is, only a look at it can tell. */
-static int claim_initrd(struct memblock *mb, struct range frames)
+bool ram_has_initrd(const struct memblock *mb, const struct devtree *dt)
 {
-	return all_of_type(mb, frames, REGION_FREE)
-		       ? memblock_claim(mb, frames, REGION_INITRD)
-		       : 0;
+	return initrd_is(mb, dt, REGION_INITRD);
 }
 
 /* Find room for a reservation that names none. Returns whether there is. */
@@ -146,7 +149,6 @@ static int claim_dynamic(struct memblock *mb, struct devtree *dt)
 int ram_init(struct memblock *mb, struct devtree *dt,
 	     const struct ram_claims *claims)
 {
-	struct range initrd = frames_of(dt->initrd, claims->fdt);
 	const struct region *bank;
 	int err = 0;
 
@@ -172,12 +174,11 @@ int ram_init(struct memblock *mb, struct devtree *dt,
 				     range_align_out(claims->fdt, PAGE_SIZE),
 				     REGION_FDT);
 	if (!err)
-		err = claim_initrd(mb, initrd);
+		err = claim_initrd(mb, dt, claims->fdt);
 	if (!err)
 		err = claim_static(mb, dt);
 	if (!err)
 		err = claim_dynamic(mb, dt);
-	dt->initrd_whole = all_of_type(mb, initrd, REGION_INITRD);
 	return err;
 }
 

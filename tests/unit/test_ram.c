@@ -6,6 +6,7 @@
 #include <kernel/ktest.h>
 #include <kernel/ram.h>
 #include <lib/errno.h>
+#include <lib/rng.h>
 #include <mm/kmalloc.h>
 
 #include "../../mm/dma_impl.h"
@@ -362,7 +363,7 @@ KTEST(ram, an_initrd_must_lie_in_memory_that_nobody_else_has)
 		{0, UINT64_MAX},	  /* everything */
 		{0x80100000, 0x80600000}, /* over firmware and the kernel */
 		{0x80270000, 0x80300000}, /* over the kernel's end */
-		{0x80ff0000, 0x80ff0001}, /* in the device tree's frame */
+		{0x80ff0008, 0x80ff0009}, /* a byte of the device tree */
 		{0x80ffff00, 0x81000100}, /* beyond the end of RAM */
 		{0x90000000, 0x90100000}, /* no RAM at all */
 	};
@@ -373,17 +374,17 @@ KTEST(ram, an_initrd_must_lie_in_memory_that_nobody_else_has)
 		dt->initrd = absurd[i];
 		EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 		EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
-		EXPECT(!dt->initrd_whole);
+		EXPECT(!ram_has_initrd(mb, dt));
 	}
 	dt->initrd = range_make(0x80300001, 0x80300002);
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), PAGE_SIZE);
-	EXPECT(dt->initrd_whole);
+	EXPECT(ram_has_initrd(mb, dt));
 	/* Some of it must not even be mapped. */
 	dt->initrd = range_make(0x80300000, 0x80302000);
 	reserve(range_make(0x80301000, 0x80302000), true, false);
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
-	EXPECT(!dt->initrd_whole);
+	EXPECT(!ram_has_initrd(mb, dt));
 }
 
 /* Boot loaders place the tree at a multiple of 8, wherever that is. */
@@ -399,19 +400,135 @@ KTEST(ram, tree_and_initrd_share_a_frame)
 	/* Behind it, before it, both with a frame in common. */
 	dt->initrd = range_make(fdt.end, 0x80805001);
 	EXPECT_EQ(ram_init(mb, dt, &c), 0);
-	EXPECT(dt->initrd_whole);
+	EXPECT(ram_has_initrd(mb, dt));
 	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 3 * PAGE_SIZE);
 	EXPECT_EQ(at(0x80802fff), REGION_FDT);
 	dt->initrd = range_make(0x807ff001, fdt.start);
 	EXPECT_EQ(ram_init(mb, dt, &c), 0);
-	EXPECT(dt->initrd_whole);
+	EXPECT(ram_has_initrd(mb, dt));
 	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), PAGE_SIZE);
 	EXPECT_EQ(at(0x80800000), REGION_FDT);
 	/* But no byte. */
 	dt->initrd = range_make(fdt.end - 1, 0x80805001);
 	EXPECT_EQ(ram_init(mb, dt, &c), 0);
-	EXPECT(!dt->initrd_whole);
+	EXPECT(!ram_has_initrd(mb, dt));
 	EXPECT_EQ(memblock_bytes(mb, REGION_INITRD), 0);
+}
+
+/* Whatever lies where: an initrd is one if it shares no byte with the tree, and
+ * each of its frames is RAM of its own or the tree's, and is mapped. Frame by
+ * frame, against what has been said of each. */
+#define FRAMES	 64
+#define BASE	 0x80000000u
+#define IMAGE_AT 20 /* frames behind BASE; two of them; firmware is before it */
+
+static enum region_type model[FRAMES];
+
+static struct range some(struct rng *rng, uint64_t most)
+{
+	uint64_t at = BASE + rng_below(rng, FRAMES * PAGE_SIZE);
+
+	if (!rng_below(rng, 4))
+		at = align_down(at, PAGE_SIZE);
+	return range_make(at, at + 1 + rng_below(rng, most));
+}
+
+static void model_claim(struct range r, enum region_type type)
+{
+	for (unsigned i = 0; i < FRAMES; i++) {
+		uint64_t at = BASE + i * PAGE_SIZE;
+
+		if (model[i] != REGION_TYPES && model[i] < type &&
+		    range_overlaps(r, range_make(at, at + PAGE_SIZE)))
+			model[i] = type;
+	}
+}
+
+/* Is each frame of the initrd of this type or the tree's? */
+static bool model_has(enum region_type type)
+{
+	for (uint64_t at = align_down(dt->initrd.start, PAGE_SIZE);
+	     at < dt->initrd.end; at += PAGE_SIZE) {
+		uint64_t i = (at - BASE) / PAGE_SIZE;
+
+		if (at < BASE || i >= FRAMES ||
+		    (model[i] != type && model[i] != REGION_FDT))
+			return false;
+	}
+	return !range_empty(dt->initrd);
+}
+
+static void random_layout(struct rng *rng)
+{
+	dt->nmemory = 2;
+	dt->nreserved = 0;
+	/* With a hole, touching, or one over the other. */
+	dt->memory[0] =
+		range_make(BASE, BASE + (24 + rng_below(rng, 20)) * PAGE_SIZE);
+	dt->memory[1] = range_make(BASE + (36 + rng_below(rng, 20)) * PAGE_SIZE,
+				   BASE + (57 + rng_below(rng, 8)) * PAGE_SIZE);
+	claims = (struct ram_claims){
+		.image = {BASE + IMAGE_AT * PAGE_SIZE,
+			  BASE + (IMAGE_AT + 2) * PAGE_SIZE},
+		.fdt = some(rng, 3 * PAGE_SIZE),
+	};
+	dt->initrd = some(rng, 1u << rng_below(rng, 17));
+	dt->initrd.end -= rng_below(rng, 2);
+	/* Right before or behind the tree, as boot loaders do it. */
+	if (rng_below(rng, 4) == 0)
+		dt->initrd =
+			range_make(claims.fdt.end,
+				   claims.fdt.end + range_size(dt->initrd));
+	else if (rng_below(rng, 4) == 0)
+		dt->initrd =
+			range_make(claims.fdt.start - range_size(dt->initrd),
+				   claims.fdt.start);
+	for (uint64_t n = rng_below(rng, 3); n; n--)
+		reserve(some(rng, 2 * PAGE_SIZE), rng_below(rng, 2),
+			rng_below(rng, 3) == 0);
+}
+
+static void model_layout(void)
+{
+	for (unsigned i = 0; i < FRAMES; i++) {
+		uint64_t at = BASE + i * PAGE_SIZE;
+
+		model[i] = range_has(dt->memory[0], at) ||
+					   range_has(dt->memory[1], at)
+				   ? REGION_FREE
+				   : REGION_TYPES;
+	}
+	model_claim(range_make(BASE, claims.image.start), REGION_FIRMWARE);
+	model_claim(claims.image, REGION_KERNEL);
+	model_claim(claims.fdt, REGION_FDT);
+	if (range_overlaps(dt->initrd, claims.fdt))
+		dt->initrd = range_make(0, 0);
+	if (model_has(REGION_FREE))
+		model_claim(dt->initrd, REGION_INITRD);
+	for (unsigned i = 0; i < dt->nreserved; i++) {
+		const struct dt_reserved *r = &dt->reserved[i];
+
+		if (r->no_map || !r->reusable)
+			model_claim(r->range,
+				    r->no_map ? REGION_NOMAP : REGION_RESERVED);
+	}
+}
+
+KTEST(ram, property_every_frame_is_what_was_said_of_it)
+{
+	struct rng rng = rng_seed(ktest_seed() + 2);
+
+	if (!set_up(MIB(16)))
+		return ktest_skip("no memory");
+	for (uint64_t round = 0; round < ktest_ops() / 50; round++) {
+		random_layout(&rng);
+		model_layout();
+		REQUIRE(ram_init(mb, dt, &claims) == 0);
+		REQUIRE(memblock_check(mb));
+		for (unsigned i = 0; i < FRAMES; i++)
+			REQUIRE(at(BASE + i * PAGE_SIZE) == model[i]);
+		REQUIRE(ram_has_initrd(mb, dt) == model_has(REGION_INITRD));
+	}
 }
 
 /* A boot loader may reserve the initrd that it loaded; a tree may name an

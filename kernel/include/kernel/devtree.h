@@ -54,7 +54,6 @@ struct devtree {
 	struct dt_cpu cpu[DT_MAX_CPUS];
 	unsigned ncpu;
 	struct range initrd;  /* as /chosen says; not checked; empty if none */
-	bool initrd_whole;    /* ram_init(): its frames are its own */
 	const char *bootargs; /* "" when there are none */
 	fdt_node stdout_node; /* FDT_NONE when there is none */
 	const char *stdout_options; /* what follows ':' in stdout-path, or "" */

@@ -25,10 +25,16 @@ struct ram_claims {
  * Firmware: the 2 MiB below the image at most, from the start of its bank, are
  * taken for firmware, since not every tree says so. Reservations are widened to
  * whole frames. Reusable ones stay free. A dynamic one gets the highest place
- * that fits, which is noted in `dt`; one that has no place is warned of. An initrd that is not wholly in memory of its own is not claimed.
+ * that fits, which is noted in `dt`; one that has no place is warned of. An
+ * initrd is claimed if all of it lies in memory that nobody else has; one over
+ * the tree is none: it is warned of, and `dt` has none then.
  */
 int ram_init(struct memblock *mb, struct devtree *dt,
 	     const struct ram_claims *claims);
+
+/* Is all of the initrd there still: claimed, not to be kept out of the direct map,
+ * nor out of its reach? Its first and last frame may be the tree's as well. */
+bool ram_has_initrd(const struct memblock *mb, const struct devtree *dt);
 
 /*
  * What was claimed for the initrd is none: free it, but for what a reservation
