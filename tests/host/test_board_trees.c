@@ -17,6 +17,7 @@
 #include <kernel/devtree.h>
 #include <kernel/ktest.h>
 #include <kernel/ram.h>
+#include <lib/fdt_irq.h>
 #include <lib/fdt_reg.h>
 
 #include "../../mm/kmap_impl.h"
@@ -77,6 +78,68 @@ static void say_harts(const struct devtree *dt)
 		    dt->cpu[i].unusable ? dt->cpu[i].unusable : "usable");
 }
 
+/* The lines by which a device interrupts, as its controller numbers them. */
+static void say_lines(const struct fdt *t, fdt_node n)
+{
+	fdt_node parent = fdt_irq_parent(t, n);
+	struct fdt_irq irq;
+
+	for (unsigned i = 0; !fdt_irq(t, n, parent, i, &irq); i++)
+		say("%s %u", i ? "" : ", line", irq.cell[0]);
+}
+
+/* The first device with one of these names, and where it is. */
+static fdt_node say_device(const struct fdt *t, const char *what,
+			   const char *const *names)
+{
+	fdt_node n = FDT_NONE;
+	struct range reg;
+
+	for (; *names && n == FDT_NONE; names++)
+		n = fdt_find_compatible(t, FDT_NONE, *names);
+	if (n != FDT_NONE && !fdt_reg_phys(t, n, 0, &reg))
+		say("%s %llx-%llx", what, LL(reg.start), LL(reg.end));
+	return n;
+}
+
+/* Which context of the PLIC is S-mode of which hart: the place among its wires of
+ * the one that is interrupt 9 of the hart (privileged specification, scause). */
+static void say_contexts(const struct devtree *dt, fdt_node plic)
+{
+	struct fdt_irq irq;
+
+	for (unsigned i = 0; !fdt_irq(&dt->fdt, plic, FDT_NONE, i, &irq); i++)
+		for (unsigned k = 0; irq.cell[0] == 9 && k < dt->ncpu; k++)
+			if (fdt_first_child(&dt->fdt, dt->cpu[k].node) ==
+			    irq.parent)
+				say(", hart %llu: %u", LL(dt->cpu[k].hartid),
+				    i);
+}
+
+static void say_devices(const struct devtree *dt)
+{
+	static const char *const plic[] = {"sifive,plic-1.0.0", "riscv,plic0",
+					   NULL};
+	static const char *const cache[] = {"sifive,ccache0",
+					    "sifive,fu540-c000-ccache",
+					    "sifive,fu740-c000-ccache", NULL};
+	const struct fdt *t = &dt->fdt;
+	fdt_node n = say_device(t, "plic", plic);
+	uint32_t lines = 0;
+
+	if (n != FDT_NONE) {
+		fdt_get_u32(t, n, "riscv,ndev", &lines);
+		say(", %u lines", lines);
+		say_contexts(dt, n);
+		say("\n");
+	}
+	n = say_device(t, "cache", cache);
+	if (n != FDT_NONE) {
+		say_lines(t, n);
+		say("\n");
+	}
+}
+
 /* Has the driver reached the port, a byte out and one in? */
 static bool port_talks(struct uart *u)
 {
@@ -94,11 +157,13 @@ static void say_port(const struct devtree *dt, struct range reg)
 	struct uart u;
 
 	if (!uart_setup_node(&u, &dt->fdt, dt->stdout_node, &regs))
-		say("no port answers there\n");
+		say("no port answers there");
 	else if (!port_talks(&u))
-		say("%s does not talk\n", u.name);
+		say("%s does not talk", u.name);
 	else
-		say("%s, shift %u, width %u\n", u.name, u.shift, u.width);
+		say("%s, shift %u, width %u", u.name, u.shift, u.width);
+	say_lines(&dt->fdt, dt->stdout_node);
+	say("\n");
 }
 
 static void say_console(const struct devtree *dt, const char *expected)
@@ -193,6 +258,7 @@ static void say_all(const char *expected, const void *blob, size_t size)
 	}
 	say_harts(&dt);
 	say_console(&dt, expected);
+	say_devices(&dt);
 	if (!range_empty(dt.initrd))
 		say("initrd %llx-%llx\n", LL(dt.initrd.start),
 		    LL(dt.initrd.end));

@@ -402,6 +402,13 @@ KTEST(devtree, harts_that_cannot_run_the_kernel)
 		hart(b, i, &cases[i]);
 	fb_node(b, "cpu-map");
 	fb_end(b);
+	/* No hart, whatever it has. */
+	fb_node(b, "cache@2000");
+	fb_string(b, "device_type", "cache");
+	fb_string(b, "mmu-type", "riscv,sv39");
+	fb_string(b, "riscv,isa", "rv64gc");
+	FB_CELLS(b, "reg", 2000);
+	fb_end(b);
 	fb_end(b);
 	REQUIRE(finish(&s) == 0);
 	EXPECT_EQ(s.dt->timebase, 4000000);
