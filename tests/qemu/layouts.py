@@ -19,7 +19,8 @@ from machine import RELEASE, Machine, finish
 from machines import NODE
 
 RAM = 0x80000000
-LOOK = "load initrd; regions; meminfo; pagetable check"
+LOOK = ("load initrd; regions; meminfo; pagetable check; "
+        "test silicon.pmp silicon.ram_end")
 
 
 def down(address, to):
@@ -91,6 +92,8 @@ LAYOUTS = {
     "image in the second of two nodes, tree across": (
         256 * MiB, lambda s: (0x8a000000, 0x88000000 - 0x404, 0x83000001),
         NODES),
+    "image and tree in the second of two nodes": (
+        256 * MiB, lambda s: (0x8a000000, 0x8c000008, 0x83000001), NODES),
 }
 
 

@@ -53,8 +53,7 @@ QEMU = {
     "dram": r"256 KiB at 0x\w+, 0 words did not hold; .*",
     "ram_wraps": r"the page at 0x\w+ is none of \d+ lower ones \(as caches "
                  r"have them\)",
-    "ram_end": r"the last word of (\d) of \1 banks can be read; behind 0x\w+ "
-               r"nothing answers",
+    "ram_end": r"the last word of (\d) of \1 banks can be read",
     "uart": r"the console's port is no DW_apb_uart",
     "ccache": r"nothing that flushes caches",
 }

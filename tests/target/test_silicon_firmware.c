@@ -160,20 +160,22 @@ static bool hidden(uint64_t *bytes)
 	return right;
 }
 
-/* The bank that the image is in begins with firmware, or with what else is not to
- * be given out, whatever the tree says. */
+/* The RAM around the image begins with firmware, or with what else is not to be
+ * given out, whatever the tree says. */
 static bool first_kept(void)
 {
-	paddr_t image = image_range().start;
+	const struct region *first = NULL, *last = NULL;
 
-	for (unsigned i = 0; i < machine.nmemory; i++) {
-		struct range bank = machine.memory[i];
-		const struct region *r = memblock_at(&ram, bank.start);
+	for (unsigned i = 0; i < ram.n; i++) {
+		const struct region *r = &ram.region[i];
 
-		if (range_has(bank, image) && bank.start != image)
-			return r && r->type != REGION_FREE;
+		if (!last || last->range.end != r->range.start)
+			first = r;
+		if (range_has(r->range, image_phys))
+			break;
+		last = r;
 	}
-	return true;
+	return first && first->type != REGION_FREE;
 }
 
 /* The timer of the M-mode, or what of it the tree tells. */
