@@ -24,7 +24,7 @@ import checks, mutants, native, spin            # noqa: E401, E402
 import alloc, alloc_sites, alloc_stress         # noqa: E401, E402
 import bench, boot, console, console_input      # noqa: E401, E402
 import devices, dma, faults, firmware           # noqa: E401, E402
-import hotpath, jh7110, layouts, litmus         # noqa: E401, E402
+import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
 import machines, mmio, silicon, smp             # noqa: E401, E402
 import trees, virtio                            # noqa: E401, E402
 import card, loaders                            # noqa: E401, E402
@@ -33,7 +33,7 @@ import qspi, sdcard                             # noqa: E401, E402
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, devices, mmio, dma,
-           virtio, silicon, card, sdcard, qspi, loaders)
+           virtio, silicon, guides, card, sdcard, qspi, loaders)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
