@@ -155,6 +155,8 @@ struct page *buddy_alloc_within(struct buddy *b, unsigned order,
 		return NULL;
 	within = range_intersect(within, b->frames);
 	within = range_align_in(range_intersect(within, b->map->frames), size);
+	if (range_empty(within))
+		return NULL;
 	flags = spin_lock_irqsave(&b->lock);
 	if (b->free_frames >= keep + size)
 		for (; !p && !range_empty(within); within.start += size)

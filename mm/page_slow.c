@@ -258,13 +258,9 @@ static struct page *placed(struct request *r, enum zone z)
 	struct page *p = NULL;
 	const struct range *bank;
 
-	for (unsigned n = zone_given(&bank); n-- && !p; bank++) {
-		struct range within = range_intersect(r->within, *bank);
-
-		if (!range_empty(within))
-			p = buddy_alloc_within(zone_buddy(z), r->order, within,
-					       keep);
-	}
+	for (unsigned n = zone_given(&bank); n-- && !p; bank++)
+		p = buddy_alloc_within(zone_buddy(z), r->order,
+				       range_intersect(r->within, *bank), keep);
 	return p;
 }
 

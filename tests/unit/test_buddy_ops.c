@@ -240,6 +240,9 @@ KTEST(buddy_ops, a_place_in_a_seed_leaves_the_rest_a_seed)
 	EXPECT(!buddy_alloc_within(&t->buddy, 0, range_make(7, 7), 0));
 	EXPECT(!buddy_alloc_within(&t->buddy, 0, range_make(FRAMES, ~0ull), 0));
 	EXPECT(!buddy_alloc_within(&t->buddy, MAX_ORDER + 1, everywhere, 0));
+	/* In vain is what had a place to be, and was not there. */
+	EXPECT_EQ(t->buddy.counts[2].failures, 1);
+	EXPECT_EQ(t->buddy.counts[0].failures, 0);
 	EXPECT(buddy_check(&t->buddy));
 }
 

@@ -73,7 +73,8 @@ size_t buddy_alloc_bulk(struct buddy *b, unsigned order, size_t enough,
  * can be freed; the first is aligned as a block that would hold all. */
 struct page *buddy_alloc_exact(struct buddy *b, uint64_t frames, uint64_t keep);
 
-/* A block inside `within`: see page_alloc_within(). */
+/* A block inside `within`: see page_alloc_within(). It counts as a failure only
+ * where there is a place for one, so that many places can be tried. */
 struct page *buddy_alloc_within(struct buddy *b, unsigned order,
 				struct range within, uint64_t keep);
 
