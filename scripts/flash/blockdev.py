@@ -9,8 +9,8 @@ import subprocess
 
 from say import Error, size
 
-COLUMNS = ("name,kname,path,type,size,rm,hotplug,ro,log-sec,tran,vendor,model,"
-           "fstype,label,partlabel,mountpoints")
+COLUMNS = ("name,kname,path,maj:min,type,size,rm,hotplug,ro,log-sec,tran,vendor,"
+           "model,fstype,label,partlabel,mountpoints")
 # Where the running system lives. Never overwritten, whatever the options.
 SYSTEM = re.compile(r"\[SWAP\]|/|/(boot|efi|usr|var)(/.*)?")
 # Built in, though some of these ports let the kernel call a disk removable.
@@ -21,26 +21,29 @@ def listing():
     """All block devices, as lsblk has them: trees of dictionaries. What uses a
     device (partitions, LVM, RAID, encryption) is among its "children"."""
     try:
-        done = subprocess.run(["lsblk", "-a", "-b", "-J", "-o", COLUMNS],
-                              text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            ["lsblk", "-a", "-b", "-J", "-o", COLUMNS], check=True, text=True,
+            errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return parse(done.stdout)
     except FileNotFoundError:
         raise Error("lsblk is missing (package util-linux)") from None
     except subprocess.CalledProcessError as e:
-        raise Error(f"lsblk: {e.stderr.strip()}") from None
-    return parse(done.stdout)
+        raise Error(f"{e.stderr.strip() or 'lsblk failed'} (it must be that of "
+                    "util-linux 2.37 or later)") from None
+    except (ValueError, KeyError):
+        raise Error("lsblk knows of no disks on this computer") from None
 
 
 def signatures(path):
     """What wipefs recognizes on a device, as words. Where no udev runs (in a
     container), lsblk knows no contents."""
     try:
-        done = subprocess.run(["wipefs", "-J", path], text=True,
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
+        done = subprocess.run(
+            ["wipefs", "-J", path], check=True, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        found = json.loads(done.stdout or "{}").get("signatures", ())
+    except (FileNotFoundError, subprocess.CalledProcessError, ValueError):
         return []
-    found = json.loads(done.stdout or "{}").get("signatures", ())
     return list(dict.fromkeys(" ".join(filter(None, (s["type"], s["label"])))
                               for s in found))
 

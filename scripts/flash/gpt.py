@@ -16,7 +16,7 @@ import os
 import struct
 import zlib
 
-from say import Error
+from say import Error, open_file
 
 SECTOR = 512
 HEADER = struct.Struct("<8s4I4Q16sQ3I")
@@ -67,9 +67,9 @@ class Image:
 
     def __init__(self, path):
         self.path = path
+        self.file = open_file(path)
+        self.size = os.fstat(self.file.fileno()).st_size
         try:
-            self.file = open(path, "rb")
-            self.size = self.file.seek(0, os.SEEK_END)
             self.header = self.check()
         except OSError as e:
             raise Error(f"can't read {path}: {e.strerror}") from None

@@ -2,7 +2,7 @@
 import os
 import struct
 
-from say import Error
+from say import Error, open_file
 
 HEADER = 64
 MAGIC = b"RSC\x05"      # at 56; the only part that U-Boot checks
@@ -13,12 +13,9 @@ class KernelImage:
     text_offset from the start of RAM, image_size with bss."""
 
     def __init__(self, path):
-        try:
-            with open(path, "rb") as f:
-                head = f.read(HEADER)
-                self.size = os.fstat(f.fileno()).st_size
-        except OSError as e:
-            raise Error(f"can't read {path}: {e.strerror}") from None
+        with open_file(path) as f:
+            head = f.read(HEADER)
+            self.size = os.fstat(f.fileno()).st_size
         if len(head) < HEADER or head[56:60] != MAGIC:
             raise Error(f"{path} is not a RISC-V kernel image "
                         "(build one: scripts/build)")

@@ -1,6 +1,7 @@
 """What the tools of this folder tell the user: errors, questions, progress."""
 import os
 import signal
+import stat
 import sys
 import time
 
@@ -16,6 +17,11 @@ def main(fn):
     name = os.path.basename(sys.argv[0])
     # Who reads the output may go first (`| head`).
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # What ^C cleans up, these do, too.
+    for s in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(s, signal.default_int_handler)
+    # Names of files and of disks may have any bytes.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = fn(sys.argv[1:]) or 0
     except Error as e:
@@ -25,6 +31,20 @@ def main(fn):
         print(f"\n{name}: interrupted", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+def open_file(path):
+    """Open an input for reading. Error unless it is a file: what else has a
+    name may never end, or never begin."""
+    try:
+        f = open(path, "rb", opener=lambda name, flags: os.open(
+            name, flags | os.O_NONBLOCK))
+        if stat.S_ISREG(os.fstat(f.fileno()).st_mode):
+            return f
+        f.close()
+    except OSError as e:
+        raise Error(f"can't read {path}: {e.strerror}") from None
+    raise Error(f"can't read {path}: it is not a file")
 
 
 def size(n):

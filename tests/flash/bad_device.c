@@ -6,6 +6,7 @@
  *	BAD_HOW=lose	they are said to have succeeded
  *	BAD_HOW=unplug	there is no such device any more
  *	BAD_HOW=stop	they succeed, and the user types ^C
+ *	BAD_HOW=end	they succeed, and the computer is to end
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -30,6 +31,6 @@ ssize_t pwrite64(int fd, const void *data, size_t n, off64_t at)
 		errno = ENODEV;
 		return -1;
 	}
-	raise(SIGINT);
+	raise(strcmp(how, "end") ? SIGINT : SIGTERM);
 	return real(fd, data, n, at);
 }

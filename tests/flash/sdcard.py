@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -46,6 +47,13 @@ def rubbish(n, seed):
     return random.Random(seed).randbytes(n)
 
 
+def old_disk(n=DEVICE):
+    """What a card has before: rubbish, but a disk's."""
+    data = bytearray(rubbish(n, 2))
+    data[510:512] = b"\x55\xaa"
+    return bytes(data)
+
+
 @contextlib.contextmanager
 def scratch():
     """A folder with card.img and device, a file full of rubbish."""
@@ -56,7 +64,7 @@ def scratch():
              "-n", "2:4096:10000", "-c", "2:boot", "-A", "2:set:2", image],
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
-        write(f"{folder}/device", rubbish(DEVICE, 2))
+        write(f"{folder}/device", old_disk())
         yield folder
 
 
@@ -83,11 +91,19 @@ def run(test, *command, status=0, env=None):
     return out
 
 
+def instead(folder, name, script):
+    """An environment where another program has this name."""
+    os.makedirs(f"{folder}/bin", exist_ok=True)
+    write(f"{folder}/bin/{name}", f"#!/bin/sh\n{script}\n".encode())
+    os.chmod(f"{folder}/bin/{name}", 0o755)
+    return {"PATH": f"{folder}/bin:{os.environ['PATH']}"}
+
+
 def check_written(test, folder, device):
     """The image, its table fitted to the device's end, and what was there
     before in between."""
     image, new = read(f"{folder}/card.img"), read(device)
-    old = rubbish(DEVICE, 2)
+    old = old_disk()
     need(len(new) == DEVICE, "the size has changed")
     end = IMAGE - TABLE
     need(new[:512] == image[:512] and new[1024:end] == image[1024:end],
@@ -110,7 +126,7 @@ def to_file(test):
                says=["no device", "'boot'", "read back the same"])
         check_written(test, folder, device)
         # As large as the image; through a name that leads there.
-        write(device, rubbish(IMAGE, 2))
+        write(device, old_disk(IMAGE))
         os.symlink("device", f"{folder}/link")
         sdcard(test, "--image", f"{folder}/card.img", "--yes", f"{folder}/link")
         need(read(device) == read(f"{folder}/card.img"),
@@ -147,16 +163,20 @@ def images(test):
             bad = write(f"{folder}/bad.img", data)
             sdcard(test, "--image", bad, "--yes", f"{folder}/device", status=1,
                    says=[says])
+        fifo = f"{folder}/fifo"
+        os.mkfifo(fifo)
         for image, says in ((f"{folder}/none.img", "No such file"),
                             (folder, "directory"),
+                            ("/dev/zero", "it is not a file"),
+                            (fifo, "it is not a file"),
                             (f"{folder}/device", "the image itself")):
             if image.endswith("device"):
                 write(f"{folder}/device", good)
             sdcard(test, "--image", image, "--yes", f"{folder}/device",
                    status=1, says=[says])
-            need(read(f"{folder}/device") in (good, rubbish(DEVICE, 2)),
+            need(read(f"{folder}/device") in (good, old_disk()),
                  "something was written")
-    return f"{len(cases) + 3} refused"
+    return f"{len(cases) + 5} refused"
 
 
 def files(test):
@@ -170,6 +190,9 @@ def files(test):
                              ("/dev/no-such-disk", "No such file")):
             sdcard(test, *args, device, status=1, says=[says])
         need(not any(read(small)), "a device that is too small was written to")
+        thesis = write(f"{folder}/thesis", rubbish(DEVICE, 4))
+        sdcard(test, *args, thesis, status=1, says=["something else than a"])
+        need(read(thesis) == rubbish(DEVICE, 4), "somebody's file is lost")
         need(not os.path.exists(f"{folder}/none"), "made a file of its own")
         with open(f"{folder}/device", "r+b") as f:
             # As QEMU locks the disks of its machines.
@@ -177,6 +200,11 @@ def files(test):
             fcntl.fcntl(f, 37, lock)        # F_OFD_SETLK, F_RDLCK
             sdcard(test, *args, f"{folder}/device", status=1,
                    says=["in use by another program"])
+        for says, lsblk in (("no disks", "true"), ("no disks", "echo '{}'"),
+                            ("no disks", "echo nonsense"),
+                            ("2.37", "echo 'unknown column' >&2; false")):
+            sdcard(test, status=1, says=[says],
+                   env=instead(folder, "lsblk", lsblk))
         sdcard(test, "--board", "no-such-board", f"{folder}/device", status=1,
                says=["no such board"])
         sdcard(test, "--yes", f"{folder}/device", "--image", status=2)
@@ -186,7 +214,7 @@ def files(test):
             sdcard(test, *args, f"{folder}/device", status=1,
                    says=["you may not write", "try: sudo "],
                    wrap=("setpriv", "--reuid", "65534", "--clear-groups"))
-        need(read(f"{folder}/device") == rubbish(DEVICE, 2),
+        need(read(f"{folder}/device") == old_disk(),
              "something was written")
 
 
@@ -218,7 +246,7 @@ def asks(test):
         for answer in (b"y\n", b"yes\n", b"\n", b"devic\n", b"/dev/device\n",
                        b"\x04"):
             need(typed(test, folder, answer) == 1, f"{answer}: not refused")
-            need(read(device) == rubbish(DEVICE, 2), f"{answer}: has written")
+            need(read(device) == old_disk(), f"{answer}: has written")
         need(typed(test, folder, b"device\n") == 0, "the right name: refused")
         check_written(test, folder, device)
 
@@ -237,9 +265,10 @@ def bad_devices(test):
             ("lose", 3 * MiB, 1, "byte 0x300000 (partition 2, 'boot'"),
             ("unplug", DEVICE - 1, 1, "was it unplugged?"),
             ("unplug", 3 * MiB, 1, "was it unplugged?"),
-            ("stop", 3 * MiB, 130, "is of no use")]
+            ("stop", 3 * MiB, 130, "is of no use"),
+            ("end", 3 * MiB, 130, "is of no use")]
         for how, at, status, says in cases:
-            write(f"{folder}/device", rubbish(DEVICE, 2))
+            write(f"{folder}/device", old_disk())
             out = sdcard(test, "--image", f"{folder}/card.img", "--yes",
                          f"{folder}/device", status=status,
                          env={"LD_PRELOAD": shim, "BAD_HOW": how,
@@ -258,9 +287,9 @@ def bad_devices(test):
 def node(name, kind="disk", size=8 << 30, children=(), **fields):
     mount = fields.pop("on", None)
     known = {"name": name, "kname": name, "path": "/dev/" + name, "type": kind,
-             "size": size, "rm": False, "hotplug": False, "ro": False,
-             "log-sec": 512, "tran": None, "vendor": None, "model": None,
-             "fstype": None, "label": None, "partlabel": None,
+             "maj:min": "8:0", "size": size, "rm": False, "hotplug": False,
+             "ro": False, "log-sec": 512, "tran": None, "vendor": None,
+             "model": None, "fstype": None, "label": None, "partlabel": None,
              "mountpoints": mount if isinstance(mount, list) else [mount]}
     unknown = {k for k in fields if k.replace("_", "-") not in known}
     assert not unknown, unknown
@@ -392,13 +421,23 @@ def refused_loops(test, folder, device, args):
     os.close(fd)
     out = sdcard(test, status=1)
     need(device not in out, "a loop device is offered as a card")
+    # As if another device had got the name after lsblk looked.
+    sdcard(test, *args, "--force-fixed", device, status=1,
+           says=["has just become another device"], env=instead(
+               folder, "lsblk", f"{shutil.which('lsblk')} \"$@\" | "
+               "sed 's/\"maj:min\": *\"7:/&9/'"))
+    image = read(f"{folder}/card.img")
+    with loop(f"{folder}/card.img") as itself:
+        sdcard(test, *args, "--force-fixed", itself, status=1,
+               says=["is the image itself"])
+    need(read(f"{folder}/card.img") == image, "the image is lost")
     for option, says in ((["--read-only"], "write-protected"),
                          (["--sizelimit", str(MiB)], "too small"),
                          (["--sector-size", "4096"], "sectors of 4096")):
         with loop(f"{folder}/device", *option) as other:
             need(other, f"no loop device with {option[0]}")
             sdcard(test, *args, "--force-fixed", other, status=1, says=[says])
-    need(read(f"{folder}/device") == rubbish(DEVICE, 2),
+    need(read(f"{folder}/device") == old_disk(),
          "something was written")
 
 
@@ -478,7 +517,7 @@ def boots(test):
     fitted to it, and boots from it."""
     with card(test) as c:
         c.make(*autorun("meminfo"))
-        device = write(c.file("device"), rubbish(MiB, 5))
+        device = write(c.file("device"), old_disk(MiB))
         os.truncate(device, 100 * MiB)
         sdcard(test, "--image", c.path, "--yes", device)
         need("No problems found" in run(test, "sgdisk", "-v", device),
