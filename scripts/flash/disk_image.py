@@ -21,17 +21,20 @@ FAT_SERIAL = "53545241"         # STRA
 FAT_BEGIN = "315532800"         # 1980-01-01
 
 
-def tool(*command, cwd=None):
-    """Run one of the programs that make images. What it prints, or Error."""
-    env = {**os.environ, "TZ": "UTC", "LC_ALL": "C", "MTOOLSRC": "/dev/null",
-           "MTOOLS_SKIP_CHECK": "1"}
+def tool(folder, *command):
+    """Run one of the programs that make images, in the folder with their files:
+    they are named from there, since some of these programs take : and @@ in a
+    path for their own. Error if it fails."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MTOOLS")}
+    # mtools has settings at home, too.
+    env.update(TZ="UTC", LC_ALL="C", HOME="/nonexistent", MTOOLS_SKIP_CHECK="1")
     env.setdefault("SOURCE_DATE_EPOCH", FAT_BEGIN)
     # mkfs.fat is not where everybody looks.
     env["PATH"] = env.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=env, text=True, errors="replace", check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=folder, env=env, text=True, errors="replace",
+            check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT)
     except FileNotFoundError:
         raise Error(f"{command[0]} is missing (try: scripts/setup flash)"
@@ -39,33 +42,31 @@ def tool(*command, cwd=None):
     if done.returncode:
         lines = done.stdout.strip().splitlines() or ["no reason given"]
         raise Error(f"{command[0]} failed: {lines[-1]}")
-    return done.stdout
 
 
-def make_fat(path, files):
-    """Write a FAT image with the files: [(name in it, path)]."""
+def make_fat(folder, files):
+    """Write a FAT image with the files, [(name in it, path)], as `fat` in the
+    folder."""
     content = sum(os.path.getsize(p) + 4096 for _, p in files)
     # With a tenth more for its tables, and some to spare.
     size = max(FAT_LEAST, -(-content * 11 // 10 // MiB + 4) * MiB)
-    with open(path, "wb") as f:
+    with open(os.path.join(folder, "fat"), "wb") as f:
         f.truncate(size)
-    tool("mkfs.fat", "--invariant", "-F", "16", "-i", FAT_SERIAL, "-n",
-         "STRATA", path)
-    for folder in sorted({os.path.dirname(n) for n, _ in files} - {""}):
-        tool("mmd", "-i", path, f"::{folder}")
+    tool(folder, "mkfs.fat", "--invariant", "-F", "16", "-i", FAT_SERIAL, "-n",
+         "STRATA", "fat")
+    for name in sorted({os.path.dirname(n) for n, _ in files} - {""}):
+        tool(folder, "mmd", "-i", "fat", f"::{name}")
     for name, source in files:
-        tool("mcopy", "-i", path, source, f"::{name}")
+        tool(folder, "mcopy", "-i", "fat", os.path.abspath(source), f"::{name}")
 
 
-def make_disk(config, inputs, scratch):
-    """Have genimage make the image `disk` that a configuration describes of the
-    files in the folder `inputs`. Returns its path, in the folder `scratch`."""
-    root = os.path.join(scratch, "root")
-    os.mkdir(root)
-    tool("genimage", "--config", config, "--inputpath", inputs, "--rootpath",
-         root, "--outputpath", scratch, "--tmppath",
-         os.path.join(scratch, "tmp"))
-    return os.path.join(scratch, "disk")
+def make_disk(folder, config):
+    """Have genimage make the image that a configuration describes of the files
+    in the folder. Returns its path, in there, too."""
+    os.mkdir(os.path.join(folder, "root"))
+    tool(folder, "genimage", "--config", config, "--inputpath", ".",
+         "--rootpath", "root", "--outputpath", ".", "--tmppath", "tmp")
+    return os.path.join(folder, "disk")
 
 
 def put(source, to):

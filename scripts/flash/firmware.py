@@ -20,9 +20,10 @@ import hashlib
 import os
 import struct
 import subprocess
+import tarfile
 import zlib
 
-from say import Error, size
+from say import Error, open_file, size
 
 SPL_NAME = "u-boot-spl.bin.normal.out"
 UBOOT_NAMES = ("u-boot.itb", "visionfive2_fw_payload.img")
@@ -33,17 +34,21 @@ SPL_FIELDS = {0x000: 0x240, 0x004: 0x200000, 0x284: 0x01010101,
               0x28c: SPL_HEADER}
 SPL_SIZE, SPL_CRC = 0x288, 0x290
 
+# What no firmware reaches, and no package of it: more is not even read.
+LARGEST = 64 << 20
+PACKAGE = 1 << 30
+
 FDT_MAGIC = b"\xd0\x0d\xfe\xed"
 BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
 DEEPEST = 16                    # nodes; a FIT has 4
 
 
 def read(path):
-    try:
-        with open(path, "rb") as f:
-            return f.read()
-    except OSError as e:
-        raise Error(f"can't read {path}: {e.strerror}") from None
+    with open_file(path) as f:
+        data = f.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise Error(f"{path} is too big: no firmware has {size(LARGEST)}")
+    return data
 
 
 def check_spl(path):
@@ -195,22 +200,50 @@ def check_room(path, room, where):
 
 
 def from_deb(path, folder):
-    """Unpack a package such as Debian's u-boot-starfive into an empty folder.
-    Returns the folder in there that has the files."""
+    """Take the firmware's files out of a package such as Debian's
+    u-boot-starfive, and nothing else: neither links nor devices, nor what would
+    fill the disk. Returns the folder in the empty `folder` that has them."""
+    open_file(path).close()
     try:
-        done = subprocess.run(
-            ["dpkg-deb", "-x", path, folder], text=True, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
+        with subprocess.Popen(
+                ["dpkg-deb", "--fsys-tarfile", os.path.abspath(path)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE) as dpkg:
+            try:
+                found, why = _unpack(dpkg.stdout, folder), ""
+            except tarfile.TarError as e:
+                found, why = [], str(e)
+            # Ends it, too, if it has more to say.
+            dpkg.stdout.close()
+            lines = dpkg.stderr.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         raise Error(f"can't unpack {path}: dpkg-deb is missing") from None
-    if done.returncode:
-        why = (done.stdout.splitlines() or ["no reason given"])[0]
-        raise Error(f"can't unpack {path}: {why.removeprefix('dpkg-deb: ')}")
-    for found, _, names in os.walk(folder):
-        if SPL_NAME in names:
-            return found
+    if why:
+        why = lines[0].removeprefix("dpkg-deb: ") if lines else why
+        raise Error(f"can't unpack {path}: {why}")
+    for part in found:
+        if os.path.exists(os.path.join(part, SPL_NAME)):
+            return part
     raise Error(f"{path} has no {SPL_NAME}: take Debian's u-boot-starfive")
+
+
+def _unpack(archive, folder):
+    """Write a tar archive's firmware files; the folders that they are in."""
+    found = []
+    with tarfile.open(fileobj=archive, mode="r|") as tar:
+        for member in tar:
+            if tar.offset > PACKAGE:
+                raise tarfile.TarError(f"it has more than {size(PACKAGE)}")
+            inside, name = os.path.split(os.path.normpath(member.name))
+            if (name not in (SPL_NAME, *UBOOT_NAMES) or not member.isreg() or
+                    member.issparse() or inside.startswith(("/", ".."))):
+                continue
+            part = os.path.join(folder, inside)
+            os.makedirs(part, exist_ok=True)
+            with open(os.path.join(part, name), "wb") as f:
+                f.write(tar.extractfile(member).read(LARGEST + 1))
+            found.append(part)
+    return found
 
 
 def find(source, scratch):

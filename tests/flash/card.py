@@ -3,16 +3,19 @@ that made it, and that U-Boot boots it, in each of the ways that boards' U-Boots
 have. QEMU's `virt` stands in for the board, its disk for the SD card."""
 import contextlib
 import glob
+import io
 import os
 import re
 import shutil
 import struct
+import signal
 import subprocess
+import tarfile
 import tempfile
 import time
 import zlib
 
-from harness import ROOT, Failure, Test
+from harness import ROOT, Failure, Test, kill, start
 from loader import tree
 from machine import RELEASE, Machine, finish
 
@@ -168,8 +171,9 @@ def table(test):
 
 def contents(test):
     """The FAT and each file in it."""
+    append = '%s @INITRD@ autorun="meminfo"'
     with card(test) as c:
-        c.make("--memory", "4", "--append", 'autorun="meminfo"')
+        c.make("--memory", "4", "--append", append)
         fat = c.write("fat", c.raw(16384, 65536))
         expect(test.run("fsck.fat", "-n", "-v", fat), "2 FATs, 16 bit entries")
         names = re.findall(r"^::/(.*[^/\n])$", c.fat("mdir", "-b", "-/", "::"),
@@ -193,14 +197,13 @@ def contents(test):
         for name in FILES[1:4]:
             text = c.read("got-" + name.replace("/", "-")).decode(
                 "ascii", "replace")
-            expect(text, 'autorun="meminfo"')
-            if re.search("@[A-Z]+@", text):
+            if text.count(append) != 1 or "@" in text.replace(append, ""):
                 raise Failure(f"{name}: not filled in")
         lines = c.read("got-extlinux-extlinux.conf").decode().split("\n")
         if [x.split() for x in lines[-6:]] != [
                 ["default", "strata"], ["label", "strata"],
                 ["kernel", "/Image"], ["fdtdir", "/"],
-                ["append", 'autorun="meminfo"'], []]:
+                ["append", *append.split()], []]:
             raise Failure(f"extlinux.conf: {lines}")
         expect(c.read("got-vf2_uEnv.txt").decode(),
                r"^boot2=.*fatload mmc 1:3 \$\{kernel_addr_r\} /Image")
@@ -219,22 +222,24 @@ def reproducible(test):
     """The same bytes, whatever the time, place, user and his settings."""
     with card(test) as c:
         c.make(*autorun())
-        kernel, second = c.file("Image"), c.file("second.img")
+        kernel, second = c.file("k:I"), c.file("second.img")
         shutil.copyfile(RELEASE, kernel)
         os.utime(kernel, (1, 1000000000))
-        os.mkdir(c.file("tmp"))
+        tmp = "t@@p':ü"
+        os.mkdir(c.file(tmp))
+        c.write(".mtoolsrc", b"MTOOLS_LOWER_CASE=1\nnonsense\n")
         time.sleep(2.1)         # FAT counts every other second
-        for name in ("", "tmp"):
+        for name in ("", tmp):
             os.chmod(c.file(name), 0o777)
         test.run(*nobody(), "/usr/bin/python3", MKIMAGE, "--board",
-                 "visionfive2", "--kernel", kernel, *autorun(), "-o", second,
+                 "visionfive2", "--kernel", "k:I", *autorun(), "-o", second,
                  cwd=c.folder,
                  env={"TZ": "Asia/Tokyo", "LC_ALL": "C", "MTOOLS_LOWER_CASE":
-                      "1", "TMPDIR": c.file("tmp"), "HOME": c.folder,
+                      "1", "TMPDIR": c.file(tmp), "HOME": c.folder,
                       "PATH": "/usr/bin:/bin"})
         test.run("cmp", c.path, second)
         os.unlink(second)
-        if os.listdir(c.file("tmp")):
+        if os.listdir(c.file(tmp)):
             raise Failure("scratch files were left behind")
         c.make(*autorun(), output=second,
                env={"SOURCE_DATE_EPOCH": "1700000000"})
@@ -306,6 +311,7 @@ def taken(test):
     with card(test) as c:
         first = spl()
         inside, behind = fit(c), fit(c, "-E")
+        further = fit(c, "-E", "-p", "0x3000")
         lib = "usr/lib/u-boot/starfive_visionfive2/"
         c.write(f"dir/{SPL}", first)
         c.write(f"dir/{ITB}", inside)
@@ -314,8 +320,9 @@ def taken(test):
         sources = ((c.file("dir"), first, inside, ITB),
                    (c.file("vendor"), spl(bytes(180048)), behind,
                     "visionfive2_fw_payload.img"),
-                   (deb(c, "u-boot.deb", {lib + SPL: first, lib + ITB: behind}),
-                    first, behind, ITB))
+                   (deb(c, "u-boot.deb", {lib + SPL: first,
+                                          lib + ITB: further}),
+                    first, further, ITB))
         for source, p1, p2, name in sources:
             out = c.make("--firmware", source)
             expect(out, rf"^  1 spl .*: {SPL}, ", rf"^  2 uboot .*: {name}, ")
@@ -369,6 +376,15 @@ def wrong_firmware(test):
                     c.write(f"{n}/{name}", data)
             wanted = re.sub("^SPL", SPL, re.sub("^ITB", ITB, wanted))
             c.refused(wanted, "--firmware", c.file(str(n)))
+        os.mkfifo(c.write("fifo/x", b"")[:-1] + ITB)
+        os.mkdir(c.file("giant"))
+        for name in ("fifo", "giant"):
+            c.write(f"{name}/{SPL}", good)
+        with open(c.file(f"giant/{ITB}"), "wb") as f:
+            f.truncate(64 << 30)
+        c.refused("u-boot.itb: it is not a file", "--firmware", c.file("fifo"))
+        c.refused(f"{ITB} is too big: ", "--firmware", c.file("giant"))
+        c.refused("/dev/zero: it is not a file", "--firmware", "/dev/zero")
         c.refused("no such folder or package: /nonexistent", "--firmware",
                   "/nonexistent")
         c.refused("can't unpack .*junk.deb: .*not a Debian", "--firmware",
@@ -383,7 +399,58 @@ def wrong_firmware(test):
         c.refused("can't unpack .*half.deb: ", "--firmware", half)
         c.refused("qemu-virt takes no firmware", "--firmware", c.file("0"),
                   "--board", "qemu-virt")
-        return f"{len(cases) + 6} refused"
+        return f"{len(cases) + 9} refused"
+
+
+def package(tar, to):
+    """Make a Debian package of an archive, with whatever is in that."""
+    with open(tar, "rb") as f:
+        data = f.read()
+    with open(to, "wb") as f:
+        f.write(b"!<arch>\n")
+        for name, part in ((b"debian-binary", b"2.0\n"),
+                           (b"control.tar", bytes(10240)), (b"data.tar", data)):
+            f.write(b"%-16s%-12d%-6d%-6d%-8d%-10d`\n" % (
+                name, 0, 0, 0, 0o644, len(part)) + part)
+
+
+def hostile(test):
+    """Of a package, only the two files get to this computer's disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = f"{folder}/data.tar"
+        with tarfile.open(data, "w") as tar:
+            def add(name, kind=tarfile.REGTYPE, link="", content=b"x"):
+                member = tarfile.TarInfo(name)
+                member.type, member.linkname = kind, link
+                member.size = len(content) if kind == tarfile.REGTYPE else 0
+                tar.addfile(member, io.BytesIO(content))
+            for name in ("../", "/", f"{folder}/", "./a/../../"):
+                add(name + SPL)
+            add("out", tarfile.SYMTYPE, folder)
+            add(f"out/{ITB}")
+            for n, kind in enumerate((tarfile.SYMTYPE, tarfile.LNKTYPE,
+                                      tarfile.FIFOTYPE, tarfile.CHRTYPE)):
+                add(f"{n}/{ITB}", kind, "/etc/passwd")
+            add("usr/bin/other")
+            for name in (SPL, ITB):
+                add(f"./usr/{name}", content=b"right")
+        package(data, f"{folder}/hostile.deb")
+        to = f"{folder}/to"
+        os.mkdir(to)
+        before = set(os.listdir(folder))
+        # On its own: the tests have a module of that name, too.
+        got = test.run("/usr/bin/python3", "-B", "-c",
+                       "import sys; sys.path[0] = 'scripts/flash'; import "
+                       "firmware; print(firmware.from_deb(*sys.argv[1:]))",
+                       f"{folder}/hostile.deb", to)
+        if got.strip() != f"{to}/usr":
+            raise Failure("took other files")
+        got = {os.path.relpath(os.path.join(where, n), to)
+               for where, _, names in os.walk(to) for n in names}
+        if got != {f"usr/{SPL}", f"usr/{ITB}", f"out/{ITB}"}:
+            raise Failure(f"unpacked: {got}")
+        if set(os.listdir(folder)) != before:
+            raise Failure("written elsewhere")
 
 
 def tree_blob(c):
@@ -418,6 +485,8 @@ def bad_options(test):
             c.refused("--append: no ['\"].*['\"], U-Boot", "--append", text)
         c.refused("--append: 256 characters; .* 255", "--append", "x" * 256)
         c.refused("can't read /nonexistent", "--kernel", "/nonexistent")
+        os.mkfifo(c.file("fifo"))
+        c.refused("fifo: it is not a file", "--kernel", c.file("fifo"))
         c.refused("is not a RISC-V kernel image", "--kernel", MKIMAGE)
         c.refused("K is too big: it takes 98566145 .*94 MiB. before",
                   "--kernel", kernel(94 * MiB + 1))
@@ -460,6 +529,47 @@ def replaced_whole(test):
         c.make()
         if os.stat(c.path).st_mode & 0o777 != 0o666 & ~umask():
             raise Failure("the image has odd permissions")
+
+
+def ended(test):
+    """Ended while it works, or with nobody who reads what it says: nothing is
+    left behind."""
+    with card(test) as c:
+        os.mkdir(c.file("tmp"))
+        c.write("bin/genimage", b"#!/bin/sh\ntouch \"$SEEN\"; exec sleep 600\n")
+        os.chmod(c.file("bin/genimage"), 0o755)
+        env = {**os.environ, "TMPDIR": c.file("tmp"), "SEEN": c.file("seen")}
+        slow = {**env, "PATH": f"{c.file('bin')}:{os.environ['PATH']}"}
+        command = ["/usr/bin/python3", MKIMAGE, "--board", "visionfive2",
+                   "--kernel", RELEASE, "-o", c.path]
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = start(command, env=slow, stdin=subprocess.DEVNULL,
+                            stdout=test.log, stderr=test.log)
+            try:
+                while not os.path.exists(c.file("seen")):
+                    if not test.remaining():
+                        raise Failure("genimage was not called")
+                    time.sleep(0.05)
+                process.send_signal(number)
+                status = process.wait(test.remaining())
+            finally:
+                kill(process)
+            left = os.listdir(c.file("tmp"))
+            if status != 130 or left or os.path.exists(c.path):
+                raise Failure(f"{number.name}: status {status}, {left}")
+            os.unlink(c.file("seen"))
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = start(command, env=env, stdin=subprocess.DEVNULL,
+                        stdout=writer, stderr=test.log)
+        os.close(writer)
+        try:
+            status = process.wait(test.remaining())
+        finally:
+            kill(process)
+        left = os.listdir(c.file("tmp"))
+        if status != -signal.SIGPIPE or left or not os.path.exists(c.path):
+            raise Failure(f"nobody reads: status {status}, {left}")
 
 
 @contextlib.contextmanager
@@ -638,6 +748,10 @@ def plain_disk(test):
             m.expect(r"^Found /extlinux/extlinux.conf$", unless="^=> $")
             done(m, r"^Scanning virtio 0:1\.\.\.$")
         before = c.read("card.img")
+        os.link(c.path, c.file("k:x,y"))
+        expect(test.run(f"{ROOT}/scripts/run", "--disk", "k:x,y", "--boot",
+                        "uboot", "--print", cwd=c.folder),
+               rf"file={c.folder}/k:x\\,\\,y ")
         with Machine(test, "--disk", c.path,
                      *autorun("disk; disk test vda --yes --size 1M")) as m:
             if finish(m):
@@ -660,6 +774,9 @@ TESTS = [
          BUILT),
     Test("card-firmware-bad", "all", 600, "SPL and U-Boot, refused",
          wrong_firmware, BUILT),
+    Test("card-firmware-deb", "all", 60, "a package that would write elsewhere",
+         hostile),
+    Test("card-ended", "all", 300, "mkimage, ended by signals", ended, BUILT),
     Test("card-options", "all", 300, "bad options of mkimage", bad_options,
          BUILT),
     Test("card-replace", "all", 300, "an old image, a full disk",
