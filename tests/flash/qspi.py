@@ -3,9 +3,11 @@ import os
 import re
 import struct
 import subprocess
+import tarfile
 import tempfile
 import zlib
 
+from card import package
 from harness import ROOT, Test
 from machine import Machine
 from sdcard import MiB, need, read, rubbish, run, write
@@ -74,21 +76,17 @@ def recipes(test):
 
 def packaged(test, folder, fw):
     """From a package: the same commands, and how to get at the files."""
-    inside = f"{folder}/deb/usr/lib/u-boot/starfive_visionfive2"
-    os.makedirs(inside)
-    os.makedirs(f"{folder}/deb/DEBIAN")
-    for name in ("u-boot-spl.bin.normal.out", "u-boot.itb"):
-        write(f"{inside}/{name}", read(f"{fw}/{name}"))
-    write(f"{folder}/deb/DEBIAN/control", b"Package: u-boot-starfive\n"
-          b"Version: 1\nArchitecture: riscv64\nMaintainer: x <x@x.x>\n"
-          b"Description: test\n")
-    deb = f"{folder}/f w.deb"
-    run(test, "dpkg-deb", "--root-owner-group", "-b", f"{folder}/deb", deb)
+    # Its folder is no line for U-Boot's prompt either.
+    tar, deb = f"{folder}/tar", f"{folder}/f w.deb"
+    with tarfile.open(tar, "w") as f:
+        for name in ("u-boot-spl.bin.normal.out", "u-boot.itb"):
+            f.add(f"{fw}/{name}", f"./usr/lib\nboot/{name}")
+    package(tar, deb)
     out = run(test, QSPI, "--firmware", deb)
     need(commands(out) == commands(run(test, QSPI, "--firmware", fw)),
          "a package's commands are not the same")
     need(f"dpkg-deb -x '{deb}' ." in out and
-         "  usr/lib/u-boot/starfive_visionfive2/u-boot.itb\n" in out,
+         "  'usr/lib\\nboot/u-boot.itb'\n" in out,
          "does not say where the files are")
 
 
@@ -114,9 +112,13 @@ def refused_firmware(test, folder, fw):
         out = run(test, QSPI, *args, status=1)
         need(out.count("\n") == 1, "not one sentence")
     for args in ([], ["--firmware", fw, "--via", "net"],
-                 ["--firmware", fw, "--ram", "12x"]):
+                 ["--firmware", fw, "--ram", "12x"],
+                 ["--firmware", fw, "--ip", "10.0.0.2"],
+                 ["--firmware", fw, "--via", "net", "--server", "fe80::1"],
+                 # What follows would be a line for U-Boot's prompt.
+                 ["--firmware", f"{folder}/x\nsf erase 0 0x1000"]):
         run(test, QSPI, *args, status=2)
-    return f"{len(cases) + 6} refused"
+    return f"{len(cases) + 9} refused"
 
 
 STAND_IN = 0x88000000       # RAM that plays the flash, for a U-Boot without one
