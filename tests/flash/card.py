@@ -57,7 +57,7 @@ class Card:
             "-o", output or self.path, *options, env=env)
 
     def refused(self, wanted, *options, output=None, status=1, limit=None,
-                env=None):
+                env=None, wrap=()):
         """mkimage must refuse, with that text as its only line."""
         output = output or self.file("refused.img")
         command = ["/usr/bin/python3", MKIMAGE, "-o", output, *options]
@@ -68,6 +68,7 @@ class Card:
         if limit:
             command = ["bash", "-c", f"ulimit -f {limit}; trap '' XFSZ; "
                        'exec "$0" "$@"', *command]
+        command = [*wrap, *command]
         self.test.note("$ " + " ".join(command[-12:]))
         done = subprocess.run(
             command, env={**os.environ, **(env or {})}, text=True, check=False,
@@ -515,14 +516,13 @@ def replaced_whole(test):
                   output=c.path)
         if c.read("card.img") != b"old" * 1000:
             raise Failure("the old image is gone")
-        with tmpfs(c) as there:
-            if there:
-                c.refused(r"can't write .*: No space left",
-                          output=c.file("t/x.img"))
-                if os.listdir(c.file("t")):
-                    raise Failure("a part of the image was left behind")
-                c.refused("failed: |can't write to ",
-                          env={"TMPDIR": c.file("t")})
+        small = on_small_disk(c)
+        if not subprocess.run([*small, "true"], check=False,
+                              stderr=subprocess.DEVNULL).returncode:
+            c.refused(r"can't write .*: No space left", wrap=small,
+                      output=c.file("t/x.img"))
+            c.refused("failed: |can't write to ", wrap=small,
+                      env={"TMPDIR": c.file("t")})
         if glob.glob(c.file(".card.img*")):
             raise Failure("a part of the image was left behind")
         os.chmod(old, 0o644)
@@ -572,20 +572,14 @@ def ended(test):
             raise Failure(f"nobody reads: status {status}, {left}")
 
 
-@contextlib.contextmanager
-def tmpfs(c):
-    """A file system of 256 KiB at t/, where mounting is allowed: whether it
-    is."""
-    os.mkdir(c.file("t"))
-    there = not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", c.file("t")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        check=False).returncode
-    try:
-        yield there
-    finally:
-        if there:
-            c.test.run("umount", c.file("t"))
+def on_small_disk(c):
+    """Words before a command for which there is a file system of 256 KiB at t/,
+    with its end gone again. What it leaves there is listed."""
+    there = c.file("t")
+    os.makedirs(there)
+    return ("unshare", "-m", "sh", "-c",
+            f"mount -t tmpfs -o size=256k none {there} || exit; "
+            f'"$@"; s=$?; ls -A {there}; exit $s', "sh")
 
 
 def umask():

@@ -392,7 +392,8 @@ def decisions(_):
 
 @contextlib.contextmanager
 def loop(path, *options):
-    """A loop device over a file; None where there are none."""
+    """A loop device over a file; None where there are none. It goes away with
+    whoever holds it last, however the tests end."""
     device = None
     if os.geteuid() == 0:
         device = subprocess.run(
@@ -401,10 +402,12 @@ def loop(path, *options):
     if not device:
         yield None
         return
+    fd = os.open(device, os.O_RDONLY)
     try:
+        subprocess.run(["losetup", "-d", device], check=True)
         yield device
     finally:
-        subprocess.run(["losetup", "-d", device], check=True)
+        os.close(fd)
 
 
 def in_namespace(script, *args):
@@ -487,8 +490,8 @@ def dying_loop(test, folder, args):
     """Over a file for which its file system has no room: real errors."""
     script = (f'mount -t tmpfs -o size=3M none {folder}/mnt; '
               f'truncate -s {DEVICE} {folder}/mnt/f; '
-              f'd=$(losetup -f --show {folder}/mnt/f); s=0; '
-              f'"$@" "$d" || s=$?; losetup -d "$d"; exit "$s"')
+              f'd=$(losetup -f --show {folder}/mnt/f); exec 3<"$d"; '
+              f'losetup -d "$d"; set -- "$@" "$d"')
     out = sdcard(test, *args, "--force-fixed", status=1,
                  wrap=in_namespace(script))
     need("writing failed" in out and "is of no use" in out,
