@@ -27,13 +27,13 @@ import devices, dma, faults, firmware           # noqa: E401, E402
 import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
 import machines, mmio, silicon, smp             # noqa: E401, E402
 import trees, virtio                            # noqa: E401, E402
-import card, loaders                            # noqa: E401, E402
+import card, card_firmware, loaders             # noqa: E401, E402
 import qspi, sdcard                             # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, devices, mmio, dma,
-           virtio, silicon, guides, card, sdcard, qspi, loaders)
+           virtio, silicon, guides, card, card_firmware, sdcard, qspi, loaders)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

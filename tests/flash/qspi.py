@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 import zlib
 
-from card import package
+from card_firmware import package
 from harness import ROOT, Test
 from machine import Machine
 from sdcard import MiB, need, read, rubbish, run, write
