@@ -11,9 +11,9 @@ class Error(Exception):
     says what went wrong, and with which file or device."""
 
 
-def main(fn):
+def main(fn, failed=1):
     """Run a tool's fn(argv), a status or None. An Error becomes a message and
-    status 1; ^C ends it with 130. Wrong options are argparse's: status 2."""
+    status `failed`; ^C ends it with 130. Wrong options are argparse's: status 2."""
     name = os.path.basename(sys.argv[0])
     # Who reads the output may go first (`| head`).
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -26,7 +26,7 @@ def main(fn):
         status = fn(sys.argv[1:]) or 0
     except Error as e:
         print(f"{name}: {e}", file=sys.stderr)
-        status = 1
+        status = failed
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted", file=sys.stderr)
         status = 130

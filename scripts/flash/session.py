@@ -3,10 +3,10 @@
 Both drive U-Boot's prompt; they only differ in how a file gets into memory:
 
     check files, open the port, get the prompt
-    read U-Boot's addresses, choose the tree
+    read U-Boot's addresses, choose the tree, set bootargs
     load(uboot, name, data, address) for kernel and tree, each compared by CRC
-    bootargs, chipa_set_linux (vendor firmware: corrects the tree), booti
-    the console: a terminal, or with --autorun a log that ends with the status
+    chipa_set_linux (vendor firmware: corrects the tree), booti
+    watch.py: a terminal, or with --autorun a log that ends with the status
 
 What can be refused is refused before the first byte is sent.
 """
@@ -22,20 +22,11 @@ import zlib
 from board import ROOT, Board, compile_tree
 from kernel_image import KernelImage
 from say import Error, size
-from uboot import STRATA, UBoot, check_value, plain, tell
+from uboot import UBoot, check_value, tell
+from watch import Watch, terminal
 
-# What U-Boot says when it does not boot, and what that means.
-REFUSALS = (
-    ("Bad Linux RISCV Image magic", "U-Boot finds no kernel image in memory: "
-     "was it loaded over?"),
-    ("FDT and ATAGS support not compiled in", "U-Boot takes no device tree "
-     "from where it was told that one is"),
-    ("Device tree not found", "U-Boot finds no device tree"),
-    ("ERROR:", "U-Boot refuses to boot"),
-    ("kernel_comp_addr_r or kernel_comp_size is not provided",
-     "U-Boot can't unpack the kernel; use --no-gzip"),
-)
 ENDS = "the board's console; Ctrl-] ends it"
+FAILED = 3      # exit status; few commands of the kernel have the same
 
 
 def add_options(parser):
@@ -58,10 +49,11 @@ def add_options(parser):
                         help="kernel command line")
     parser.add_argument("--autorun", metavar="COMMANDS",
                         help="run these commands instead of giving you the "
-                        "console; the exit status is theirs")
+                        "console; the exit status is theirs (3: the tool "
+                        "failed)")
     parser.add_argument("--timeout", type=float, default=120, metavar="S",
-                        help="seconds to wait for the prompt, and for the next "
-                        "sign of life after that (default %(default)g)")
+                        help="seconds to wait for the prompt, and for the "
+                        "kernel's next sign of life (default %(default)g)")
     parser.add_argument("--no-reboot", action="store_true",
                         help="if Strata runs on the board, don't reboot it")
 
@@ -109,7 +101,8 @@ class Plan:
         if args.dtb == "firmware":
             return {}
         name = os.path.splitext(os.path.basename(args.dtb))[0]
-        return {f"{name}.dtb": args.dtb}
+        # It will be typed at the prompt.
+        return {re.sub(r"[^\w.-]", "_", name, flags=re.A) + ".dtb": args.dtb}
 
     def _check_window(self):
         start = self.board.address("kernel_addr")
@@ -230,11 +223,11 @@ def run(args, plan, uboot, load, pack):
                     "(fdtcontroladdr): use --dtb FILE")
     plan.check_fits(places.kernel, where, f"and U-Boot has {places.kernel:#x} "
                     f"to {where:#x} for it")
+    uboot.set("bootargs", plan.bootargs)
     load(uboot, "Image", packed(uboot, plan.kernel) if pack else plan.kernel,
          places.kernel)
     if tree:
         load(uboot, *tree, places.tree)
-    uboot.set("bootargs", plan.bootargs)
     if tree and uboot.env("chipa_set_linux") and \
             uboot.run("run chipa_set_linux", 10)[0]:
         tell("warning: the firmware's chipa_set_linux failed: the tree may "
@@ -242,99 +235,8 @@ def run(args, plan, uboot, load, pack):
     if args.autorun is None:
         tell(ENDS)
     mark = uboot.start(f"booti {places.kernel:x} - {where:x}")
-    console = Console(uboot, mark, args.timeout)
+    watch = Watch(uboot, mark, args.timeout)
     if args.autorun is not None:
-        return console.verdict()
-    console.until_it_runs()
+        return watch.verdict()
+    watch.until_it_runs()
     return terminal(uboot.port)
-
-
-class Console:
-    """What the board says from booti on, shown and watched."""
-
-    def __init__(self, uboot, mark, timeout):
-        self.port, self.timeout = uboot.port, timeout
-        self.failed = re.compile(rf"~{mark}:\d+~")
-        self.text = ""          # all of it that may still matter
-        self.kernel = False     # does it run?
-
-    def _more(self, seconds):
-        """Show what comes; b"" if nothing does in time. Error when U-Boot
-        refuses."""
-        data = self.port.read(seconds)
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        self.text = (self.text + plain(data).replace("\r", ""))[-20000:]
-        if not self.kernel:
-            self._watch_uboot()
-        return data
-
-    def _watch_uboot(self):
-        if "Starting kernel" in self.text:
-            self.kernel = True
-            return
-        if not self.failed.search(self.text):
-            return
-        for what, meaning in REFUSALS:
-            if found := re.search(rf"^.*{re.escape(what)}.*$", self.text, re.M):
-                raise Error(f"{meaning}: '{found[0].strip()}'")
-        raise Error("U-Boot did not boot what it was given")
-
-    def _silent(self):
-        last = self.text.strip().split("\n")[-1][-70:]
-        if self.kernel and last.startswith("Starting kernel"):
-            return Error(f"U-Boot started the kernel, and nothing has come for "
-                         f"{self.timeout:.0f} s: is it the right tree for this "
-                         f"board?")
-        return Error(f"nothing has come for {self.timeout:.0f} s; the last "
-                     f"line: '{last}'")
-
-    def _refused(self):
-        """The kernel's sentence, if it could not boot."""
-        found = re.search(r"^(?:strata: (.*)\n)?strata: can't boot", self.text,
-                          re.M)
-        return found and (found[1] or "without a reason")
-
-    def verdict(self):
-        """Follow an unattended run to its end; its status."""
-        end = re.compile(r"^autorun: status (\d+)\n", re.M)
-        while True:
-            if not self._more(self.timeout):
-                if why := self._refused():
-                    raise Error(f"the kernel can't boot: {why}")
-                raise self._silent()
-            if found := end.search(self.text):
-                if why := self._refused():
-                    tell(f"the kernel can't boot: {why}")
-                return int(found[1])
-
-    def until_it_runs(self):
-        """Until there is somebody to type to: the prompt, or no more news."""
-        patience = self.timeout
-        while self._more(patience):
-            if STRATA.search(self.text[-20:]):
-                return
-            if why := self._refused():
-                raise Error(f"the kernel can't boot: {why}")
-            if self.kernel and not self.text.rstrip().endswith("..."):
-                patience = min(patience, 5)
-        if not self.kernel or patience == self.timeout:
-            raise self._silent()
-
-
-def terminal(port):
-    """Hand the keyboard over, until Ctrl-]."""
-    from serial.tools.miniterm import Miniterm
-    term = Miniterm(port.serial, eol="cr", filters=["direct"])
-    term.rx_transformations = []    # the board knows how to end its lines
-    term.set_rx_encoding("utf-8")
-    term.set_tx_encoding("utf-8")
-    term.start()
-    try:
-        term.join(True)
-    except KeyboardInterrupt:
-        pass
-    print(file=sys.stderr)
-    term.join()
-    term.console.cleanup()
-    return 0

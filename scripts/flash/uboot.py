@@ -26,6 +26,7 @@ from say import Error
 AHEAD = 8           # characters typed ahead of the echo
 ECHO = 2            # seconds it may take
 POKE = b" \x03"
+BELL = b"\a"        # for each key that has no room in its line
 STRATA = re.compile(r"(?:^|[\r\n])strata> $")
 LOGIN = re.compile(r"(?:^|[\r\n])([^\r\n]{0,60}login: ?)(?:[\r\n ]*)$")
 # '=> ', 'StarFive # ', and whatever else a board may call itself.
@@ -44,11 +45,12 @@ def plain(data):
 
 
 def rubbish(data):
-    """Looks like another speed? Text is nearly all printable; a line sampled at
-    the wrong moments is not."""
-    odd = sum(not (32 <= b < 127 or b in b"\r\n\t\b\x03\x07\x18\x1b")
-              for b in data)
-    return odd * 10 > len(data) * 3
+    """Looks like another speed? Text, in whatever language, is nearly all
+    printable; a line sampled at the wrong moments is not."""
+    text = data.decode("utf-8", "replace")
+    odd = sum(c == "\ufffd" or c < " " and c not in "\r\n\t\b\x03\x07\x18\x1b"
+              for c in text)
+    return odd * 10 > len(text) * 3
 
 
 def check_value(name, value):
@@ -57,6 +59,11 @@ def check_value(name, value):
         if not " " <= c <= "~" or c == "'":
             raise Error(f"{name} can't be typed at U-Boot's prompt, because of "
                         f"{c!r} in it: {value}")
+
+
+def quoted(value):
+    """A value as it is typed: it comes out as it was."""
+    return "'" + value.replace("\\", "\\\\") + "'"
 
 
 class UBoot:
@@ -70,19 +77,23 @@ class UBoot:
 
     def get_prompt(self, seconds):
         """Error when there is none after so long."""
-        begin = self.port.now()
+        begin = heard = self.port.now()
         limit, poked, told = begin + seconds, 0, False
         seen = b""
-        while self.port.now() < limit:
-            waited = self.port.now() - begin
-            if waited - poked >= 0.25:
+        while (now := self.port.now()) < limit:
+            waited = now - begin
+            # A receiver that has missed something may listen only after 2 s
+            # without a byte; a countdown says something.
+            pause = now - heard > 2 and waited % 6 > 3
+            if waited - poked >= 0.25 and not pause:
                 self._poke(seen, int(waited) // 4 != int(poked) // 4)
                 poked = waited
             if waited > 3 and not told:
                 tell("no prompt yet: reset the board or switch it on now "
                      f"(waiting {seconds:.0f} s)")
                 told = True
-            seen += self.port.read(0.1)
+            if more := self.port.read(0.1):
+                seen, heard = seen + more, self.port.now()
             if self._look(seen):
                 return
         raise Error(self._no_prompt(seen))
@@ -165,26 +176,30 @@ class UBoot:
 
     def regain(self, seconds=25):
         """Back to the prompt, whatever U-Boot is doing; False if it does not
-        come. A receiver in the middle of a block listens after 2 s of
-        silence."""
-        limit = self.port.now() + seconds
-        while self.port.now() < limit:
-            self._rest(0.1)
+        come. A receiver in the middle of a block listens after 2 s of silence;
+        who says nothing three times is not there. Error if the board was
+        reset: what was loaded may be gone."""
+        limit, silent = self.port.now() + seconds, 0
+        while self.port.now() < limit and silent < 3:
+            rest = self._rest(0.1)
             ymodem.cancel(self.port)
             self.port.write(b"\x03")
             got, again = b"", self.port.now() + 3
             while self.port.now() < again:
                 got += self.port.read(0.2)
+                if ymodem.RESET in rest + got:
+                    raise Error(ymodem.WAS_RESET)
                 if plain(got).endswith(self.prompt):
                     # More of them may be on their way.
                     self._rest(0.3)
                     return True
+            silent = 0 if rest + got else silent + 1
         return False
 
     # -- commands
 
     def _type(self, line):
-        """Type it, without Enter; False when the echo is not right."""
+        """Type it, without Enter; None, or what came instead of the echo."""
         self._rest(0.02)
         echo, due = b"", line.encode("ascii")
         for at in range(0, len(due), AHEAD):
@@ -194,20 +209,26 @@ class UBoot:
             while len(echo) < want and self.port.now() < limit:
                 echo += self.port.read(limit - self.port.now())
             if echo != due[:want]:
-                return False
-        return True
+                return echo
+        return None
 
     def start(self, command):
         """Run a command and return at once; its end is the mark that is
         returned. Error when it can't be typed."""
         for _ in range(4):
             self.mark += 1
-            if self._type(f"{command}; echo ~{self.mark}:$?~"):
+            line = f"{command}; echo ~{self.mark}:$?~"
+            wrong = self._type(line)
+            if wrong is None:
                 self.port.write(b"\r")
                 return self.mark
             self.regain()
+        if wrong.endswith(BELL):
+            raise Error(f"too long for U-Boot's prompt, which takes "
+                        f"{len(wrong.rstrip(BELL))} characters of "
+                        f"{len(line)}: {command[:60]}...")
         raise Error(f"U-Boot does not echo what is typed ('{command[:40]}'): a "
-                    f"bad line, or the command is too long for it")
+                    f"bad line?")
 
     def finish(self, mark, seconds):
         """(status, output) of a started command; None after so long without a
@@ -275,7 +296,7 @@ class UBoot:
     def set(self, name, value):
         """Set a variable. Error if it can't be."""
         check_value(name, value)
-        self.run(f"setenv {name} '{value}'" if value else f"setenv {name}")
+        self.run(f"setenv {name} {quoted(value) if value else ''}".rstrip())
         if (self.env(name) or "") != value:
             raise Error(f"U-Boot has made something else of {name}: "
                         f"{self.env(name)}")

@@ -52,9 +52,13 @@ START = ord("C")
 ANSWER = 8          # seconds: longer than the receiver may need to complain
 SILENCE = 1         # seconds without a byte after which an answer is none
 REFUSALS = 10       # of the receiver's 20
+SILENT = 3          # answers that stay away
 BACK = (0, 0, 1, 0, 2)  # blocks to step back after so many refusals
 # What U-Boot prints when it has left the protocol.
 LEFT = b"xyzModem - "
+# And each time it starts, and never else.
+RESET = b"\nDRAM: "
+WAS_RESET = "the board was reset meanwhile: start this again"
 
 
 class Broken(Error):
@@ -100,7 +104,9 @@ class Sender:
         got, self.unread = self.unread, b""
         if not got:
             got = self.line.read(seconds)
-            self.recent = (self.recent + got)[-256:]
+            self.recent = self.recent[-256:] + got
+            if RESET in self.recent:
+                raise Error(WAS_RESET)
         return got
 
     def _byte(self, seconds):
@@ -170,7 +176,7 @@ class Sender:
                 continue
             refused += 1
             silent = silent + 1 if answer is None else 0
-            if silent == 4:
+            if silent == SILENT:
                 raise Broken(f"no answer from the board at byte "
                              f"{max(number - 1, 0) * 1024} any more")
             if refused == REFUSALS or budget <= 0:
@@ -214,9 +220,9 @@ class Sender:
 def send(line, name, data, progress=lambda done: None):
     """Send a file, of at least one byte, to a receiver that has been started.
     Returns what it said behind the protocol's end, as far as that was read.
-    Broken, an Error, when it fails, after the receiver was told to give up;
-    also
-    when it is interrupted. progress(bytes) is called now and then."""
+    Broken, an Error, when it fails, after the receiver was told to give up, as
+    it is when this is interrupted; Error when the board was reset.
+    progress(bytes) is called now and then."""
     sender = Sender(line, name, data, progress)
     try:
         sender.send()

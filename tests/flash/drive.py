@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""The tools' own modules, on something smaller than a kernel; run by loaders.py.
+"""The tools' own modules, on something smaller than a kernel; for loaders.py.
 
-    drive.py send PORT BYTES SEED       a file of random bytes, to 0x84000000
-    drive.py type PORT LINE...          commands; the last is not waited for
+    drive.py send PORT BYTES SEED [S]   a file of random bytes, to 0x84000000;
+                                        S seconds are enough for an answer
+    drive.py run PORT LINE...           commands
+    drive.py type PORT LINE...          the last of them is not waited for
 """
 import importlib.machinery
 import importlib.util
@@ -15,6 +17,7 @@ FLASH = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 sys.path.insert(0, FLASH)
 
 import say                          # noqa: E402
+import ymodem                       # noqa: E402
 from port import Port               # noqa: E402
 from uboot import UBoot             # noqa: E402
 
@@ -35,12 +38,15 @@ def main(argv):
     uboot.get_prompt(60)
     if what == "send":
         data = random.Random(int(rest[1])).randbytes(int(rest[0]))
+        ymodem.ANSWER = float(rest[2]) if rest[2:] else ymodem.ANSWER
         tool("serial").load(uboot, "small", data, 0x84000000)
         return
-    for line in rest[:-1]:
+    last = rest.pop() if what == "type" else None
+    for line in rest:
         if uboot.run(line, 30)[0]:
             raise say.Error(f"'{line}' failed")
-    uboot.start(rest[-1])
+    if last:
+        uboot.start(last)
 
 
 if __name__ == "__main__":

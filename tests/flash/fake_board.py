@@ -14,6 +14,9 @@ VENDOR = {"kernel_addr_r": "0x40200000", "fdt_addr_r": "0x46000000",
           "fdtcontroladdr": "fffc6aa0",
           "chipa_set_linux": "fdt addr ${fdt_addr_r};fdt memory 1 2"}
 
+BANNER = "\r\n\r\nU-Boot 2021.10\r\n\r\nDRAM:  4 GiB\r\n"
+CBSIZE = 255        # characters in a line, as on the VisionFive 2
+
 
 class Fake(Wire):
     """Its program is a generator, run(): it yields the seconds that it waits
@@ -89,13 +92,17 @@ class Board(Fake):
 
     `lacks` are commands that it does not have, `answers` {command: what it says
     instead, then failing}; `spoil`: how many files arrive with a wrong byte;
-    `strata`: it begins there; `then` is what comes after booti."""
+    `strata`: it begins there; `then` is what comes after booti; `mishears`: a
+    line so far whose next character it takes for another, once; `resets`: the
+    byte of a file at which it starts anew."""
 
     def __init__(self, test, env=None, prompt="StarFive # ", lacks=(),
-                 answers=None, spoil=0, strata=False, then=""):
+                 answers=None, spoil=0, strata=False, then="", mishears=None,
+                 resets=None):
         self.env = dict(VENDOR if env is None else env)
         self.prompt, self.lacks, self.spoil = prompt, lacks, spoil
         self.answers, self.strata, self.then = answers or {}, strata, then
+        self.mishears, self.resets = mishears, resets
         self.commands = []
         self.files = {}         # address: bytes
         self.status = 0
@@ -104,7 +111,7 @@ class Board(Fake):
     def run(self):
         if self.strata:
             yield from self.kernel()
-        self.say("\r\nU-Boot 2021.10\r\nHit any key to stop autoboot:  2 ")
+        self.say(BANNER + "Hit any key to stop autoboot:  2 ")
         yield 2
         while True:
             self.say("\r\n" + self.prompt)
@@ -126,7 +133,11 @@ class Board(Fake):
                 got = ""
             elif c == "\x18":
                 got = ""
+            elif " " <= c <= "~" and len(got) == CBSIZE:
+                self.say("\a")
             elif " " <= c <= "~":
+                if got == self.mishears:
+                    c, self.mishears = "!", None
                 got += c
                 self.say(c)
 
@@ -152,7 +163,7 @@ class Board(Fake):
             name, _, rest = command.partition(" ")
             if name == "echo":
                 self.say(rest.replace("$?", str(self.status)) + "\r\n")
-            elif name in self.lacks:
+            elif name in self.lacks or not hasattr(self, "do_" + name):
                 self.say(f"Unknown command '{name}' - try 'help'\r\n")
                 self.status = 1
             elif name in self.answers:
@@ -190,10 +201,15 @@ class Board(Fake):
         receiver = ymodem_model.Receiver()
         program = receiver.run()
         patience = next(program)
+        count = 0
         while not receiver.done:
             self.out += receiver.out
             receiver.out.clear()
             patience = program.send((yield patience))
+            count += 1
+            if count == self.resets:
+                self.say(BANNER)
+                return
         self.out += receiver.out
         if self.spoil:
             self.spoil -= 1

@@ -22,8 +22,7 @@ class Wire:
 
     Subclasses have far_fd(), far_read() -> bytes and far_write(bytes), which
     never block. faults(way, data) -> data may change what passes, "down" to the
-    board or
-    "up" from it."""
+    board or "up" from it."""
 
     def __init__(self, test):
         self.test = test
@@ -91,9 +90,10 @@ class Wire:
 
 
 class Uboot(Wire):
-    """Debian's U-Boot in QEMU, at power-on."""
+    """Debian's U-Boot in QEMU, at power-on. `network` is QEMU's word for it,
+    or None."""
 
-    def __init__(self, test, tftp=None, network=True):
+    def __init__(self, test, tftp=None, network="user"):
         super().__init__(test)
         self.folder = tempfile.TemporaryDirectory()
         where = f"{self.folder.name}/serial"
@@ -103,7 +103,8 @@ class Uboot(Wire):
                    f"socket,id=c,path={where},server=on,wait=on",
                    "-serial", "chardev:c"]
         if network:
-            command += ["-netdev", f"user,id=n,tftp={tftp or self.folder.name}",
+            tftp = f",tftp={tftp}" if tftp else ""
+            command += ["-netdev", f"{network},id=n{tftp}",
                         "-device", "virtio-net-device,netdev=n"]
         else:
             command += ["-nic", "none"]
@@ -192,5 +193,5 @@ def expect(test, wanted, pattern, name, *args):
     status, output = Tool(test, name, *args).end()
     if status != wanted or not re.search(pattern, output, re.M):
         raise Failure(f"{name} {' '.join(args)[-100:]}: status {status}, not "
-                      f"{wanted}, or no {pattern!r}")
+                      f"{wanted}, or no {pattern!r}: ...{output[-200:]}")
     return output
