@@ -28,12 +28,13 @@ import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
 import machines, mmio, silicon, smp             # noqa: E401, E402
 import trees, virtio                            # noqa: E401, E402
 import card, card_firmware, loaders             # noqa: E401, E402
-import qspi, sdcard                             # noqa: E401, E402
+import network, qspi, sdcard                    # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, devices, mmio, dma,
-           virtio, silicon, guides, card, card_firmware, sdcard, qspi, loaders)
+           virtio, silicon, guides, card, card_firmware, sdcard, qspi, loaders,
+           network)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
