@@ -13,13 +13,14 @@ class Error(Exception):
 
 def main(fn, failed=1):
     """Run a tool's fn(argv), a status or None. An Error becomes a message and
-    status `failed`; ^C ends it with 130. Wrong options are argparse's: status 2."""
+    status `failed`; ^C ends it with 130. Wrong options are argparse's: 2."""
     name = os.path.basename(sys.argv[0])
     # Who reads the output may go first (`| head`).
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # What ^C cleans up, these do, too.
+    # What ^C cleans up, these do, too; but nohup's wish stands.
     for s in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(s, signal.default_int_handler)
+        if signal.getsignal(s) != signal.SIG_IGN:
+            signal.signal(s, signal.default_int_handler)
     # Names of files and of disks may have any bytes.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
