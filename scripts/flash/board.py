@@ -1,11 +1,20 @@
-"""Boards as data: board/NAME/board.conf."""
+"""Boards as data: board/NAME/board.conf; and the project that they are in."""
 import os
 import subprocess
+import sys
 
 from say import Error
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+
+
+def script(name, *arguments):
+    """Run one of the project's scripts, which tells what goes wrong."""
+    path = os.path.join(ROOT, "scripts", name)
+    if subprocess.run([path, *arguments], stdin=subprocess.DEVNULL,
+                      stdout=sys.stderr, check=False).returncode:
+        raise Error(f"scripts/{name} failed")
 
 
 def names():

@@ -1,7 +1,8 @@
-"""The header of a RISC-V kernel image, as boot loaders read it."""
+"""RISC-V kernel images: their header, as boot loaders read it, and our own."""
 import os
 import struct
 
+from board import ROOT, script
 from say import Error, open_file
 
 HEADER = 64
@@ -24,3 +25,11 @@ class KernelImage:
         if self.image_size < self.size:
             raise Error(f"{path}: its header says {self.image_size} bytes, less "
                         f"than the file has")
+
+
+def the_kernel(path):
+    """This image, or, for None, the one that scripts/build makes now."""
+    if path is None:
+        script("build")
+        path = os.path.join(ROOT, "build/Image")
+    return KernelImage(path)

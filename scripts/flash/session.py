@@ -14,13 +14,12 @@ import gzip
 import os
 import re
 import struct
-import subprocess
 import sys
 import tempfile
 import zlib
 
-from board import ROOT, Board, compile_tree
-from kernel_image import KernelImage
+from board import Board, compile_tree
+from kernel_image import the_kernel
 from say import Error, size
 from uboot import UBoot, check_value, tell
 from watch import Watch, terminal
@@ -58,12 +57,6 @@ def add_options(parser):
                         help="if Strata runs on the board, don't reboot it")
 
 
-def setup():
-    if subprocess.run([f"{ROOT}/scripts/setup", "flash"],
-                      stdin=subprocess.DEVNULL, check=False).returncode:
-        raise Error("packages are missing")
-
-
 def command_line(args):
     if args.autorun is None:
         return args.append
@@ -86,7 +79,7 @@ class Plan:
         self.board = Board(args.board)
         self.bootargs = command_line(args)
         check_value("the command line", self.bootargs)
-        self.image = KernelImage(args.kernel or built(args.board))
+        self.image = the_kernel(args.kernel)
         with open(self.image.path, "rb") as f:
             self.kernel = f.read()
         # Early, so that what is wrong with them is found early.
@@ -127,15 +120,6 @@ class Plan:
                  f"'{fdtfile or ''}'); taking {os.path.basename(name)}; --dtb "
                  f"takes another")
         return name, self.trees[name]
-
-
-def built(board):
-    """Build the kernel; the image's path."""
-    if subprocess.run([f"{ROOT}/scripts/build", "--board", board],
-                      stdin=subprocess.DEVNULL, stdout=sys.stderr,
-                      check=False).returncode:
-        raise Error("the kernel could not be built")
-    return f"{ROOT}/build/Image"
 
 
 def read_tree(path):
@@ -200,7 +184,7 @@ def packed(uboot, kernel):
 
 
 def open_port(args):
-    from port import Port   # not before setup()
+    from port import Port   # not before scripts/setup
     return Port(args.port, args.baud)
 
 
