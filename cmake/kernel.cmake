@@ -24,9 +24,9 @@ target_compile_options(kernel_objects PUBLIC ${KERNEL_MACHINE} -O2
 set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/string.c PROPERTIES
     COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 
-# Two thirds of the image are tests: they need not be fast.
+# Two thirds of the image are tests: they need not be fast, nor need commands.
 set(SMALL ${KERNEL_SOURCES})
-list(FILTER SMALL INCLUDE REGEX "/tests/(unit|target)/")
+list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/cmd_)")
 set_source_files_properties(${SMALL} PROPERTIES COMPILE_OPTIONS -Os)
 
 # Hot paths that call nobody: without a frame they take a third less.
