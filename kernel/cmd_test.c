@@ -1,4 +1,4 @@
-/* The `test` command: the unit tests that are in the kernel. */
+/* The `test` command: the tests that are in the kernel, of all kinds. */
 #include <string.h>
 
 #include <kernel/ktest.h>
@@ -6,6 +6,8 @@
 #include <kernel/shell.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
+
+#define TELL_US 2000000u
 
 static unsigned order_of(size_t size)
 {
@@ -38,10 +40,12 @@ static bool parse_number(int argc, char **argv, int *i, uint64_t *out)
 static int cmd_test(int argc, char **argv)
 {
 	const char *names[16], *bad;
-	struct ktest_options o = {.names = names, .stop = shell_interrupted};
+	struct ktest_options o = {
+		.names = names, .stop = shell_interrupted, .tell_us = TELL_US};
+	bool list = argc > 1 && !strcmp(argv[1], "list");
 	int failed;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = list ? 2 : 1; i < argc; i++) {
 		uint64_t *number = strcmp(argv[i], "--seed") == 0  ? &o.seed
 				   : strcmp(argv[i], "--ops") == 0 ? &o.ops
 								   : NULL;
@@ -55,16 +59,13 @@ static int cmd_test(int argc, char **argv)
 			names[o.nnames++] = argv[i];
 		}
 	}
-	if (o.nnames == 1 && strcmp(names[0], "list") == 0) {
-		ktest_list();
-		return 0;
-	}
 	if (o.nnames == 1 && strcmp(names[0], "all") == 0)
 		o.nnames = 0;
-	failed = ktest_run(&o, &bad);
+	failed = list ? ktest_list(&o, &bad) : ktest_run(&o, &bad);
 	if (failed < 0)
 		kprintf("test: no test is called like '%s'\n", bad);
-	return failed != 0;
+	return !list && ktest_stopped() ? SHELL_INTERRUPTED : failed != 0;
 }
-COMMAND(test, cmd_test, "[all|list|NAME...] [--seed N] [--ops N]",
-	"run the kernel's unit tests, or those with NAME in their names");
+COMMAND(test, cmd_test,
+	"[list] [all|unit|stress|litmus|silicon|NAME...] [--seed N] [--ops N]",
+	"run or list tests: all, a kind, those with NAME in their names");

@@ -17,7 +17,8 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tests", d) for d in ("", "qemu", "flash")]
+sys.path[:0] = [os.path.join(ROOT, "tests", d)
+                for d in ("", "qemu", "flash")]
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin            # noqa: E401, E402
@@ -25,8 +26,8 @@ import alloc, alloc_sites, alloc_stress         # noqa: E401, E402
 import bench, boot, console, console_input      # noqa: E401, E402
 import devices, dma, faults, firmware           # noqa: E401, E402
 import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
-import machines, mmio, silicon, smp             # noqa: E401, E402
-import trees, virtio                            # noqa: E401, E402
+import machines, mmio, silicon                  # noqa: E401, E402
+import smp, trees, virtio                       # noqa: E401, E402
 import card, card_firmware, loaders             # noqa: E401, E402
 import network, qspi, sdcard                    # noqa: E401, E402
 

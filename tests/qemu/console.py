@@ -1,6 +1,7 @@
 """The console as someone who types sees it."""
 import random
 import re
+import time
 
 from harness import Failure, Test
 from machine import PANIC, PROMPT, RELEASE, Machine, autorun
@@ -66,8 +67,29 @@ def interrupt(test):
         m.send(CTRL_C)
         m.expect(r"^test: interrupted$", unless=PANIC + r"|^ok 100 ")
         m.expect(PROMPT)
+        # A long one tells how far it is, and stops in the middle.
+        m.send("test mmio.random --ops 1000000000\r")
+        m.expect(r"^# mmio\.random\w+: 0 %$", unless=PANIC)
+        m.send(CTRL_C)
+        m.expect(r"^# mmio\.random\w+: stopped\n0 passed, 0 failed\n"
+                 r"test: interrupted$", unless=PANIC + r"|^(not )?ok ")
+        m.expect(PROMPT)
     # Harts that work together stop together, and leave nothing mapped.
     with session(test, "--harts", "2") as m:
+        m.send("test litmus stress --ops 40000000000; echo not reached\r")
+        m.expect(r"^TAP ")
+        time.sleep(1)   # in its first test, on any machine but a very slow one
+        m.send(CTRL_C)
+        m.expect(r"^(litmus: interrupted\n# litmus\.\w+: stopped\n)?"
+                 r"0 passed, 0 failed$",
+                 unless=PANIC + r"|^(not )?ok |^not reached")
+        m.expect(PROMPT, unless=r"^not reached")
+        # What there is: kinds, suites, names.
+        kinds = m.command("test list")
+        for kind in ("unit", "stress", "litmus", "silicon"):
+            has(kinds, rf"^{kind}:$")
+        has(m.command("test list litmus"), r"^litmus\.user_table$")
+        has(m.command("test list bogus"), r"no test is called like")
         m.send("litmus --rounds 1000000\r")
         m.expect(r"litmus --rounds 1000000\n")    # it is taken
         m.send(CTRL_C)

@@ -131,7 +131,7 @@ KTEST(arena, property_equals_a_map_of_units)
 
 	if (!set_up())
 		return ktest_skip("no memory");
-	for (uint64_t step = 0; step < ktest_ops(); step++) {
+	KTEST_STEPS (step, ktest_ops()) {
 		unsigned i = (unsigned)rng_below(&r, TAGS);
 
 		if (t->live[i])

@@ -383,7 +383,7 @@ KTEST(buddy, property_equals_frame_model)
 	bench->buddy.pool.n = BUDDY_POOL_MIN;
 	for (size_t i = 0; i < ARRAY_SIZE(ragged); i++)
 		seed(ragged[i].start, ragged[i].end);
-	for (uint64_t step = 0; step < ktest_ops(); step++) {
+	KTEST_STEPS (step, ktest_ops()) {
 		/* Phases that fill memory alternate with such that drain it. */
 		uint64_t odds = step / 4096 % 2 ? 3 : 6;
 		uint64_t dice = rng_below(&rng, 10);
@@ -431,6 +431,7 @@ struct snapshot {
 };
 
 static struct snapshot *snapshots;
+static unsigned first_step; /* of the sequences that are tried now */
 
 static void save(struct snapshot *s)
 {
@@ -529,6 +530,11 @@ static uint64_t exhaust(unsigned depth)
 			return 0;
 		tried += below;
 		restore(s);
+		if (depth == DEPTH - 1 &&
+		    !ktest_goes_on_(first_step, ALLOC_STEPS))
+			return 0;
+		if (depth == DEPTH)
+			first_step = step;
 	}
 	return tried;
 }

@@ -214,7 +214,7 @@ KTEST(buddy_ops, property_equals_frame_model)
 		return ktest_skip("no memory");
 	for (size_t i = 0; i < ARRAY_SIZE(ragged); i++)
 		seed(ragged[i]);
-	for (uint64_t i = 0; i < ktest_ops(); i++) {
+	KTEST_STEPS (i, ktest_ops()) {
 		REQUIRE(step(i / 512 % 2));
 		REQUIRE(t->buddy.free_frames == t->free);
 		if (i % 512 == 0)

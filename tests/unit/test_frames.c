@@ -176,7 +176,7 @@ KTEST(frames, random_steps_with_patterns)
 	uint64_t before = frames_used();
 
 	begin();
-	for (uint64_t i = 0; i < ktest_ops(); i++)
+	KTEST_STEPS (i, ktest_ops())
 		step(i);
 	end();
 	EXPECT_EQ(t.bugs, 0);

@@ -131,7 +131,7 @@ KTEST(kmalloc, property)
 	for (size_t size = 0; size <= 8192; size += 16)
 		kfree(kmalloc(size, ALLOC_DMA32));
 	before = frames_used();
-	for (uint64_t i = 0; i < ktest_ops() / 10; i++) {
+	KTEST_STEPS (i, ktest_ops() / 10) {
 		struct piece *y = &x[rng_below(&r, PIECES)];
 
 		if (!y->p) {

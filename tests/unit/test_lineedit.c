@@ -543,7 +543,7 @@ KTEST(lineedit, random_keys_match_the_model)
 	struct model *m = ktest_alloc(sizeof(*m));
 
 	REQUIRE(b && m);
-	for (uint64_t op = 0; op < ktest_ops() / 4; op++) {
+	KTEST_STEPS (op, ktest_ops() / 4) {
 		uint8_t key = random_key(&r);
 
 		lineedit_feed(&b->edit, key);
@@ -567,7 +567,7 @@ KTEST(lineedit, random_bytes)
 	struct bench *b = bench_new();
 
 	REQUIRE(b);
-	for (uint64_t op = 0; op < ktest_ops() / 4; op++) {
+	KTEST_STEPS (op, ktest_ops() / 4) {
 		static const char often[] = "\033[[[AB\t\t\x10\x0e\r\nhmet~3";
 		uint8_t byte = (uint8_t)rng_next(&r);
 		enum line_event event;

@@ -353,7 +353,7 @@ KTEST(libc, random_steps)
 	struct rng rng = {ktest_seed()};
 
 	/* A step writes and reads whole blocks: mostly small ones. */
-	for (uint64_t i = 0; i < ktest_ops(); i++)
+	KTEST_STEPS (i, ktest_ops())
 		step(&b[rng_below(&rng, BLOCKS)], &rng,
 		     i % 512 == 0 ? 300000 : 600);
 	for (unsigned i = 0; i < BLOCKS; i++) {

@@ -198,7 +198,7 @@ KTEST(memblock, property_partition_equals_byte_map)
 	REQUIRE(m);
 	memset(m->byte, NO_RAM, sizeof(m->byte));
 	/* One operation and its check cost as much as 10 of other tests. */
-	for (uint64_t step = 0; step < ktest_ops() / 10; step++) {
+	KTEST_STEPS (step, ktest_ops() / 10) {
 		uint64_t a = rng_below(&rng, MODEL_SIZE);
 		uint64_t len = rng_below(&rng, 1 + (1u << rng_below(&rng, 11)));
 		struct range r = {a, min_u64(a + len, MODEL_SIZE)};
@@ -263,7 +263,7 @@ KTEST(bump, property_never_overlaps_and_returns_the_rest)
 	struct rng rng = rng_seed(ktest_seed() + 1);
 
 	REQUIRE(mb && used);
-	for (uint64_t round = 0; round < ktest_ops() / BUMPS; round++) {
+	KTEST_STEPS (round, ktest_ops() / BUMPS) {
 		struct handed h = {.sorted = true};
 		uint64_t given = 0;
 		struct bump b;

@@ -315,7 +315,7 @@ static void steps(void)
 	mmio_stats(&before);
 	vmalloc_stats(&areas);
 	frames = zone_used_frames();
-	for (uint64_t n = ktest_ops(); n; n--) {
+	KTEST_STEPS (n, ktest_ops()) {
 		struct slot *s = &slot[below(SLOTS)];
 
 		if (s->live)

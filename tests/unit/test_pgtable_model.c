@@ -437,7 +437,7 @@ static bool run(unsigned levels, unsigned features, uint64_t steps)
 	if (!bed_make(&bed, levels, bounds, features & 1, features & 2))
 		return false;
 	make_cuts(model);
-	for (uint64_t i = 0; i < steps; i++) {
+	KTEST_STEPS (i, steps) {
 		struct op o = draw();
 		const char *wrong = step(&o);
 

@@ -140,7 +140,7 @@ static void run_model(size_t size, size_t align, unsigned debug, bool built,
 	m->cache = kmem_cache_create(name, size, align, 0, built ? ctor : NULL);
 	slab_debug_default();
 	REQUIRE(m->cache);
-	for (uint64_t i = 0; i < steps; i++)
+	KTEST_STEPS (i, steps)
 		step(m, i);
 	while (m->n)
 		kmem_cache_free(m->cache, goes(m));

@@ -117,7 +117,7 @@ KTEST(tree, property_equals_a_sorted_set)
 
 	if (!set_up())
 		return ktest_skip("no memory");
-	for (uint64_t step = 0; step < ktest_ops(); step++) {
+	KTEST_STEPS (step, ktest_ops()) {
 		unsigned key = (unsigned)rng_below(&r, KEYS);
 		/* Grow, shrink, grow: from empty to full. */
 		bool grow = rng_below(&r, 8) < (step / 4096 % 2 ? 2 : 6);

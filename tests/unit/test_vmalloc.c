@@ -409,7 +409,7 @@ static void random_steps(void)
 
 	REQUIRE(slot);
 	begin();
-	for (uint64_t n = ktest_ops() / 200; n; n--) {
+	KTEST_STEPS (n, ktest_ops() / 200) {
 		unsigned i = (unsigned)rng_below(&r, SLOTS);
 		struct slot *s = &slot[i];
 

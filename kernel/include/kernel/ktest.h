@@ -12,6 +12,10 @@
  *
  * Tests must leave the machine as they found it, since the kernel that runs
  * them goes on. Output is TAP; the last line is "N passed, N failed".
+ *
+ * Suites are of one of four kinds. Those called `stress` (all harts on something
+ * for long), `litmus` (what harts see of each other) and `silicon` (how this machine
+ * differs from others) are kinds of their own, all others are `unit`.
  */
 #pragma once
 
@@ -70,15 +74,40 @@ void *ktest_alloc(size_t size);
 uint64_t ktest_seed(void);
 uint64_t ktest_ops(void);
 
+/*
+ * A loop of `n` steps that may take long: it says how far it is every few seconds,
+ * and ends early when the user wants to stop. What the test finds afterwards does
+ * not count then.
+ */
+#define KTEST_STEPS(i, n)                 \
+	for (uint64_t i = 0, i##_n = (n); \
+	     i < i##_n && ktest_goes_on(i, i##_n); i++)
+
+/* The same by hand: `done` of `n` steps were made. False: leave. */
+bool ktest_goes_on_(uint64_t done, uint64_t n);
+
+static inline bool ktest_goes_on(uint64_t done, uint64_t n)
+{
+	return done % 256 || ktest_goes_on_(done, n);
+}
+
+/* For a test that has seen that the user wants to stop: the run ends with it. Was
+ * the last run stopped, by whatever? */
+void ktest_stop(void);
+bool ktest_stopped(void);
+
 struct ktest_options {
-	/* Run the tests whose "suite.name" contains one of these; all, if there
-	 * are none. */
+	/* Run the tests that one of these means: a kind, or a part of
+	 * "suite.name"; all, if there are none. */
 	const char *const *names;
 	unsigned nnames;
 	uint64_t seed; /* 0: the default */
 	uint64_t ops;  /* 0: the default, 1,000,000 */
-	/* Asked before each test: true ends the run there. NULL: never. */
+	/* Asked before each test, and now and then by long ones: true ends the
+	 * run there. NULL: never. */
 	bool (*stop)(void);
+	uint64_t
+		tell_us; /* from one report of a long test to the next; 0: none */
 };
 
 /* Run the tests that are wanted, in TAP; what a stop left out is not counted in
@@ -87,8 +116,9 @@ struct ktest_options {
  * that name. */
 int ktest_run(const struct ktest_options *o, const char **bad);
 
-/* List the names of all tests. */
-void ktest_list(void);
+/* List the tests that are wanted: their names, or, when all are, the suites of
+ * each kind with their numbers of tests. -1 as above. */
+int ktest_list(const struct ktest_options *o, const char **bad);
 
 /* What a machine supplies to ktest: memory that lasts until it is released
  * (NULL when there is none). */
