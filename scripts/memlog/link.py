@@ -1,0 +1,129 @@
+"""How the tool reaches the board: a serial port, or a machine in QEMU.
+
+    read(seconds)   what has come, perhaps b""; never raises
+    write(data)     whether it went out
+    now()           seconds
+    down            since when the port is gone, or None
+    dead            a sentence, when nothing will ever come again, or None
+
+A port that is gone is opened again as soon as it is there: the run goes on in
+the board meanwhile.
+"""
+import os
+import select
+import signal
+import subprocess
+import time
+
+import board
+from say import Error
+
+RETRY = 0.5     # seconds between two tries to open a port
+
+
+class PortLink:
+    def __init__(self, path, baud, note, port=None):
+        self.path, self.baud, self.note = path, baud, note
+        self.port = port or self._open()
+        self.down = self.dead = None
+
+    def _open(self):
+        from port import Port   # not before scripts/setup
+        return Port(self.path, self.baud)
+
+    def now(self):
+        return time.monotonic()
+
+    def read(self, seconds):
+        if self.down is not None and not self._again(seconds):
+            return b""
+        try:
+            return self.port.read(seconds)
+        except Error as e:
+            self._lost(e)
+            return b""
+
+    def write(self, data):
+        if self.down is not None:
+            return False
+        try:
+            self.port.write(data)
+            return True
+        except Error as e:
+            self._lost(e)
+            return False
+
+    def _lost(self, why):
+        self.note(f"{why}; waiting for it to come back")
+        self.down = self.now()
+        self.close()
+
+    def _again(self, seconds):
+        """Try to open it once more."""
+        if not os.path.exists(self.path):
+            time.sleep(min(RETRY, seconds))
+            return False
+        try:
+            self.port = self._open()
+        except Error:
+            time.sleep(min(RETRY, seconds))
+            return False
+        self.note(f"{self.path} is back after "
+                  f"{self.now() - self.down:.0f} s")
+        self.down = None
+        return True
+
+    def close(self):
+        try:
+            self.port.close()
+        except OSError:
+            pass
+
+
+class QemuLink:
+    """scripts/run with these words; ends with this object."""
+
+    def __init__(self, words):
+        self.down = self.dead = None
+        command = [os.path.join(board.ROOT, "scripts/run"), *words]
+        # A session of its own: the keyboard's ^C is this tool's alone.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            start_new_session=True)
+        self.fd = self.process.stdout.fileno()
+
+    def now(self):
+        return time.monotonic()
+
+    def read(self, seconds):
+        if self.dead:
+            time.sleep(min(seconds, 0.1))
+            return b""
+        if not select.select([self.fd], [], [], max(0, seconds))[0]:
+            return b""
+        data = os.read(self.fd, 65536)
+        if not data:
+            status = self.process.wait()
+            how = f"status {status}" if status >= 0 else \
+                f"signal {-status}"
+            self.dead = f"QEMU has ended ({how})"
+        return data
+
+    def write(self, data):
+        # Ctrl-A is QEMU's own, and stands for itself when doubled.
+        try:
+            self.process.stdin.write(data.replace(b"\x01", b"\x01\x01"))
+            self.process.stdin.flush()
+            return True
+        except OSError:
+            return False
+
+    def close(self):
+        for sig in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, sig)
+                self.process.wait(5)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
