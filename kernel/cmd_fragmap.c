@@ -21,9 +21,10 @@
 #define CELLS 1024
 #define BANKS 64
 
+/* Of all RAM that there can be, a cell has less than 2^32 frames. */
 struct cell {
-	uint64_t ram, ours; /* frames: in all, the allocators' */
-	uint64_t free, cached;
+	uint32_t ram, ours; /* frames: in all, the allocators' */
+	uint32_t free, cached;
 };
 
 struct bank {
@@ -75,7 +76,7 @@ static unsigned divide(void)
 
 enum part { RAM, OURS, FREE, CACHED };
 
-static void add(struct cell *c, enum part part, uint64_t n)
+static void add(struct cell *c, enum part part, uint32_t n)
 {
 	c->ram += part == RAM ? n : 0;
 	c->ours += part == OURS ? n : 0;
@@ -94,7 +95,7 @@ static void count(struct range frames, enum part part)
 					    r.end);
 			uint64_t at = bank[i].first + (r.start >> shift) - base;
 
-			add(&cell[at], part, end - r.start);
+			add(&cell[at], part, (uint32_t)(end - r.start));
 			r.start = end;
 		}
 	}
@@ -132,13 +133,13 @@ static void count_all(void)
 
 static char draw(const struct cell *c)
 {
-	uint64_t free = min_u64(c->free + c->cached, c->ours);
+	uint64_t free = min_u64((uint64_t)c->free + c->cached, c->ours);
 
 	if (!c->ram)
 		return ' ';
-	if (c->ours * 2 < c->ram)
+	if (c->ours < c->ram - c->ours)
 		return 'R';
-	if (c->cached * 2 > c->ours)
+	if (c->cached > c->ours - min_u64(c->cached, c->ours))
 		return 'c';
 	if (!free)
 		return '#';

@@ -9,7 +9,6 @@
 #include "../unit/slab_bed.h"
 
 static struct smp_work works[MAX_CPUS];
-static struct stress_hart hart[MAX_CPUS];
 
 static void run(void *arg)
 {
@@ -42,9 +41,11 @@ static uint64_t steps_of_each(void)
 KTEST(frames_smp, blocks_have_one_owner)
 {
 	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
+	struct stress_hart *hart = ktest_alloc(MAX_CPUS * sizeof(*hart));
 	uint64_t before = frames_used(), foreign = 0;
 	pfn_t at = 0;
 
+	REQUIRE(hart);
 	for_each_cpu (cpu, cpus_online()) {
 		hart[cpu] = (struct stress_hart){
 			.rng = rng_seed(ktest_seed() + cpu),
