@@ -32,11 +32,14 @@ struct options {
 struct session {
 	struct options o;
 	struct memtest_pool pool;
-	uint64_t hz;	     /* of arch_time() */
-	uint64_t test_start; /* arch_time() */
-	uint64_t last_tick;  /* arch_time() */
-	uint64_t shown;	     /* errors of the current test */
-	uint64_t skipped;    /* bytes of the range that could not be had */
+	uint64_t hz;			  /* of arch_time() */
+	uint64_t test_start;		  /* arch_time() */
+	uint64_t last_tick;		  /* arch_time() */
+	struct memtest_progress progress; /* of the current test */
+	uint64_t done;			  /* accesses of it */
+	uint64_t errors;		  /* of it */
+	uint64_t shown;			  /* errors of it */
+	uint64_t skipped; /* bytes of the range that could not be had */
 	bool interrupted;
 };
 
@@ -49,31 +52,40 @@ static bool interrupted(struct session *s)
 
 /* ---- the engine's callbacks ---- */
 
-static void rewind_regions(void *arg)
+static void spread(void *arg, void (*fn)(void *ctx, unsigned worker), void *ctx)
 {
-	struct session *s = arg;
-
-	memtest_pool_rewind(&s->pool);
+	(void)arg;
+	fn(ctx, 0);
 }
 
-static bool next_region(void *arg, struct memtest_region *r)
+static bool next_region(void *arg, unsigned share, struct memtest_cursor *c,
+			struct memtest_region *r)
 {
 	struct session *s = arg;
 	struct range range;
 
+	(void)share;
+	memtest_pool_rewind(&s->pool);
+	if (c->at) {
+		s->pool.block = c->at;
+		s->pool.offset = c->offset;
+	}
 	if (!memtest_pool_next(&s->pool, &range))
 		return false;
+	c->at = s->pool.block;
+	c->offset = s->pool.offset;
 	*r = (struct memtest_region){phys_to_virt(range.start),
 				     range_size(range) / 8, range.start};
 	return true;
 }
 
-static void log_tick(struct session *s, const struct memtest_progress *p)
+static void log_tick(struct session *s)
 {
-	uint64_t percent = p->total ? p->done * 100 / p->total : 100;
+	const struct memtest_progress *p = &s->progress;
+	uint64_t percent = p->total ? s->done * 100 / p->total : 100;
 
 	kprintf("MTLOG ev=tick pass=%llu test=%s pct=%llu errors=%llu\n",
-		ull(p->pass), p->test->name, ull(percent), ull(p->errors));
+		ull(p->pass), p->test->name, ull(percent), ull(s->errors));
 	s->last_tick = arch_time();
 }
 
@@ -83,7 +95,8 @@ static void test_start(void *arg, const struct memtest_progress *p)
 
 	kprintf("MTLOG ev=test_start pass=%llu test=%s\n", ull(p->pass),
 		p->test->name);
-	s->shown = 0;
+	s->progress = *p;
+	s->done = s->errors = s->shown = 0;
 	s->test_start = s->last_tick = arch_time();
 }
 
@@ -92,33 +105,39 @@ static void test_end(void *arg, const struct memtest_progress *p)
 	struct session *s = arg;
 	uint64_t ms = (arch_time() - s->test_start) / (s->hz / 1000);
 
-	log_tick(s, p);
+	log_tick(s);
 	kprintf("MTLOG ev=test_end pass=%llu test=%s errors=%llu shown=%llu "
 		"ms=%llu\n",
 		ull(p->pass), p->test->name, ull(p->errors), ull(s->shown),
 		ull(ms));
 }
 
-static bool progress(void *arg, const struct memtest_progress *p)
+static bool progress(void *arg, unsigned worker, uint64_t done)
 {
 	struct session *s = arg;
 
+	(void)worker;
+	s->done = done;
 	if (arch_time() - s->last_tick >= s->hz)
-		log_tick(s, p);
+		log_tick(s);
 	return interrupted(s);
 }
 
-static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
+static void hold(void *arg, const struct memtest_hold *h)
 {
 	struct session *s = arg;
 	uint64_t ticks = s->o.hold_ms * (s->hz / 1000);
+	struct range r, all = range_make(UINT64_MAX, 0);
 	uint64_t start;
 
 	if (!s->o.hold_ms || s->interrupted)
 		return;
+	memtest_pool_rewind(&s->pool);
+	while (memtest_pool_next(&s->pool, &r))
+		all = range_make(min_u64(all.start, r.start), r.end);
 	kprintf("MTLOG ev=hold start=%#llx end=%#llx pattern=0x%016llx "
 		"ms=%llu\n",
-		ull(r->pa), ull(r->pa + 8 * r->nwords), ull(pattern),
+		ull(all.start), ull(all.end), ull(h->pattern),
 		ull(s->o.hold_ms));
 	start = arch_time();
 	while (arch_time() - start < ticks && !interrupted(s))
@@ -126,10 +145,12 @@ static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
 	kprintf("MTLOG ev=resume\n");
 }
 
-static void error(void *arg, const struct memtest_error *e)
+static void error(void *arg, unsigned worker, const struct memtest_error *e)
 {
 	struct session *s = arg;
 
+	(void)worker;
+	s->errors++;
 	if (s->shown == MAX_SHOWN)
 		return;
 	s->shown++;
@@ -137,18 +158,31 @@ static void error(void *arg, const struct memtest_error *e)
 		"expect=0x%016llx actual=0x%016llx xor=0x%016llx "
 		"reread=0x%016llx pattern=0x%016llx\n",
 		ull(e->pass), e->test->name, ull(e->pa), ull(e->expected),
-		ull(e->actual), ull(e->expected ^ e->actual), ull(e->reread),
+		ull(e->actual), ull(e->expected ^ e->actual), ull(e->again[0]),
 		ull(e->pattern));
 }
 
+static void expel_all(void *arg, unsigned worker)
+{
+	(void)arg, (void)worker;
+}
+
+static bool expel(void *arg, volatile uint64_t *p)
+{
+	(void)arg, (void)p;
+	return false;
+}
+
 static const struct memtest_ops ops = {
-	.rewind = rewind_regions,
+	.spread = spread,
 	.next = next_region,
 	.test_start = test_start,
 	.test_end = test_end,
 	.progress = progress,
 	.hold = hold,
 	.error = error,
+	.expel_all = expel_all,
+	.expel = expel,
 };
 
 /* ---- the command line ---- */
@@ -159,8 +193,9 @@ static int list_tests(void)
 	for (unsigned i = 0; i < memtest_ntests; i++) {
 		const struct memtest_test *t = &memtest_tests[i];
 
-		kprintf("%-8s %8u  %s%s\n", t->name, t->accesses, t->finds,
-			t->standard ? "" : " (only when named)");
+		kprintf("%-8s %8u  %s%s\n", t->name, t->accesses / 64, t->finds,
+			t->profiles & MEMTEST_STANDARD ? ""
+						       : " (only when named)");
 	}
 	return 0;
 }
@@ -231,7 +266,7 @@ static bool parse(int argc, char **argv, struct options *o)
 {
 	*o = (struct options){
 		.range = range_make(0, UINT64_MAX),
-		.tests = memtest_standard(),
+		.tests = memtest_profile(MEMTEST_STANDARD),
 		.passes = 1,
 		.seed = 1,
 	};
@@ -338,7 +373,7 @@ static void log_start(const struct session *s)
 static int cmd_memtest(int argc, char **argv)
 {
 	struct session s = {.hz = machine.timebase};
-	struct memtest_config c = {.ops = &ops, .arg = &s};
+	struct memtest_config c = {.ops = &ops, .arg = &s, .workers = 1};
 	struct memtest_result result;
 	int status;
 

@@ -6,45 +6,63 @@
 #include <memtest/access.h>
 #include <memtest/memtest.h>
 
-/* Words that the loops do without a branch: a cache line. */
-#define MEMTEST_UNROLL 8
-
+/* A run. Workers only read it while a stage is on, but for (a): atomically. */
 struct memtest {
 	const struct memtest_config *config;
-	struct memtest_result *result;
 	const struct memtest_test *test;
-	unsigned stage; /* of the test, from 0 */
-	const struct memtest_region *region;
-	uint64_t pattern; /* for reports: what the test now works with */
-	struct memtest_progress progress;
+	uint64_t pass; /* from 1 */
+	unsigned stage;
+	bool down; /* the stage goes downwards */
+
+	uint64_t errors; /* (a) of the test in the pass */
+	uint64_t tested; /* (a) bytes that the test went through */
+	bool stopped;	 /* (a) */
+	/* Accesses of each worker in the test so far; it alone writes its own,
+	 * at the end of a stage. */
+	uint64_t done[MEMTEST_WORKERS];
 };
 
+/* A worker in a stage: on its own stack, in lines of its own, since it counts
+ * in there. */
+struct memtest_worker {
+	struct memtest *run;
+	const struct memtest_region *region;
+	uint64_t pattern; /* for reports: what the stage works with */
+	uint64_t errors;
+	uint64_t done; /* accesses in this test and pass */
+	unsigned index;
+	bool each; /* config.each */
+} __attribute__((aligned(64)));
+
 /* Note an error: `actual` was read at p. */
-__attribute__((cold, noinline)) void memtest_mismatch(struct memtest *m,
+__attribute__((cold, noinline)) void memtest_mismatch(struct memtest_worker *w,
 						      volatile uint64_t *p,
 						      uint64_t expected,
 						      uint64_t actual);
 
 /* Read a word, once, and compare. */
 static inline __attribute__((always_inline)) void memtest_check(
-	struct memtest *m, volatile uint64_t *p, uint64_t expected)
+	struct memtest_worker *w, volatile uint64_t *p, uint64_t expected)
 {
 	uint64_t actual = memtest_load(p);
 
 	if (__builtin_expect(actual != expected, 0))
-		memtest_mismatch(m, p, expected, actual);
+		memtest_mismatch(w, p, expected, actual);
 }
 
+/* The next load of the word is to come from memory. Returns whether it will. */
+bool memtest_expel(struct memtest_worker *w, volatile uint64_t *p);
+
 /* After each slice: so many accesses were made. 0, or -EINTR to stop. */
-int memtest_account(struct memtest *m, uint64_t accesses);
+int memtest_account(struct memtest_worker *w, uint64_t accesses);
 
-/* All words of the region are written, none is verified. */
-void memtest_hold(struct memtest *m);
+/* The number that random patterns of a run, a pass and a place begin with;
+ * never 0. */
+uint64_t memtest_random(const struct memtest *m, uint64_t place);
 
-/* The run functions of the two families of tests, and their data. */
-int memtest_march(struct memtest *m, const struct memtest_region *r);
-extern const struct memtest_march memtest_march_c, memtest_march_c1;
-
-int memtest_pattern(struct memtest *m, const struct memtest_region *r);
-extern const struct memtest_pattern memtest_own_address, memtest_walk1,
-	memtest_walk64, memtest_random;
+/* The families of tests, and what each works from. */
+int memtest_march(struct memtest_worker *w, const struct memtest_region *r);
+struct memtest_stage memtest_march_plan(const struct memtest *m,
+					unsigned stage);
+extern const struct memtest_march memtest_address, memtest_walk1,
+	memtest_walk64, memtest_marchc, memtest_marchc1, memtest_sequence;

@@ -1,213 +1,283 @@
 /*
- * March tests. A march is a list of elements; an element goes over all words of
- * a region, upwards or downwards, and does the same few reads and writes to
- * each word before it moves to the next. 0 stands for the data background, 1
- * for its complement. The published tests are written here as they are in the
- * literature:
+ * March tests, and all tests that are one when seen in the right light. A march
+ * is a list of elements; an element goes over all words of memory, upwards or
+ * downwards, and does the same few reads and writes to each word before it
+ * moves to the next. 0 stands for the data background, 1 for its complement.
+ * The published tests are written here as they are in the literature:
  *
  *	March C-  { w0; up(r0,w1); up(r1,w0); down(r0,w1); down(r1,w0); r0 }
  *
- * For words of many bits the march is run with several backgrounds, such that
- * each two bits of a word differ in one of them: log2(64) + 1 = 7. Bits that
- * are always equal can hide that one disturbs the other.
+ * A background gives each word a value: the same to all, the word's own
+ * address, a sequence. To fill memory with a pattern, verify it, and do so with
+ * the complement, is the march { w0; (r0,w1); r1 } on it. A test repeats its
+ * march in rounds, with another background each. For words of many bits, March
+ * C- needs backgrounds such that each two bits of a word differ in one of them:
+ * log2(64) + 1 = 7. Bits that are always equal can hide that one disturbs the
+ * other.
  *
- * Speed. An element's operations are a constant for the compiler: `sweep` is
- * instantiated for each shape and direction, so its loop is nothing but the
- * loads, stores and compares of 8 words. r0,w1 and r1,w0 have one shape: the
- * first operation's value is called a, its complement b. A march with an
- * element of a new shape needs a SHAPE line, no more; without one, it panics the
- * first time that it runs, in a unit test.
+ * An element of a round is a stage. So it has been everywhere before the next
+ * one begins; an address that reaches a word of another region is seen; and a
+ * word is out of the caches before it is read, as long as all of what is tested
+ * is larger than they are.
  *
- * Where it holds: once, after the first element of the first background.
+ * Speed: sweep.h has the loops. An element of a new shape, or over a new kind of
+ * background, works without a loop of its own, slowly; a line in the tables
+ * below makes it fast.
+ *
+ * Where it holds: before elements that say so, in the first round; for long
+ * where they say `fade`.
  *
  * Sources: van de Goor, "Testing Semiconductor Memories", 1991 (March C-);
  * van de Goor, Tlili, "March tests for word-oriented memories", DATE 1998.
  */
-#include <kernel/assert.h>
-
-#include "internal.h"
-
-/* An operation is 4 bits, so that a list of up to 8 is one number; 0 ends it.
- * Bit 0: the complement; bit 1: a write. */
-enum { R0 = 4, R1 = 5, W0 = 6, W1 = 7 };
-
-#define OP_WRITE     2
-#define OPS1(a)	     ((uint32_t)(a))
-#define OPS2(a, b)   (OPS1(a) | OPS1(b) << 4)
-#define OP_COUNT(o)  ((highest_bit(o) + 4) / 4)
-#define OP_VALUES(o) (((uint32_t)(o) >> 2) & 0x11111111u)
+#include "sweep.h"
 
 struct march_element {
 	uint32_t ops;
-	bool down;
+	bool down, hold, fade;
+};
+
+/* How the values of a background go on, and the loops that know. A word's
+ * value, and so its complement, is made of its state; states step. */
+enum shape { SHAPE_W, SHAPE_R, SHAPE_RW, NSHAPES };
+enum { UP, DOWN };
+
+struct stepping {
+	step_fn *step[2];
+	sweep_fn *fast[NSHAPES][2];
 };
 
 struct memtest_march {
-	unsigned nbackgrounds; /* the first so many */
+	unsigned rounds;
+	/* The state of the word at pa; of the region's first word, where a
+	 * sequence goes through a region. */
+	uint64_t (*start)(const struct memtest *m, unsigned round, paddr_t pa);
+	const struct stepping *stepping;
 	unsigned nelements;
 	const struct march_element *elements;
 };
 
+#define ELEMENTS(list) ARRAY_SIZE(list), list
+
+/* ---- what steps ---- */
+
+static const uint32_t shapes[NSHAPES] = {
+	[SHAPE_W] = OPS1(W0),
+	[SHAPE_R] = OPS1(R0),
+	[SHAPE_RW] = OPS2(R0, W1),
+};
+
+/* The same for all. */
+static inline uint64_t stay(uint64_t s)
+{
+	return s;
+}
+
+SWEEP(constant_w, OPS1(W0), stay, false)
+SWEEP(constant_r, OPS1(R0), stay, false)
+SWEEP(constant_rw, OPS2(R0, W1), stay, false)
+SWEEP(constant_rw_down, OPS2(R0, W1), stay, true)
+
+static const struct stepping constant = {
+	{stay, stay},
+	{{constant_w}, {constant_r}, {constant_rw, constant_rw_down}}};
+
+/* The word's own physical address. */
+static inline uint64_t count_up(uint64_t s)
+{
+	return s + 8;
+}
+
+static inline uint64_t count_down(uint64_t s)
+{
+	return s - 8;
+}
+
+SWEEP(address_w, OPS1(W0), count_up, false)
+SWEEP(address_r, OPS1(R0), count_up, false)
+SWEEP(address_rw, OPS2(R0, W1), count_up, false)
+
+static const struct stepping address = {
+	{count_up, count_down}, {{address_w}, {address_r}, {address_rw}}};
+
+/* Each word has one bit set, the next word the next bit. */
+static inline uint64_t rotate_left(uint64_t s)
+{
+	return s << 1 | s >> 63;
+}
+
+static inline uint64_t rotate_right(uint64_t s)
+{
+	return s >> 1 | s << 63;
+}
+
+SWEEP(walk_w, OPS1(W0), rotate_left, false)
+SWEEP(walk_r, OPS1(R0), rotate_left, false)
+SWEEP(walk_rw, OPS2(R0, W1), rotate_left, false)
+
+static const struct stepping walk = {{rotate_left, rotate_right},
+				     {{walk_w}, {walk_r}, {walk_rw}}};
+
+/* Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003: full
+ * period, and cheaper than the load and store around it. Upwards only. */
+static inline uint64_t xorshift(uint64_t v)
+{
+	v ^= v << 13;
+	v ^= v >> 7;
+	return v ^ v << 17;
+}
+
+SWEEP(sequence_w, OPS1(W0), xorshift, false)
+SWEEP(sequence_r, OPS1(R0), xorshift, false)
+SWEEP(sequence_rw, OPS2(R0, W1), xorshift, false)
+
+static const struct stepping sequence = {
+	{xorshift}, {{sequence_w}, {sequence_r}, {sequence_rw}}};
+
+/* ---- what a word begins with ---- */
+
+static uint64_t start_log(const struct memtest *m, unsigned round, paddr_t pa)
+{
+	static const uint64_t values[] = {
+		0x0000000000000000, 0x5555555555555555, 0x3333333333333333,
+		0x0f0f0f0f0f0f0f0f, 0x00ff00ff00ff00ff, 0x0000ffff0000ffff,
+		0x00000000ffffffff,
+	};
+
+	(void)m, (void)pa;
+	return values[round];
+}
+
+static uint64_t start_address(const struct memtest *m, unsigned round,
+			      paddr_t pa)
+{
+	(void)m, (void)round;
+	return pa;
+}
+
+static uint64_t start_walk(const struct memtest *m, unsigned round, paddr_t pa)
+{
+	(void)m;
+	return (uint64_t)1 << ((pa / 8 + round) % 64);
+}
+
+static uint64_t start_sequence(const struct memtest *m, unsigned round,
+			       paddr_t pa)
+{
+	return memtest_random(m, pa + round);
+}
+
+/* ---- the marches ---- */
+
 static const struct march_element march_c[] = {
 	{.ops = OPS1(W0)},
-	{.ops = OPS2(R0, W1)},
+	{.ops = OPS2(R0, W1), .hold = true},
 	{.ops = OPS2(R1, W0)},
 	{.ops = OPS2(R0, W1), .down = true},
 	{.ops = OPS2(R1, W0), .down = true},
 	{.ops = OPS1(R0)},
 };
 
-const struct memtest_march memtest_march_c = {7, ARRAY_SIZE(march_c), march_c};
-const struct memtest_march memtest_march_c1 = {1, ARRAY_SIZE(march_c), march_c};
-
-static const uint64_t backgrounds[] = {
-	0x0000000000000000, 0x5555555555555555, 0x3333333333333333,
-	0x0f0f0f0f0f0f0f0f, 0x00ff00ff00ff00ff, 0x0000ffff0000ffff,
-	0x00000000ffffffff,
+static const struct march_element verify[] = {
+	{.ops = OPS1(W0)},
+	{.ops = OPS2(R0, W1), .hold = true},
+	{.ops = OPS1(R1), .hold = true},
 };
 
-static inline __attribute__((always_inline)) void do_op(struct memtest *m,
-							volatile uint64_t *p,
-							uint64_t a, uint64_t b,
-							uint32_t op)
+const struct memtest_march memtest_address = {1, start_address, &address,
+					      ELEMENTS(verify)};
+const struct memtest_march memtest_walk1 = {1, start_walk, &walk,
+					    ELEMENTS(verify)};
+const struct memtest_march memtest_walk64 = {64, start_walk, &walk,
+					     ELEMENTS(verify)};
+const struct memtest_march memtest_sequence = {1, start_sequence, &sequence,
+					       ELEMENTS(verify)};
+const struct memtest_march memtest_marchc = {7, start_log, &constant,
+					     ELEMENTS(march_c)};
+const struct memtest_march memtest_marchc1 = {1, start_log, &constant,
+					      ELEMENTS(march_c)};
+
+/* ---- how they run ---- */
+
+/* What a stage is. */
+struct element {
+	const struct memtest_march *march;
+	unsigned round;
+	struct march_element e;
+	uint64_t mask; /* for elements that begin with the complement */
+};
+
+static struct element element_of(const struct memtest *m, unsigned stage)
 {
-	uint64_t v = op & 1 ? b : a;
+	const struct memtest_march *march = m->test->data;
+	struct element x = {march, stage / march->nelements,
+			    march->elements[stage % march->nelements], 0};
 
-	if (op & OP_WRITE)
-		memtest_store(p, v);
-	else if (op)
-		memtest_check(m, p, v);
-}
-
-static inline __attribute__((always_inline)) void do_word(struct memtest *m,
-							  volatile uint64_t *p,
-							  uint64_t a,
-							  uint64_t b,
-							  uint32_t ops)
-{
-	do_op(m, p, a, b, ops & 15);
-	do_op(m, p, a, b, ops >> 4 & 15);
-	do_op(m, p, a, b, ops >> 8 & 15);
-	do_op(m, p, a, b, ops >> 12 & 15);
-	do_op(m, p, a, b, ops >> 16 & 15);
-	do_op(m, p, a, b, ops >> 20 & 15);
-	do_op(m, p, a, b, ops >> 24 & 15);
-	do_op(m, p, a, b, ops >> 28 & 15);
-}
-
-/* The 8 words at p; `flip` is 7 to take them downwards, else 0. */
-static inline __attribute__((always_inline)) void do_block(
-	struct memtest *m, volatile uint64_t *p, uint64_t a, uint64_t b,
-	uint32_t ops, unsigned flip)
-{
-	do_word(m, p + (0 ^ flip), a, b, ops);
-	do_word(m, p + (1 ^ flip), a, b, ops);
-	do_word(m, p + (2 ^ flip), a, b, ops);
-	do_word(m, p + (3 ^ flip), a, b, ops);
-	do_word(m, p + (4 ^ flip), a, b, ops);
-	do_word(m, p + (5 ^ flip), a, b, ops);
-	do_word(m, p + (6 ^ flip), a, b, ops);
-	do_word(m, p + (7 ^ flip), a, b, ops);
-}
-
-static inline __attribute__((always_inline)) void sweep(
-	struct memtest *m, volatile uint64_t *words, uint64_t n, uint64_t a,
-	uint64_t b, uint32_t ops, bool down)
-{
-	volatile uint64_t *end = words + n;
-	volatile uint64_t *blocks_end =
-		words + n / MEMTEST_UNROLL * MEMTEST_UNROLL;
-	volatile uint64_t *p;
-
-	if (down) {
-		for (p = end; p != blocks_end;)
-			do_word(m, --p, a, b, ops);
-		for (; p != words; p -= MEMTEST_UNROLL)
-			do_block(m, p - MEMTEST_UNROLL, a, b, ops,
-				 MEMTEST_UNROLL - 1);
-	} else {
-		for (p = words; p != blocks_end; p += MEMTEST_UNROLL)
-			do_block(m, p, a, b, ops, 0);
-		for (; p != end; p++)
-			do_word(m, p, a, b, ops);
+	if (x.e.ops & 1) {
+		x.e.ops ^= OP_VALUES(x.e.ops);
+		x.mask = ~(uint64_t)0;
 	}
+	return x;
 }
 
-typedef void sweep_fn(struct memtest *m, volatile uint64_t *words, uint64_t n,
-		      uint64_t a, uint64_t b);
-
-struct shape {
-	uint32_t ops;	    /* with 0 for the first operation's value */
-	sweep_fn *sweep[2]; /* up, down */
-};
-
-#define SHAPE(name, ops)                                                     \
-	static void name##_up(struct memtest *m, volatile uint64_t *words,   \
-			      uint64_t n, uint64_t a, uint64_t b)            \
-	{                                                                    \
-		sweep(m, words, n, a, b, ops, false);                        \
-	}                                                                    \
-	static void name##_down(struct memtest *m, volatile uint64_t *words, \
-				uint64_t n, uint64_t a, uint64_t b)          \
-	{                                                                    \
-		sweep(m, words, n, a, b, ops, true);                         \
-	}                                                                    \
-	static const struct shape name = {ops, {name##_up, name##_down}};
-
-SHAPE(shape_r, OPS1(R0))
-SHAPE(shape_w, OPS1(W0))
-SHAPE(shape_rw, OPS2(R0, W1))
-
-static const struct shape *shape_find(uint32_t ops)
+struct memtest_stage memtest_march_plan(const struct memtest *m, unsigned stage)
 {
-	static const struct shape *const shapes[] = {&shape_r, &shape_w,
-						     &shape_rw};
+	struct element x = element_of(m, stage);
 
-	if (ops & 1)
-		ops ^= OP_VALUES(ops);
-	for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++)
-		if (shapes[i]->ops == ops)
-			return shapes[i];
+	return (struct memtest_stage){
+		.down = x.e.down,
+		.hold = x.e.fade || (x.e.hold && x.round == 0),
+		.fade = x.e.fade,
+		.pattern = x.march->start(m, x.round, 0) ^ x.mask,
+	};
+}
+
+static uint64_t sweep_each(struct memtest_worker *w, const struct element *x,
+			   volatile uint64_t *words, uint64_t n, uint64_t s)
+{
+	step_fn *step = x->march->stepping->step[x->e.down];
+
+	for (uint64_t i = 0; i < n; i++, s = step(s)) {
+		volatile uint64_t *p = words + (x->e.down ? n - 1 - i : i);
+
+		for (uint32_t ops = x->e.ops; ops; ops >>= 4) {
+			do_op(w, p, s ^ x->mask, ops & 15);
+			if (w->each)
+				memtest_expel(w, p);
+		}
+	}
+	return s;
+}
+
+static sweep_fn *find_fast(const struct element *x)
+{
+	for (unsigned i = 0; i < NSHAPES; i++)
+		if (shapes[i] == x->e.ops)
+			return x->march->stepping->fast[i][x->e.down];
 	return NULL;
 }
 
-static int run_element(struct memtest *m, const struct memtest_region *r,
-		       const struct march_element *e, uint64_t background)
+int memtest_march(struct memtest_worker *w, const struct memtest_region *r)
 {
-	const struct shape *shape = shape_find(e->ops);
-	uint64_t a = e->ops & 1 ? ~background : background;
-	unsigned nops = OP_COUNT(e->ops);
+	const struct memtest *m = w->run;
+	struct element x = element_of(m, m->stage);
+	sweep_fn *fast = w->each ? NULL : find_fast(&x);
+	uint64_t last = x.e.down ? 8 * (r->nwords - 1) : 0;
+	uint64_t s = x.march->start(m, x.round, r->pa + last);
+	int err = 0;
 
-	assert(shape);
-	memtest_fence();
-	for (uint64_t done = 0, n; done < r->nwords; done += n) {
+	w->pattern = x.march->start(m, x.round, r->pa) ^ x.mask;
+	for (uint64_t done = 0, n; done < r->nwords && !err; done += n) {
 		uint64_t at = done;
 
 		n = min_u64(r->nwords - done, MEMTEST_SLICE);
-		if (e->down)
+		if (x.e.down)
 			at = r->nwords - done - n;
-		shape->sweep[e->down](m, r->words + at, n, a, ~a);
-		if (memtest_account(m, n * nops))
-			return -EINTR;
+		if (fast)
+			s = fast(w, r->words + at, n, s, x.mask);
+		else
+			s = sweep_each(w, &x, r->words + at, n, s);
+		err = memtest_account(w, n * OP_COUNT(x.e.ops));
 	}
-	return 0;
-}
-
-int memtest_march(struct memtest *m, const struct memtest_region *r)
-{
-	const struct memtest_march *march = m->test->data;
-
-	for (unsigned b = 0; b < march->nbackgrounds; b++) {
-		m->pattern = backgrounds[b];
-		for (unsigned i = 0; i < march->nelements; i++) {
-			int err = run_element(m, r, &march->elements[i],
-					      backgrounds[b]);
-
-			if (err)
-				return err;
-			if (b == 0 && i == 0)
-				memtest_hold(m);
-		}
-	}
-	return 0;
+	return err;
 }

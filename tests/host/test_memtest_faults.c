@@ -23,24 +23,27 @@
 struct memory {
 	unsigned nwords;
 	unsigned nregions;
-	unsigned at;
 	uint64_t errors;
 	bool hold; /* time passes in a hold */
 	bool all;  /* go on after the first error */
 	struct memtest_error first;
 };
 
-static void rewind(void *arg)
+static void spread(void *arg, void (*fn)(void *ctx, unsigned worker), void *ctx)
 {
-	((struct memory *)arg)->at = 0;
+	(void)arg;
+	fn(ctx, 0);
 }
 
-static bool next(void *arg, struct memtest_region *r)
+static bool next(void *arg, unsigned share, struct memtest_cursor *c,
+		 struct memtest_region *r)
 {
 	struct memory *mem = arg;
-	unsigned size = mem->nwords / mem->nregions, start = mem->at * size;
+	unsigned size = mem->nwords / mem->nregions;
+	uint64_t start = c->offset * size;
 
-	if (mem->at++ == mem->nregions)
+	(void)share;
+	if (c->offset++ == mem->nregions)
 		return false;
 	*r = (struct memtest_region){ram_model_words + start, size,
 				     BASE + 8 * start};
@@ -52,31 +55,44 @@ static void note_test(void *arg, const struct memtest_progress *p)
 	(void)arg, (void)p;
 }
 
-static bool stop_at_first(void *arg, const struct memtest_progress *p)
+static bool stop_at_first(void *arg, unsigned worker, uint64_t done)
 {
 	struct memory *mem = arg;
 
-	(void)p;
+	(void)worker, (void)done;
 	return mem->errors && !mem->all;
 }
 
-static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
+static void hold(void *arg, const struct memtest_hold *h)
 {
-	(void)r, (void)pattern;
+	(void)h;
 	if (((struct memory *)arg)->hold)
 		ram_model_wait();
 }
 
-static void error(void *arg, const struct memtest_error *e)
+static void error(void *arg, unsigned worker, const struct memtest_error *e)
 {
 	struct memory *mem = arg;
 
+	(void)worker;
 	if (!mem->errors++)
 		mem->first = *e;
 }
 
+static void expel_all(void *arg, unsigned worker)
+{
+	(void)arg, (void)worker;
+}
+
+static bool expel(void *arg, volatile uint64_t *p)
+{
+	(void)arg, (void)p;
+	return true;
+}
+
 static const struct memtest_ops ops = {
-	rewind, next, note_test, note_test, stop_at_first, hold, error,
+	spread, next,  note_test, note_test, stop_at_first,
+	hold,	error, expel_all, expel,
 };
 
 /* Returns whether the test finds the fault. */
@@ -85,7 +101,12 @@ static bool finds(const char *test, const struct ram_fault *f,
 {
 	int i = memtest_find(test, strlen(test));
 	struct memtest_result result;
-	struct memtest_config c = {&ops, mem, (uint64_t)1 << i, 1, junk};
+	struct memtest_config c = {.ops = &ops,
+				   .arg = mem,
+				   .workers = 1,
+				   .tests = (uint64_t)1 << i,
+				   .passes = 1,
+				   .seed = junk};
 
 	ram_model_init(f, junk);
 	mem->errors = 0;
@@ -259,17 +280,17 @@ static const struct claim {
 } claims[] = {
 	/* SAF TF WDF RDF DRDF DRF, AF AL, CFin i x, CFid i x, CFst i x */
 	{"address",
-	 {100, 75, 25, 100, 0, 100, 100, 100, 75, 37, 37, 19, 50, 69}},
+	 {100, 75, 25, 100, 0, 100, 100, 100, 75, 62, 37, 31, 50, 81}},
 	{"walk1",
-	 {100, 75, 25, 100, 0, 100, NONE, NONE, 75, 37, 37, 19, 50, 69}},
+	 {100, 75, 25, 100, 0, 100, NONE, NONE, 75, 62, 37, 31, 50, 81}},
 	{"random",
-	 {100, 75, 25, 100, 0, 100, 100, 100, 75, 37, 37, 19, 50, 69}},
+	 {100, 75, 25, 100, 0, 100, 100, 100, 75, 62, 37, 31, 50, 81}},
 	{"marchc1",
 	 {100, 100, 25, 100, 0, 50, 100, 100, 100, 100, 50, 100, 50, 100}},
 	{"marchc",
 	 {100, 100, 78, 100, 0, 50, 100, 100, 100, 100, 100, 100, 100, 100}},
 	{"walk64",
-	 {100, 100, 99, 100, 0, 100, NONE, NONE, 100, 50, 100, 50, 100, 99}},
+	 {100, 100, 99, 100, 0, 100, NONE, NONE, 100, 100, 100, 87, 100, 100}},
 };
 
 static bool as_claimed(const struct trial *t, int claim)
@@ -344,7 +365,7 @@ KTEST(memtest_faults, good_memory_passes_and_costs_what_the_table_says)
 
 				EXPECT(!finds(t->name, &good, &mem, n));
 				EXPECT_EQ(ram_model_accesses(),
-					  (uint64_t)t->accesses * n);
+					  memtest_cost(t, n));
 			}
 }
 
@@ -358,7 +379,7 @@ KTEST(memtest_faults, alias_between_regions)
 	for (f.value = 0; f.value < 2; f.value++) {
 		EXPECT(finds("address", &f, &mem, 1));
 		EXPECT(finds("random", &f, &mem, 1));
-		EXPECT(!finds("marchc", &f, &mem, 1));
+		EXPECT(finds("marchc", &f, &mem, 1));
 	}
 }
 
@@ -373,7 +394,7 @@ KTEST(memtest_faults, error_is_exact)
 		EXPECT_EQ(mem.first.pa, BASE + 8 * 5);
 		EXPECT_EQ(mem.first.expected ^ mem.first.actual,
 			  (uint64_t)1 << 42);
-		EXPECT_EQ(mem.first.reread, mem.first.actual);
+		EXPECT_EQ(mem.first.again[0], mem.first.actual);
 		EXPECT_EQ(mem.first.pass, 1);
 	}
 }
@@ -401,6 +422,6 @@ KTEST(memtest_faults, failing_word_is_read_once)
 		EXPECT_EQ(mem.first.pa, BASE + 8 * 3);
 		EXPECT_EQ(mem.first.expected ^ mem.first.actual,
 			  (uint64_t)1 << 7);
-		EXPECT_EQ(mem.first.reread, mem.first.expected);
+		EXPECT_EQ(mem.first.again[0], mem.first.expected);
 	}
 }

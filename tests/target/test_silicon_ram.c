@@ -128,65 +128,75 @@ KTEST(silicon, ram_wraps)
 #define ORDER 6
 
 static struct memtest_region piece;
-static bool given;
 
-static void rewind_(void *arg)
+static void spread(void *arg, void (*fn)(void *ctx, unsigned worker), void *ctx)
 {
 	(void)arg;
-	given = false;
+	fn(ctx, 0);
 }
 
-static bool next(void *arg, struct memtest_region *r)
+static bool next(void *arg, unsigned share, struct memtest_cursor *c,
+		 struct memtest_region *r)
 {
-	(void)arg;
+	(void)arg, (void)share;
 	*r = piece;
-	given = !given;
-	return given;
+	return c->offset++ == 0;
 }
 
 static void nothing(void *arg, const struct memtest_progress *p)
 {
-	(void)arg;
-	(void)p;
+	(void)arg, (void)p;
 }
 
-static bool go_on(void *arg, const struct memtest_progress *p)
+static bool go_on(void *arg, unsigned worker, uint64_t done)
 {
-	(void)arg;
-	(void)p;
+	(void)arg, (void)worker, (void)done;
 	return false;
 }
 
-/* What is stored must come back from RAM, not from a cache. */
-static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
+static void hold(void *arg, const struct memtest_hold *h)
 {
-	(void)arg;
-	(void)pattern;
-	if (dma_cache())
-		dma_flush(range_make(r->pa, r->pa + r->nwords * 8));
+	(void)arg, (void)h;
 }
 
-static void error(void *arg, const struct memtest_error *e)
+static void error(void *arg, unsigned worker, const struct memtest_error *e)
 {
-	(void)arg;
-	(void)e;
+	(void)arg, (void)worker, (void)e;
+}
+
+/* What is stored must come back from RAM, not from a cache. */
+static void expel_all(void *arg, unsigned worker)
+{
+	(void)arg, (void)worker;
+	if (dma_cache())
+		dma_flush(range_make(piece.pa, piece.pa + piece.nwords * 8));
+}
+
+static bool expel(void *arg, volatile uint64_t *p)
+{
+	(void)p;
+	expel_all(arg, 0);
+	return dma_cache();
 }
 
 KTEST(silicon, dram)
 {
 	static const struct memtest_ops ops = {
-		.rewind = rewind_,
+		.spread = spread,
 		.next = next,
 		.test_start = nothing,
 		.test_end = nothing,
 		.progress = go_on,
 		.hold = hold,
 		.error = error,
+		.expel_all = expel_all,
+		.expel = expel,
 	};
 	struct page *p = page_alloc(ORDER, 0);
 	struct memtest_config c = {
 		.ops = &ops,
-		.tests = memtest_standard(),
+		.workers = 1,
+		.tests = memtest_profile(MEMTEST_STANDARD),
 		.passes = 1,
 		.seed = ktest_seed(),
 	};

@@ -18,9 +18,10 @@ struct fixture {
 	uint64_t *memory;
 	struct memtest_region regions[NREGIONS];
 	unsigned nregions;
-	unsigned at;
+	unsigned workers; /* 1, or one for each region */
+	unsigned each;	  /* words that were expelled */
 
-	/* Flip bit `flip_bit` of word `flip_word` in each hold that has it. */
+	/* Flip bit `flip_bit` of word `flip_word` in each hold. */
 	bool flip;
 	uint64_t flip_word;
 	unsigned flip_bit;
@@ -29,23 +30,32 @@ struct fixture {
 	uint64_t stop_after; /* calls of progress; 0: never */
 	uint64_t calls;
 	uint64_t starts, ends;
-	uint64_t done, total; /* as of the last test_end */
+	uint64_t done[NREGIONS]; /* by each worker */
+	uint64_t total;
 	uint64_t errors;
 	struct memtest_error last;
 };
 
-static void rewind(void *arg)
-{
-	((struct fixture *)arg)->at = 0;
-}
-
-static bool next(void *arg, struct memtest_region *r)
+/* Workers take turns: one after the other, the last first. */
+static void spread(void *arg, void (*fn)(void *ctx, unsigned worker), void *ctx)
 {
 	struct fixture *f = arg;
 
-	if (f->at == f->nregions)
+	for (unsigned i = f->workers; i-- > 0;)
+		fn(ctx, i);
+}
+
+static bool next(void *arg, unsigned share, struct memtest_cursor *c,
+		 struct memtest_region *r)
+{
+	struct fixture *f = arg;
+	uint64_t at = c->offset++;
+
+	if (f->workers > 1)
+		at = at ? f->nregions : share;
+	if (at >= f->nregions)
 		return false;
-	*r = f->regions[f->at++];
+	*r = f->regions[at];
 	return true;
 }
 
@@ -54,7 +64,8 @@ static void test_start(void *arg, const struct memtest_progress *p)
 	struct fixture *f = arg;
 
 	f->starts++;
-	EXPECT_EQ(p->done, 0);
+	f->total = p->total;
+	memset(f->done, 0, sizeof(f->done));
 }
 
 static void test_end(void *arg, const struct memtest_progress *p)
@@ -62,41 +73,69 @@ static void test_end(void *arg, const struct memtest_progress *p)
 	struct fixture *f = arg;
 
 	f->ends++;
-	f->done = p->done;
-	f->total = p->total;
+	EXPECT_EQ(p->total, f->total);
+	EXPECT(p->errors <= f->errors);
 }
 
-static bool progress(void *arg, const struct memtest_progress *p)
+static bool progress(void *arg, unsigned worker, uint64_t done)
 {
 	struct fixture *f = arg;
 
-	EXPECT(p->done <= p->total);
+	EXPECT(done > f->done[worker]);
+	EXPECT(done <= f->total);
+	f->done[worker] = done;
 	return ++f->calls == f->stop_after;
 }
 
-static void hold(void *arg, const struct memtest_region *r, uint64_t pattern)
+static void hold(void *arg, const struct memtest_hold *h)
 {
 	struct fixture *f = arg;
-	uint64_t start = (uint64_t)(r->words - f->memory);
 
-	(void)pattern;
+	(void)h;
 	f->holds++;
-	if (f->flip && f->flip_word >= start &&
-	    f->flip_word < start + r->nwords)
+	if (f->flip)
 		f->memory[f->flip_word] ^= (uint64_t)1 << f->flip_bit;
 }
 
-static void error(void *arg, const struct memtest_error *e)
+static void error(void *arg, unsigned worker, const struct memtest_error *e)
 {
 	struct fixture *f = arg;
 
+	EXPECT(worker < f->workers);
 	f->errors++;
 	f->last = *e;
 }
 
+static void expel_all(void *arg, unsigned worker)
+{
+	struct fixture *f = arg;
+
+	EXPECT(worker < f->workers);
+}
+
+static bool expel(void *arg, volatile uint64_t *p)
+{
+	struct fixture *f = arg;
+
+	EXPECT(p >= f->memory && p < f->memory + NWORDS);
+	f->each++;
+	return false;
+}
+
 static const struct memtest_ops ops = {
-	rewind, next, test_start, test_end, progress, hold, error,
+	spread, next,  test_start, test_end, progress,
+	hold,	error, expel_all,  expel,
 };
+
+static struct memtest_config config(struct fixture *f, uint64_t tests)
+{
+	return (struct memtest_config){.ops = &ops,
+				       .arg = f,
+				       .workers = f->workers,
+				       .tests = tests,
+				       .passes = 1,
+				       .seed = 1};
+}
 
 /* Three regions that meet at odd places, so that blocks and slices end inside
  * a region, at its end and across the end. */
@@ -105,6 +144,7 @@ static bool fixture_init(struct fixture *f)
 	static const uint64_t ends[] = {13, NWORDS - 1000, NWORDS};
 
 	memset(f, 0, sizeof(*f));
+	f->workers = 1;
 	f->memory = ktest_alloc(NWORDS * 8);
 	if (!f->memory) {
 		ktest_skip("no 3 MiB of memory");
@@ -132,24 +172,36 @@ KTEST(memtest, names_are_found_exactly)
 	EXPECT(memtest_find("", 0) == -1);
 }
 
+static void sound_memory(struct fixture *f, unsigned workers)
+{
+	uint64_t tests = memtest_profile(MEMTEST_STANDARD);
+	uint64_t ntests = (unsigned)__builtin_popcountll(tests);
+	struct memtest_result result;
+	struct memtest_config c;
+
+	f->workers = workers;
+	f->starts = f->ends = 0;
+	c = config(f, tests);
+	c.passes = 2;
+	EXPECT_EQ(memtest_words(&c), NWORDS);
+	EXPECT_EQ(memtest_run(&c, &result), 0);
+	EXPECT_EQ(f->errors, 0);
+	EXPECT_EQ(result.errors, 0);
+	EXPECT_EQ(result.passes, 2);
+	EXPECT_EQ(result.tested, NWORDS * 8);
+	EXPECT_EQ(f->starts, f->ends);
+	EXPECT_EQ(f->starts, 2 * ntests);
+	EXPECT_EQ(f->done[0] + f->done[1] + f->done[2], f->total);
+}
+
 KTEST(memtest, sound_memory_passes)
 {
-	struct memtest_result result;
-	struct memtest_config c = {&ops, NULL, memtest_standard(), 2, 1};
 	struct fixture f;
 
 	if (!fixture_init(&f))
 		return;
-	c.arg = &f;
-	EXPECT_EQ(memtest_run(&c, &result), 0);
-	EXPECT_EQ(f.errors, 0);
-	EXPECT_EQ(result.errors, 0);
-	EXPECT_EQ(result.passes, 2);
-	EXPECT_EQ(result.tested, NWORDS * 8);
-	EXPECT_EQ(f.starts, f.ends);
-	EXPECT_EQ(f.starts,
-		  2 * (unsigned)__builtin_popcountll(memtest_standard()));
-	EXPECT_EQ(f.done, f.total);
+	sound_memory(&f, 1);
+	sound_memory(&f, NREGIONS);
 }
 
 /* A bit that changes after the word was written and before it is verified. */
@@ -157,20 +209,21 @@ static void flip_is_found(struct fixture *f, unsigned test, uint64_t word,
 			  unsigned bit)
 {
 	struct memtest_result result;
-	struct memtest_config c = {&ops, f, (uint64_t)1 << test, 1, 1};
+	struct memtest_config c = config(f, (uint64_t)1 << test);
 
 	f->flip = true;
 	f->flip_word = word;
 	f->flip_bit = bit;
 	f->errors = f->holds = 0;
 	EXPECT_EQ(memtest_run(&c, &result), 0);
-	/* Once for each hold over the word's region; a march holds once. */
 	EXPECT(f->errors == 1 || f->errors == 2);
-	EXPECT_EQ(f->holds, f->errors * NREGIONS);
+	EXPECT_EQ(f->holds, f->errors);
 	EXPECT_EQ(result.errors, f->errors);
 	EXPECT_EQ(f->last.pa, BASE + 8 * word);
 	EXPECT_EQ(f->last.expected ^ f->last.actual, (uint64_t)1 << bit);
-	EXPECT_EQ(f->last.reread, f->last.actual);
+	EXPECT_EQ(f->last.again[0], f->last.actual);
+	EXPECT_EQ(f->last.class, MEMTEST_STUCK);
+	EXPECT(!f->last.fresh);
 	EXPECT(f->last.test == &memtest_tests[test]);
 }
 
@@ -182,7 +235,11 @@ KTEST(memtest, flip_in_a_hold_is_reported_exactly)
 	if (!fixture_init(&f))
 		return;
 	for (unsigned i = 0; i < memtest_ntests; i++) {
-		if (!memtest_tests[i].standard)
+		struct memtest_stage (*plan)(const struct memtest *m,
+					     unsigned stage);
+
+		plan = memtest_tests[i].plan;
+		if (!plan || !(memtest_tests[i].profiles & MEMTEST_STANDARD))
 			continue;
 		flip_is_found(&f, i, 0, 0);
 		flip_is_found(&f, i, 12, 63);
@@ -201,8 +258,9 @@ KTEST(memtest, stop_is_obeyed_at_once)
 	if (!fixture_init(&f))
 		return;
 	for (unsigned i = 0; i < memtest_ntests; i++) {
-		struct memtest_config c = {&ops, &f, (uint64_t)1 << i, 0, 1};
+		struct memtest_config c = config(&f, (uint64_t)1 << i);
 
+		c.passes = 0;
 		for (uint64_t n = 1; n < 12; n++) {
 			f.calls = f.starts = f.ends = 0;
 			f.stop_after = n;
@@ -216,16 +274,18 @@ KTEST(memtest, stop_is_obeyed_at_once)
 	}
 }
 
+/* March C- over regions of 13 words, just under 3 MiB, and the rest of it: one,
+ * three and one slice in each stage; the last goes upwards. */
 KTEST(memtest, tested_counts_what_a_test_completed)
 {
 	struct memtest_result result;
 	struct fixture f;
-	int marchc1 = memtest_find("marchc1", 7);
-	struct memtest_config c = {&ops, &f, (uint64_t)1 << marchc1, 1, 1};
+	struct memtest_config c;
 
 	if (!fixture_init(&f))
 		return;
-	f.stop_after = 6 + 1; /* six elements of the first region, one slice */
+	c = config(&f, (uint64_t)1 << memtest_find("marchc1", 7));
+	f.stop_after = 5 * (1 + 3 + 1) + 2;
 	EXPECT_EQ(memtest_run(&c, &result), (uint64_t)-EINTR);
 	EXPECT_EQ(result.tested, 13 * 8);
 }
@@ -234,10 +294,12 @@ KTEST(memtest, endless_passes_over_nothing_end)
 {
 	struct memtest_result result;
 	struct fixture f;
-	struct memtest_config c = {&ops, &f, memtest_standard(), 0, 1};
+	struct memtest_config c;
 
 	if (!fixture_init(&f))
 		return;
+	c = config(&f, memtest_profile(MEMTEST_STANDARD));
+	c.passes = 0;
 	f.nregions = 0;
 	EXPECT_EQ(memtest_run(&c, &result), 0);
 	EXPECT_EQ(result.tested, 0);

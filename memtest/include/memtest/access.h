@@ -30,7 +30,8 @@ static inline void memtest_store(volatile uint64_t *p, uint64_t v)
 	*p = v;
 }
 
-/* Between a phase and the next, which relies on what the first one wrote. */
+/* A load behind it gets nothing from a store before it that is still on its
+ * way; it is not about caches. */
 static inline void memtest_fence(void)
 {
 	arch_mb();

@@ -1,4 +1,0 @@
-/* memtest/pattern.c over the RAM model: see memtest_model.h. */
-#include "memtest_model.h"
-
-#include <memtest/pattern.c>
