@@ -61,7 +61,7 @@ bool meminfo_account(char *buf, size_t size)
 	struct zone_sums z = zone_sums();
 	struct areas a = count_areas();
 	uint64_t slab = slab_bytes();
-	uint64_t used = (z.total - z.free - z.cached - z.meta) << PAGE_SHIFT;
+	uint64_t used = zone_used_frames() << PAGE_SHIFT;
 
 	for (unsigned t = 0; t < REGION_TYPES; t++)
 		part[t] = memblock_bytes(&ram, t);
@@ -70,6 +70,7 @@ bool meminfo_account(char *buf, size_t size)
 		     used >= slab + a.memory + a.stacks;
 
 	part[REGION_METADATA] += z.meta << PAGE_SHIFT;
+	part[REGION_BAD] += z.bad << PAGE_SHIFT;
 	l.n = (size_t)snprintf(buf, size,
 			       "memory: %llu =", (unsigned long long)total);
 	for (unsigned t = REGION_TYPES - 1; t > REGION_FREE; t--)

@@ -381,6 +381,8 @@ int buddy_check_used(const struct buddy *b, pfn_t pfn, unsigned order,
 	p = page_of(b, pfn);
 	if (!page_is_used(p))
 		return -ENOENT;
+	if (p->kind == page_kind(PAGE_DOOMED, order))
+		return state == PAGE_USED ? 0 : -ERANGE;
 	return p->kind == page_kind(state, order) ? 0 : -ERANGE;
 }
 
@@ -392,7 +394,7 @@ int buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
 	if (!err) {
 		add_free(b, (uint64_t)1 << order);
 		b->counts[order].frees++;
-		buddy_melt(b, pfn, order);
+		buddy_put(b, pfn, order);
 	}
 	spin_unlock_irqrestore(&b->lock, flags);
 	return err;
@@ -405,7 +407,7 @@ static void free_run(struct buddy *b, struct range r)
 	while (!range_empty(r)) {
 		unsigned order = first_order(r);
 
-		buddy_melt(b, r.start, order);
+		buddy_put(b, r.start, order);
 		r.start += (pfn_t)1 << order;
 	}
 }
@@ -444,7 +446,7 @@ size_t buddy_free_bulk(struct buddy *b, unsigned order, size_t n,
 		first = min_u64(first, pfn_of(b, page[i + run - 1]));
 		if (run == 1) {
 			add_free(b, (uint64_t)1 << order);
-			buddy_melt(b, first, order);
+			buddy_put(b, first, order);
 		} else {
 			free_run(b, range_make(first, first + (run << order)));
 		}

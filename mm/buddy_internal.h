@@ -79,6 +79,22 @@ static inline struct page *first_block(struct buddy *b, unsigned order)
  * The pages of both buddies exist or, at the edge of a seed, are not ours. */
 void buddy_melt(struct buddy *b, pfn_t pfn, unsigned order);
 
+/* The same for frames some of which may be bad: those are retired. All are
+ * counted as free so far. */
+void buddy_put_good(struct buddy *b, pfn_t pfn, unsigned order);
+
+static inline void buddy_put(struct buddy *b, pfn_t pfn, unsigned order)
+{
+	if (b->bad)
+		buddy_put_good(b, pfn, order);
+	else
+		buddy_melt(b, pfn, order);
+}
+
+/* Put what is in seeds of these frames on the lists, and maybe more, as far as the
+ * page map can grow. */
+void buddy_sprout_at(struct buddy *b, struct range frames);
+
 /* Split block `p` of order `k`, which is on no list, until the block of order
  * `order` around `pfn` is left, and return that; what else there was is on the
  * lists. NULL, with the rest put back, when the page map could not grow. */

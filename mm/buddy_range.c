@@ -24,7 +24,7 @@ static void free_pieces(struct buddy *b, pfn_t pfn, uint64_t frames)
 	while (frames) {
 		unsigned order = highest_bit(frames);
 
-		buddy_melt(b, pfn, order);
+		buddy_put(b, pfn, order);
 		b->counts[order].frees++;
 		pfn += (pfn_t)1 << order;
 		frames -= (uint64_t)1 << order;
@@ -126,17 +126,23 @@ static struct range *seed_of(struct buddy *b, struct range r)
 	return s;
 }
 
+void buddy_sprout_at(struct buddy *b, struct range frames)
+{
+	struct range *seed;
+
+	/* A refill takes what it finds: not of this block, if it can wait. */
+	while ((seed = seed_of(b, frames)) && buddy_sprout(b, seed, MAX_ORDER))
+		if (b->pool.n < POOL_ENOUGH)
+			buddy_refill(b);
+}
+
 /* The block of 2^order frames at `pfn`, taken from the lists; NULL: not free. */
 static struct page *take_at(struct buddy *b, pfn_t pfn, unsigned order)
 {
-	struct range block = {pfn, pfn + ((pfn_t)1 << order)}, *seed;
 	unsigned k = order;
 	struct page *p;
 
-	/* A refill takes what it finds: not of this block, if it can wait. */
-	while ((seed = seed_of(b, block)) && buddy_sprout(b, seed, MAX_ORDER))
-		if (b->pool.n < POOL_ENOUGH)
-			buddy_refill(b);
+	buddy_sprout_at(b, range_make(pfn, pfn + ((pfn_t)1 << order)));
 	p = buddy_block_around(b, pfn, &k);
 	if (!p)
 		return NULL;

@@ -165,7 +165,8 @@ bool frame_cache_make_room(struct page *p, unsigned order)
 {
 	uint64_t irq = arch_irq_save();
 	struct frame_stack *s = open_stack(order);
-	bool room = s->limit != s->bottom;
+	bool room =
+		s->limit != s->bottom && p->kind == page_kind(PAGE_USED, order);
 
 	if (room) {
 		if (s->top == s->limit)

@@ -47,12 +47,14 @@ static inline bool frame_cache_push(struct page *p, unsigned order)
 {
 	struct frame_stack *s;
 	struct page **top;
-	uint64_t irq;
+	uint64_t irq = arch_irq_save();
 	bool room;
 
-	if (p->kind != (int64_t)(int)order * 256 + PAGE_USED)
+	/* With interrupts off: mm/buddy_retire.c. */
+	if (p->kind != (int64_t)(int)order * 256 + PAGE_USED) {
+		arch_irq_restore(irq);
 		return false;
-	irq = arch_irq_save();
+	}
 	s = frame_stack_of(order);
 	top = s->top;
 	room = top != s->limit;
@@ -72,7 +74,7 @@ void frame_cache_init(void);
 struct page *frame_cache_refill(enum zone z, unsigned order, uint64_t keep);
 
 /* Make room for a block that was handed out, and take it. Returns false when
- * the stack has no capacity. */
+ * the stack has no capacity, or the block has bad frames. */
 bool frame_cache_make_room(struct page *p, unsigned order);
 
 /* Give back all that this hart's stacks hold. Any context. */

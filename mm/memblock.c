@@ -22,12 +22,12 @@
 const char *region_type_name(enum region_type type)
 {
 	static const char *const name[REGION_TYPES] = {
-		[REGION_FREE] = "free",		[REGION_RESERVED] = "reserved",
-		[REGION_INITRD] = "initrd",	[REGION_FDT] = "fdt",
-		[REGION_NOMAP] = "no-map",	[REGION_FIRMWARE] = "firmware",
-		[REGION_METADATA] = "metadata", [REGION_TABLES] = "tables",
-		[REGION_STACK] = "stack",	[REGION_INIT] = "init",
-		[REGION_KERNEL] = "kernel",
+		[REGION_FREE] = "free",		[REGION_BAD] = "bad",
+		[REGION_RESERVED] = "reserved", [REGION_INITRD] = "initrd",
+		[REGION_FDT] = "fdt",		[REGION_NOMAP] = "no-map",
+		[REGION_FIRMWARE] = "firmware", [REGION_METADATA] = "metadata",
+		[REGION_TABLES] = "tables",	[REGION_STACK] = "stack",
+		[REGION_INIT] = "init",		[REGION_KERNEL] = "kernel",
 	};
 
 	return name[type];

@@ -13,7 +13,7 @@
 #include "zone_internal.h"
 
 struct sums {
-	uint64_t free, cached, meta; /* seen by the walk, in a zone */
+	uint64_t free, cached, meta, bad; /* seen by the walk, in a zone */
 };
 
 static const struct range *seed_with(const struct buddy *b, pfn_t pfn)
@@ -34,12 +34,16 @@ static const char *add_block(struct sums *s, const struct page *p)
 	switch (p->state) {
 	case PAGE_USED:
 	case PAGE_PART:
+	case PAGE_DOOMED:
 		return NULL;
 	case PAGE_FREE:
 		s->free += n;
 		return NULL;
 	case PAGE_CACHED:
 		s->cached += n;
+		return NULL;
+	case PAGE_BAD:
+		s->bad += n;
 		return NULL;
 	case PAGE_META:
 		s->meta += n;
@@ -97,6 +101,8 @@ static const char *check_zone(enum zone z, uint64_t *cached, pfn_t *at)
 		return "the free lists are damaged";
 	if (s.free != b->free_frames)
 		return "free frames do not add up";
+	if (s.bad != b->bad_frames)
+		return "bad frames do not add up";
 	return s.meta == b->meta_frames ? NULL : "the page map's do not add up";
 }
 

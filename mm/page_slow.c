@@ -17,6 +17,7 @@
 #include <mm/layout.h>
 #include <mm/page_debug.h>
 #include <mm/reclaim.h>
+#include <mm/retire.h>
 
 #include "frame_cache.h"
 #include "zone_internal.h"
@@ -97,8 +98,9 @@ struct page *page_alloc_slow(unsigned order, unsigned flags)
 
 static bool is_used(const struct page *p, unsigned order, enum page_state state)
 {
-	return order <= MAX_ORDER && page_exists(p) &&
-	       p->kind == page_kind(state, order);
+	return order <= MAX_ORDER && page_exists(p) && p->order == order &&
+	       (p->state == state ||
+		(state == PAGE_USED && p->state == PAGE_DOOMED));
 }
 
 /* Say why the block can't be freed as one of this order. */
@@ -121,16 +123,26 @@ static void report(const struct page *p, unsigned order, uintptr_t pc)
 	mm_bug(&bug);
 }
 
-void page_free_slow(struct page *p, unsigned order)
+static void free_one(struct page *p, unsigned order, bool cache, uintptr_t pc)
 {
 	if (!is_used(p, order, PAGE_USED)) {
-		report(p, order, CALLER);
+		report(p, order, pc);
 		return;
 	}
 	if (page_debug())
-		page_debug_freed(p, order, CALLER);
-	if (order >= FRAME_ORDERS || !frame_cache_make_room(p, order))
+		page_debug_freed(p, order, pc);
+	if (!cache || order >= FRAME_ORDERS || !frame_cache_make_room(p, order))
 		buddy_free(zone_buddy(zone_of(p)), page_to_pfn(p), order);
+}
+
+void page_free_slow(struct page *p, unsigned order)
+{
+	free_one(p, order, true, CALLER);
+}
+
+void page_free_good(struct page *p, unsigned order)
+{
+	free_one(p, order, false, CALLER);
 }
 
 /* Adds to what the request has already. */
@@ -196,8 +208,9 @@ void page_free_bulk(size_t n, struct page **page)
 
 		zone_free_bulk(0, good, page + i);
 		i += good;
-		if (i < n && !is_used(page[i], 0, PAGE_USED))
-			report(page[i++], 0, CALLER);
+		/* One that is doomed, or a bug. */
+		if (good < BULK && i < n)
+			free_one(page[i++], 0, true, CALLER);
 	}
 }
 

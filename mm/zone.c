@@ -246,6 +246,8 @@ struct zone_sums zone_sums(void)
 		.cached = frame_cache_count(),
 		.meta = zones[ZONE_DMA32].buddy.meta_frames +
 			zones[ZONE_NORMAL].buddy.meta_frames,
+		.bad = zones[ZONE_DMA32].buddy.bad_frames +
+		       zones[ZONE_NORMAL].buddy.bad_frames,
 	};
 }
 
@@ -253,7 +255,7 @@ uint64_t zone_used_frames(void)
 {
 	struct zone_sums s = zone_sums();
 
-	return s.total - s.free - s.cached - s.meta;
+	return s.total - s.free - s.cached - s.meta - s.bad;
 }
 
 /* Is the frame in a block that a hart's cache holds? */
@@ -287,7 +289,7 @@ bool page_is_table(pfn_t pfn)
 	const struct page *p = pfn_to_page(pfn);
 
 	return zones[ZONE_DMA32].buddy.map && page_exists(p) &&
-	       p->state == PAGE_USED && (p->flags & PAGE_TABLE);
+	       page_is_whole(p) && (p->flags & PAGE_TABLE);
 }
 
 struct count_cached {
@@ -315,6 +317,7 @@ void zone_stats(enum zone z, struct zone_stats *s)
 		.total = b->total_frames,
 		.free = b->free_frames,
 		.meta = b->meta_frames,
+		.bad = b->bad_frames,
 		.seeds = b->nseeds,
 		.min = zones[z].min,
 		.low = LOW_OF(zones[z].min),

@@ -27,6 +27,7 @@ enum lock_rank {
 	LOCK_GUARD,    /* guarded objects, and the tables of their pages */
 	LOCK_ZONE,     /* a buddy allocator */
 	LOCK_PAGE_MAP, /* growing the page map */
+	LOCK_BAD,      /* the list of bad frames */
 	LOCK_ASID,     /* handing out address space numbers */
 	LOCK_SMP,
 	LOCK_VMALLOC, /* areas of the kernel's arena */

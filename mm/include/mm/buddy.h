@@ -11,6 +11,7 @@
 #pragma once
 
 #include <kernel/spinlock.h>
+#include <lib/range_set.h>
 #include <mm/page_alloc.h>
 #include <mm/page_map.h>
 
@@ -25,14 +26,22 @@ struct buddy_counts {
 	uint64_t failures; /* asked for in vain */
 };
 
+/* Frames that nobody is to have, as bytes. */
+struct bad_frames {
+	struct spinlock lock; /* inside those of allocators */
+	struct range_set set; /* (l) */
+};
+
 struct buddy {
 	struct spinlock lock;
-	struct page_map *map;  /* (c) */
-	struct range frames;   /* those that can be ours (c) */
-	uint32_t nonempty;     /* bit k: free[k] is not empty (l) */
-	uint64_t free_frames;  /* on lists and in seeds (l) */
-	uint64_t total_frames; /* all that were ever given to us (l) */
-	uint64_t meta_frames;  /* of these, in the pool or the page map (l) */
+	struct page_map *map;	/* (c) */
+	struct range frames;	/* those that can be ours (c) */
+	uint32_t nonempty;	/* bit k: free[k] is not empty (l) */
+	uint64_t free_frames;	/* on lists and in seeds (l) */
+	uint64_t total_frames;	/* all that were ever given to us (l) */
+	uint64_t meta_frames;	/* of these, in the pool or the page map (l) */
+	uint64_t bad_frames;	/* of these, retired (l) */
+	struct bad_frames *bad; /* what to retire; NULL: nothing so far (l) */
 	uint64_t blocks[MAX_ORDER + 1];		   /* length of free[k] (l) */
 	struct buddy_counts counts[MAX_ORDER + 1]; /* (l) */
 	struct list free[MAX_ORDER + 1]; /* free blocks by order (l) */
@@ -96,6 +105,27 @@ size_t buddy_free_bulk(struct buddy *b, unsigned order, size_t n,
 
 /* Give back what buddy_alloc_exact() gave; errors as above. */
 int buddy_free_exact(struct buddy *b, pfn_t pfn, uint64_t frames);
+
+/* From now on no block with any frame of `bad` goes onto the lists: such frames
+ * are retired then, others of the block are free. For ever. */
+void buddy_watch(struct buddy *b, struct bad_frames *bad);
+
+/*
+ * Retire a frame that is in b->bad. Returns 0 when it is, or
+ *	-EBUSY	  handed out, in a block whose page says so now (PAGE_DOOMED), or the
+ *		  page map's
+ *	-EAGAIN	  in a hart's cache, or it was just marked: what frees it may
+ *		  have looked before. Have all harts drain their caches, with
+ *		  interrupts off, and try again
+ *	-ENOMEM	  free, but the page map can't grow; or none of our frames
+ */
+int buddy_retire(struct buddy *b, pfn_t pfn);
+
+/* Is it? Any number will do. */
+bool buddy_is_retired(struct buddy *b, pfn_t pfn);
+
+/* The frame, no longer in b->bad, is free again if it was retired. */
+void buddy_unretire(struct buddy *b, pfn_t pfn);
 
 /* How much of the free memory is in blocks too small for this order, in 1/1000:
  * 0 none, 1000 all of it (or nothing is free). */

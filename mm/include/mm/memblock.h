@@ -16,6 +16,7 @@
 /* Who holds a region. Where two claim the same byte, the higher value wins. */
 enum region_type {
 	REGION_FREE,	 /* usable RAM; after boot: the page allocator's */
+	REGION_BAD,	 /* failed a test in an earlier run: nobody's */
 	REGION_RESERVED, /* by the device tree, or less than a page */
 	REGION_INITRD,
 	REGION_FDT,

@@ -22,6 +22,8 @@ enum page_state {
 	PAGE_PART, /* the same, and what comes with it follows: page_alloc_exact */
 	PAGE_CACHED, /* head of a free block in a hart's cache */
 	PAGE_META,   /* holds part of the page map, or is kept for that */
+	PAGE_DOOMED, /* PAGE_USED, with bad frames: for the zone when freed */
+	PAGE_BAD,    /* head of a block of bad frames, which nobody gets */
 };
 
 /* Flags, set by the owner of a block; those of slabs are on each of its frames. */
@@ -66,10 +68,16 @@ static inline enum page_state page_exact_state(uint64_t frames)
 	return frames & (frames - 1) ? PAGE_PART : PAGE_USED;
 }
 
+/* Does it head a block that was handed out as one? */
+static inline bool page_is_whole(const struct page *p)
+{
+	return p->state == PAGE_USED || p->state == PAGE_DOOMED;
+}
+
 /* Does it head a block that was handed out? */
 static inline bool page_is_used(const struct page *p)
 {
-	return p->state == PAGE_USED || p->state == PAGE_PART;
+	return page_is_whole(p) || p->state == PAGE_PART;
 }
 
 /* The array: page_map[pfn]. Only entries of existing frames may be touched. */

@@ -36,12 +36,16 @@ const char *zone_name(enum zone z);
 bool page_is_free(pfn_t pfn);
 bool page_is_table(pfn_t pfn);
 
+/* Is it retired? Any number will do. */
+bool page_is_bad(pfn_t pfn);
+
 /* Frames of all zones. Exact while no other hart allocates. */
 struct zone_sums {
 	uint64_t total;	 /* given, ever */
 	uint64_t free;	 /* on lists and in seeds */
 	uint64_t cached; /* free, in the harts' caches */
 	uint64_t meta;	 /* in the page map, or kept for it */
+	uint64_t bad;	 /* retired */
 };
 struct zone_sums zone_sums(void);
 
@@ -57,6 +61,7 @@ struct zone_stats {
 	unsigned seeds;
 	uint64_t cached; /* free, in the harts' caches */
 	uint64_t meta;	 /* in the page map, or kept for it */
+	uint64_t bad;	 /* retired */
 	uint64_t min, low, high;
 	struct {
 		uint64_t blocks; /* free */
