@@ -23,6 +23,7 @@
  */
 #include <arch/cpu.h>
 #include <drivers/device.h>
+#include <drivers/sifive_ccache.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
 #include <kernel/time.h>
@@ -120,6 +121,22 @@ static void read_ecc(struct ecc *e)
 	e->count = mmio_read32(r + ECC_COUNT);
 }
 
+void sifive_ccache_errors(uint64_t *corrected, uint64_t *lost)
+{
+	struct ccache *c = the_cache;
+	uint64_t irq;
+
+	*corrected = *lost = 0;
+	if (!c)
+		return;
+	irq = spin_lock_irqsave(&c->lock);
+	for (unsigned i = 0; i < KINDS; i++) {
+		read_ecc(&c->ecc[i]);
+		*(kind[i].fatal ? lost : corrected) += c->ecc[i].count;
+	}
+	spin_unlock_irqrestore(&c->lock, irq);
+}
+
 static void report(const struct ecc *e)
 {
 	const char *name = e->cache->device->name;
@@ -215,8 +232,8 @@ static int probe(struct device *d)
 		.flush = flush,
 	};
 	d->data = c;
-	the_cache = c;
 	request_irqs(d, c);
+	the_cache = c;
 	dma_set_cache(&c->ops);
 	return 0;
 }

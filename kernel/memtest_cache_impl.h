@@ -1,0 +1,35 @@
+/* Private to kernel/memtest_cache*.c. */
+#pragma once
+
+#include <arch/io.h>
+#include <kernel/devtree.h>
+#include <kernel/memtest_cache.h>
+#include <mm/layout.h>
+
+/* Each level's size and line as the tree has them: f->largest, line, guessed. */
+void cache_tree(const struct devtree *dt, struct cache_facts *f);
+
+/* How RAM could be reached uncached: NULL, or the name of the means and what to add
+ * to a physical address. */
+const char *cache_bypass(const struct devtree *dt, paddr_t *offset);
+
+/* Does it lead to RAM, past the caches? 0; else as cache_mode_begin(). On frames of
+ * its own, all over RAM. Lines can be flushed. */
+int cache_check_bypass(const struct devtree *dt, paddr_t offset,
+		       const char **why);
+
+/* From what loads cost, in picoseconds, does `mode` come from memory? `hit`: from the
+ * first level; `memory`: of a set much larger than the last. */
+enum cache_verdict cache_judge(uint64_t hit, uint64_t memory, uint64_t mode);
+
+/* Single accesses, in order with arch_mb() alone. What nobody answers is all ones
+ * (<arch/io.h>). Natively they are a model's. */
+static inline uint64_t cache_peek(const volatile uint64_t *p)
+{
+	return mmio_read64_relaxed(p);
+}
+
+static inline void cache_poke(volatile uint64_t *p, uint64_t v)
+{
+	mmio_write64_relaxed((void *)p, v);
+}
