@@ -3,6 +3,8 @@
  *
  * smp_call. There is one call at a time in the machine, in `call`; its lock is
  * only ever tried, with interrupts off, and between the tries the hart serves.
+ * So it has no rank: nobody stands still for it, and a call that has begun may
+ * last, its holder having interrupts on and locks of its own.
  *
  * I1  Bits of call.pending are set by the lock's holder, each is cleared by its
  *     hart once fn has returned; fn and arg hold good as long as one is set.
@@ -39,7 +41,7 @@ static struct {
 	cpumask_t pending; /* (a) */
 	void (*fn)(void *arg);
 	void *arg;
-} call = {.lock = SPINLOCK_INIT(LOCK_SMP)};
+} call = {.lock = SPINLOCK_INIT(LOCK_UNRANKED)};
 
 static bool stopping;	  /* (a) */
 static cpumask_t stopped; /* (a) */
@@ -76,6 +78,37 @@ static void serve(void)
 	__atomic_fetch_and(&call.pending, ~me, __ATOMIC_RELEASE);
 }
 
+/* Another hart may panic while this one waits. */
+void smp_relax(void)
+{
+	if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
+		smp_stop_here();
+	arch_relax();
+}
+
+void smp_call_begin(cpumask_t others, void (*fn)(void *arg), void *arg)
+{
+	uint64_t flags = arch_irq_save();
+
+	while (!spin_trylock(&call.lock)) {
+		serve();
+		arch_relax();
+	}
+	call.fn = fn;
+	call.arg = arg;
+	__atomic_store_n(&call.pending, others, __ATOMIC_RELEASE);
+	interrupt(others);
+	arch_irq_restore(flags);
+}
+
+void smp_call_end(void)
+{
+	/* Acquire: pairs with the release in serve(). */
+	while (__atomic_load_n(&call.pending, __ATOMIC_ACQUIRE))
+		smp_relax();
+	spin_unlock(&call.lock);
+}
+
 void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg)
 {
 	uint64_t flags = arch_irq_save();
@@ -86,21 +119,8 @@ void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg)
 	if (others != cpus)
 		fn(arg);
 	if (others) {
-		while (!spin_trylock(&call.lock)) {
-			serve();
-			arch_relax();
-		}
-		call.fn = fn;
-		call.arg = arg;
-		__atomic_store_n(&call.pending, others, __ATOMIC_RELEASE);
-		interrupt(others);
-		/* Acquire: pairs with the release in serve(). */
-		while (__atomic_load_n(&call.pending, __ATOMIC_ACQUIRE)) {
-			if (__atomic_load_n(&stopping, __ATOMIC_RELAXED))
-				smp_stop_here();
-			arch_relax();
-		}
-		spin_unlock(&call.lock);
+		smp_call_begin(others, fn, arg);
+		smp_call_end();
 	}
 	arch_irq_restore(flags);
 }

@@ -20,6 +20,17 @@
  */
 void smp_call(cpumask_t cpus, void (*fn)(void *arg), void *arg);
 
+/*
+ * The two halves of a call, for others (not 0) only: between them this hart goes on
+ * while they are in fn, with interrupts as it likes. It must not call smp_call, nor
+ * what does (reclaim), and it gives nobody a reason to wait for it. Any context, no
+ * spinlock held. Who waits inside fn does so by smp_relax(), so that a panic
+ * elsewhere stops it.
+ */
+void smp_call_begin(cpumask_t others, void (*fn)(void *arg), void *arg);
+void smp_call_end(void);
+void smp_relax(void);
+
 /* Do at once what others want of this hart by smp_call: for loops that wait for
  * a hart and may have interrupts off. No spinlock held. */
 void smp_serve(void);

@@ -29,7 +29,6 @@ enum lock_rank {
 	LOCK_PAGE_MAP, /* growing the page map */
 	LOCK_BAD,      /* the list of bad frames */
 	LOCK_ASID,     /* handing out address space numbers */
-	LOCK_SMP,
 	LOCK_VMALLOC, /* areas of the kernel's arena */
 	LOCK_MMIO,    /* claims of device registers */
 	LOCK_DMA,     /* reserved areas for DMA, and pools */
