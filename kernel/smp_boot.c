@@ -38,6 +38,7 @@ enum { STARTING, ONLINE, ABSENT };
 
 static uint32_t state[MAX_CPUS]; /* (a) */
 static unsigned ncpu = 1;	 /* indices that are given away */
+static bool late;		 /* a hart that was started is not here */
 
 int smp_cpu_of(uint64_t hartid)
 {
@@ -149,16 +150,22 @@ static void wait(cpumask_t started, uint64_t ms)
 	while (started & ~cpus_online() && arch_time() < end)
 		smp_idle(end);
 	for_each_cpu (cpu, started) {
-		if (becomes((unsigned)cpu, ABSENT))
-			pr_warn("smp: hart %llu did not come up within %llu "
-				"ms\n",
-				(unsigned long long)arch_hartid((unsigned)cpu),
-				(unsigned long long)ms);
-		/* Else it is here, or takes its last steps. */
-		else
+		if (!becomes((unsigned)cpu, ABSENT)) {
+			/* It is here, or takes its last steps. */
 			while (!(cpus_online() & cpu_bit((unsigned)cpu)))
 				arch_relax();
+			continue;
+		}
+		late = true;
+		pr_warn("smp: hart %llu did not come up within %llu ms\n",
+			(unsigned long long)arch_hartid((unsigned)cpu),
+			(unsigned long long)ms);
 	}
+}
+
+bool smp_late(void)
+{
+	return late;
 }
 
 void smp_boot(void)

@@ -18,3 +18,7 @@ unsigned smp_most(void);
 
 /* The cpu that this hart id was given, online or not; -1: none. */
 int smp_cpu_of(uint64_t hartid);
+
+/* Was a hart started that did not come up? It may arrive yet, at physical
+ * addresses of the image, its variables and the tables. */
+bool smp_late(void);
