@@ -26,6 +26,9 @@
 
 #include "dma_impl.h"
 
+static struct list buffers = {&buffers, &buffers}; /* all (l) */
+static struct spinlock lock = SPINLOCK_INIT(LOCK_DMA);
+
 /* Can memory be mapped uncached at all? */
 static bool has_uncached(void)
 {
@@ -104,6 +107,7 @@ static int judge(const struct dma_device *d, size_t size, uint64_t align)
 int dma_alloc(struct dma_device *d, struct dma_buffer *b, size_t size,
 	      size_t align, unsigned flags)
 {
+	uint64_t irq;
 	int err;
 
 	*b = (struct dma_buffer){.size = size, .device = d};
@@ -123,15 +127,22 @@ int dma_alloc(struct dma_device *d, struct dma_buffer *b, size_t size,
 	b->pa = b->tag.range.start;
 	b->bus = b->pa - d->offset;
 	__atomic_fetch_add(&d->buffers, 1, __ATOMIC_RELAXED);
+	irq = spin_lock_irqsave(&lock);
+	list_add(&buffers, &b->link);
+	spin_unlock_irqrestore(&lock, irq);
 	return 0;
 }
 
 void dma_free(struct dma_buffer *b)
 {
 	struct dma_device *d = b->device;
+	uint64_t irq;
 
 	if (!d)
 		return;
+	irq = spin_lock_irqsave(&lock);
+	list_del(&b->link);
+	spin_unlock_irqrestore(&lock, irq);
 	if (b->window)
 		vunmap(b->window);
 	if (!d->coherent && is_direct(d))
@@ -139,4 +150,21 @@ void dma_free(struct dma_buffer *b)
 	give(b);
 	b->device = NULL;
 	__atomic_fetch_sub(&d->buffers, 1, __ATOMIC_RELAXED);
+}
+
+struct range dma_frames_in(struct range pa)
+{
+	uint64_t irq = spin_lock_irqsave(&lock);
+	struct range lowest = {UINT64_MAX, 0};
+
+	list_for_each (l, &buffers) {
+		const struct dma_buffer *b =
+			list_entry(l, struct dma_buffer, link);
+		struct range both = range_intersect(b->tag.range, pa);
+
+		if (!range_empty(both) && both.start < lowest.start)
+			lowest = both;
+	}
+	spin_unlock_irqrestore(&lock, irq);
+	return lowest;
 }

@@ -15,6 +15,13 @@
 #include <mm/layout.h>
 #include <mm/umap.h>
 
+static unsigned count; /* (a) */
+
+unsigned umap_count(void)
+{
+	return __atomic_load_n(&count, __ATOMIC_RELAXED);
+}
+
 int umap_init(struct umap *u)
 {
 	unsigned levels = kernel_pgtable.levels;
@@ -28,6 +35,7 @@ int umap_init(struct umap *u)
 			   &page_tables);
 	if (err)
 		return err;
+	__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 	root = phys_to_virt(u->pt.root);
 	for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++)
 		root[i] = kernel[i];
@@ -41,6 +49,7 @@ void umap_destroy(struct umap *u)
 	tlb_gather_init(&g, &u->tlb);
 	pgtable_destroy(&u->pt, &g);
 	tlb_flush(&g);
+	__atomic_fetch_add(&count, -1u, __ATOMIC_RELAXED);
 }
 
 int umap_map(struct umap *u, struct range va, paddr_t pa, vm_prot_t prot,

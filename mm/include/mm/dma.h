@@ -70,6 +70,7 @@ struct dma_buffer {
 	paddr_t pa;
 	vaddr_t window; /* 0: it is in the direct map */
 	struct arena_tag tag;
+	struct list link;
 };
 
 /*
@@ -80,6 +81,10 @@ struct dma_buffer {
 int dma_alloc(struct dma_device *d, struct dma_buffer *b, size_t size,
 	      size_t align, unsigned flags);
 void dma_free(struct dma_buffer *b); /* nothing, if it is not in use */
+
+/* The lowest part of `pa` that is in one buffer of page_alloc's frames, as whole
+ * frames; empty: none is. */
+struct range dma_frames_in(struct range pa);
 
 /* Small pieces of coherent memory, all of one size. */
 struct dma_pool;
