@@ -68,17 +68,34 @@ int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 	return err;
 }
 
-int kmap_remove(struct range va)
+static int change(struct range va,
+		  int (*how)(const struct pgtable *pt, struct range va,
+			     struct tlb_gather *g))
 {
 	uint64_t flags = spin_lock_irqsave(&kmap_lock);
 	struct tlb_gather g;
 	int err;
 
 	tlb_gather_init(&g, NULL);
-	err = pgtable_unmap(&kernel_pgtable, va, &g);
+	err = how(&kernel_pgtable, va, &g);
 	tlb_flush(&g);
 	spin_unlock_irqrestore(&kmap_lock, flags);
 	return err;
+}
+
+int kmap_remove(struct range va)
+{
+	return change(va, pgtable_unmap);
+}
+
+int kmap_split(struct range va)
+{
+	return change(va, pgtable_split);
+}
+
+int kmap_join(struct range va)
+{
+	return change(va, pgtable_join);
 }
 
 int kmap_reserve_tables(struct range va)

@@ -24,6 +24,10 @@
 int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr);
 int kmap_remove(struct range va);
 
+/* pgtable_split and pgtable_join, and flush. */
+int kmap_split(struct range va);
+int kmap_join(struct range va);
+
 /* Map blocks of page_alloc(), chained by page->link, one behind the other from
  * `va` on, readable and writable. All of them, or none and -ENOMEM. */
 int kmap_add_blocks(vaddr_t va, const struct list *blocks);

@@ -1,6 +1,7 @@
 /* The image's sections, from the linker script, and its place in RAM. */
 #include <arch/image.h>
 #include <asm/boot.h>
+#include <mm/kmap_move.h>
 #include <mm/layout.h>
 
 extern char image_start[], init_text_start[], rodata_start[];
@@ -38,5 +39,5 @@ struct range image_range(void)
 
 paddr_t image_to_phys(const void *p)
 {
-	return image_phys + ((uint64_t)(uintptr_t)p - IMAGE_BASE);
+	return kmap_now(image_phys + ((uint64_t)(uintptr_t)p - IMAGE_BASE));
 }

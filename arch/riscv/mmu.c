@@ -11,6 +11,7 @@
  * satp as it was (privileged specification, satp), and one that it has goes on
  * at the same addresses.
  */
+#include <arch/gate.h>
 #include <arch/image.h>
 #include <arch/mmu.h>
 #include <arch/pgtable.h>
@@ -128,6 +129,15 @@ void arch_mmu_activate(paddr_t table, unsigned levels)
 	sfence_vma();
 	arch_mmu_switch(table, levels, 0);
 	sfence_vma();
+}
+
+void arch_gate_open(struct arch_gate *g, paddr_t table, unsigned levels)
+{
+	/* Release: the copy and its tables are seen by whoever sees this. */
+	__atomic_store_n(&g->open, satp_value(table, levels, 0),
+			 __ATOMIC_RELEASE);
+	arch_mmu_activate(table, levels);
+	arch_icache_fence();
 }
 
 unsigned arch_asid_bits(void)

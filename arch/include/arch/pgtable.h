@@ -26,6 +26,10 @@
  *					it was; also of an entry of a group
  *	pte_t pte_advance(leaf, bytes)	the same for memory so much further on;
  *					not for a group
+ *	pte_t pte_move(e, from, to)	the same, where memory, or the table, that
+ *					was so far behind `from` is so far behind
+ *					`to`: both aligned to 2 MiB, and the leaf
+ *					within as much. Also of a group
  *	pte_t pte_table(pa, permanent)	points to the next lower table, which is
  *					never freed if `permanent`
  *	bool pte_permanent(pte_t)	of an entry that points to a table

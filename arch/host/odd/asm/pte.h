@@ -93,6 +93,11 @@ static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
 	return (pte_t){leaf.flags, leaf.pa + bytes};
 }
 
+static inline pte_t pte_move(pte_t e, paddr_t from, paddr_t to)
+{
+	return (pte_t){e.flags, e.pa - from + to};
+}
+
 static inline pte_t pte_table(paddr_t pa, bool permanent)
 {
 	return (pte_t){

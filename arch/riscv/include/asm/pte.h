@@ -116,6 +116,11 @@ static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
 	return (pte_t){leaf.v + (bytes >> PAGE_SHIFT << PTE_PPN_SHIFT)};
 }
 
+static inline pte_t pte_move(pte_t e, paddr_t from, paddr_t to)
+{
+	return (pte_t){e.v - pte_ppn_bits_(from) + pte_ppn_bits_(to)};
+}
+
 static inline pte_t pte_table(paddr_t pa, bool permanent)
 {
 	return (pte_t){pte_ppn_bits_(pa) | PTE_V | (permanent ? PTE_P : 0)};
