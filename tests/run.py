@@ -18,7 +18,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "tests", d)
-                for d in ("", "qemu", "flash")]
+                for d in ("", "qemu", "flash", "memtool")]
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin            # noqa: E401, E402

@@ -14,7 +14,7 @@ import os
 from . import parse, state
 from .prompt import Prompt
 
-TRIES = 10          # to start
+TRIES = 20          # to start
 SILENCE = 30        # seconds without a line, beyond a hold: what a run may be
 ASKS = 8            # for a `done` that was lost
 MUTE = 3            # asks in a row without a single byte: the board hangs
@@ -31,8 +31,10 @@ class Sink:
 
     def __init__(self, record, show):
         self.record, self.show = record, show
+        self.events = []        # (seconds, text)
 
     def note(self, text):
+        self.events.append((self.record.clock(), text))
         self.record.note(text)
         self.show.event(text)
 
@@ -47,6 +49,7 @@ class Follower:
         self.run = state.Run("", asked)
         self.listening = False      # do lines count?
         self.life = link.now()      # when the last line came
+        self.back = None            # when the port last came back
         self.garbled = 0            # echoes that were wrong
         self.lines = []             # text since the last Enter, to quote from
         self.prompt = Prompt(link, self._more)
@@ -81,6 +84,8 @@ class Follower:
             before, why = why, self._try()
             if why is None:
                 return None
+            # No `done` of this try is the end of the run.
+            self.run.run_id, self.run.done = "", None
             if self.run.fails or self.link.dead:
                 break
             same = same + 1 if why == before and why[0] == "refused" else 0
@@ -91,15 +96,15 @@ class Follower:
         return self._gave_up(why)
 
     def _no_prompt(self):
-        if self.run.damaged or self.garbled:
+        if self.run.damaged or self.garbled or self.prompt.mangled():
             return state.DAMAGED, "the line is too noisy to get to the prompt"
         return state.NO_START, self.prompt.why_not()
 
     def _gave_up(self, why):
-        if why[0] == "refused":
+        if self.link.dead or not (self.run.damaged or self.garbled):
             return state.NO_START, why[1]
-        return state.DAMAGED, (f"the line is too noisy to start a run: "
-                               f"{why[1]}, {TRIES} times")
+        return state.DAMAGED, (f"the line is too noisy to start a run; at "
+                               f"last, {why[1]}")
 
     def _try(self):
         """None when the run goes on as asked; else (kind, why)."""
@@ -140,17 +145,16 @@ class Follower:
 
     def follow(self):
         """Until the end: None when there is a `done`, else (kind, why)."""
-        away = None
         while not self.run.done:
             self.prompt.read(0.5)
             if end := self._ended():
                 return end
             if self.link.down is not None:
-                away = self.link.now()
-                if away - self.link.down > self.away:
+                self.back = self.link.now()
+                if self.back - self.link.down > self.away:
                     return state.NO_END, "the port did not come back"
                 continue
-            quiet = self.link.now() - max(self.life, away or 0)
+            quiet = self.link.now() - max(self.life, self.back or 0)
             if quiet > self._patience() or \
                     self.prompt.there() and quiet > 1.5:
                 if end := self._ask():
@@ -180,7 +184,7 @@ class Follower:
         start, hold = self.run.start, self.run.hold
         if hold:
             return SILENCE + hold.number("ms", 0) / 1000
-        if self.run.damaged or self.run.holes:
+        if self.run.damaged or self.run.holes or self.back is not None:
             return SILENCE + max(start.number("hold_ms", 0),
                                  start.number("fade_ms", 0)) / 1000
         return SILENCE

@@ -61,6 +61,11 @@ class Prompt:
         """Is the prompt the last that came?"""
         return bool(STRATA.search(plain(self.seen[-40:])))
 
+    def mangled(self):
+        """Is a part of it what came, and not all?"""
+        return not self.there() and bool(re.search(rb"str?at|rata|ata>|ta> ",
+                                                   self.seen))
+
     def wait(self, seconds, poke=True):
         """Until the prompt is there; ^C asks for one. Whether it came."""
         limit = self.link.now() + seconds
