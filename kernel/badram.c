@@ -19,6 +19,19 @@ static struct range frame(pfn_t pfn)
 	return range_make(pfn << PAGE_SHIFT, (pfn + 1) << PAGE_SHIFT);
 }
 
+bool badram_is_ram(struct range r)
+{
+	const struct region *region;
+
+	for (uint64_t at = r.start; at < r.end; at = region->range.end) {
+		region = memblock_at(&ram, at);
+		if (!region || region->type == REGION_FIRMWARE ||
+		    region->type == REGION_NOMAP)
+			return false;
+	}
+	return true;
+}
+
 /* Is it all out of reach: since the start, or retired? */
 enum badram_state badram_state(struct range r)
 {

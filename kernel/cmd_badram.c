@@ -3,10 +3,8 @@
 
 #include <kernel/badram.h>
 #include <kernel/printk.h>
-#include <kernel/ram.h>
 #include <kernel/shell.h>
 #include <lib/bits.h>
-#include <mm/memblock.h>
 
 #define LL(x) ((unsigned long long)(x))
 
@@ -44,20 +42,6 @@ static bool parse(const char *s, struct range *r)
 	return true;
 }
 
-/* Is it all RAM that a kernel can have, or could if it were not for devices? */
-static bool is_ram(struct range r)
-{
-	const struct region *region;
-
-	for (uint64_t at = r.start; at < r.end; at = region->range.end) {
-		region = memblock_at(&ram, at);
-		if (!region || region->type == REGION_FIRMWARE ||
-		    region->type == REGION_NOMAP)
-			return false;
-	}
-	return true;
-}
-
 static int add(const char *what)
 {
 	struct range r;
@@ -66,7 +50,7 @@ static int add(const char *what)
 		kprintf("badram: %s is no address, and no range\n", what);
 		return SHELL_USAGE;
 	}
-	if (!is_ram(r)) {
+	if (!badram_is_ram(r)) {
 		kprintf("badram: %#llx to %#llx is not all RAM of this "
 			"kernel's\n",
 			LL(r.start), LL(r.end));

@@ -13,6 +13,7 @@
 #include <arch/mmu.h>
 #include <drivers/device.h>
 #include <kernel/assert.h>
+#include <kernel/badram.h>
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
@@ -389,6 +390,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	int err;
 
 	kmap_free_init(&ram, page_alloc_give);
+	badram_start();
 	start_page_debug();
 	if (DEBUG_CHECKS)
 		check_memory();
@@ -434,6 +436,7 @@ __init void kernel_main(const struct boot_info *boot)
 		pr_warn("device tree: %s\n", machine.warning[i]);
 
 	map_ram(fdt);
+	badram_recall(&ram);
 	map_kernel(fdt, boot->fdt_view);
 	mmio_init(&ram);
 	ram_each_missing(&ram, &machine, claim_missing);

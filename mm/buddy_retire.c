@@ -146,16 +146,19 @@ void buddy_unretire(struct buddy *b, pfn_t pfn)
 {
 	uint64_t flags = spin_lock_irqsave(&b->lock);
 	struct page *p = head_of(b, pfn);
+	unsigned order = p ? p->order : 0;
 
 	if (p && p->state == PAGE_BAD) {
-		unsigned order = p->order;
-
 		b->bad_frames -= (uint64_t)1 << order;
 		add_free(b, (uint64_t)1 << order);
 		set_none(p);
 		buddy_put(b, pfn_of(b, p), order);
 		buddy_refill(b);
 	}
+	/* Whoever frees it looks at the state under the lock. */
+	if (p && p->state == PAGE_DOOMED &&
+	    bad_part(b, pfn_of(b, p), order) == RANGE_SET_NONE)
+		store_relaxed(&p->state, PAGE_USED);
 	spin_unlock_irqrestore(&b->lock, flags);
 }
 

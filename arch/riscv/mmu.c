@@ -29,6 +29,7 @@ static table_t __initbss root[3];     /* levels 3, 4, 5 */
 static table_t __initbss image_table; /* level 1, below root[0] */
 static table_t __initbss fixed_table; /* level 1, below root[0] */
 static table_t __initbss window[MMU_MAX_LEVELS - 1]; /* by level */
+static table_t __initbss look;			     /* level 0 */
 
 /* satp's mode field: Sv39 is 8, Sv48 9, Sv57 10. */
 static uint64_t satp_value(paddr_t table, unsigned levels, unsigned asid)
@@ -98,6 +99,19 @@ __init void arch_mmu_early_window(unsigned levels, vaddr_t va,
 		table[pt_index(va + (pa - frames.start), 0)] =
 			pte_leaf(pa, VM_READ | VM_WRITE, ATTR_NORMAL);
 	early_activate(levels);
+}
+
+__init const void *arch_mmu_early_look(paddr_t frame)
+{
+	/* Behind the device tree's two leaves, and the device's. */
+	vaddr_t va = FIXED_BASE + FDT_VIEW_SIZE + 2 * pt_span(1);
+
+	if (frame >= (uint64_t)1 << PT_PADDR_BITS)
+		return NULL;
+	fixed_table[pt_index(va, 1)] = pte_table(image_to_phys(look), true);
+	look[0] = pte_leaf(frame, VM_READ, ATTR_NORMAL);
+	sfence_vma();
+	return (const void *)va;
 }
 
 __init volatile void *arch_mmu_early_device(struct range registers)

@@ -24,6 +24,10 @@ unsigned arch_mmu_modes(void);
  */
 void arch_mmu_early_window(unsigned levels, vaddr_t va, struct range frames);
 
+/* Make a page frame readable in the boot tables, in place of the one of the last
+ * call, until others are activated. NULL if no entry can hold its address. */
+const void *arch_mmu_early_look(paddr_t frame);
+
 /*
  * Make device registers readable and writable in the boot tables, until others
  * are activated. Once. NULL if they span two aligned 2 MiB blocks, or no

@@ -17,6 +17,9 @@ enum badram_state {
 			 * and at the next start */
 };
 
+/* Is it all RAM that a kernel can have: not firmware's, not kept from being mapped? */
+bool badram_is_ram(struct range r);
+
 /* This frame of RAM, or all of these (bytes, whole frames, not empty), are bad.
  * The state is that of the worst. What is known already changes nothing. */
 enum badram_state badram_add(pfn_t pfn);
@@ -51,10 +54,10 @@ void badram_each_line(enum badram_format f,
 		      void (*line)(void *ctx, const char *text), void *ctx);
 
 /*
- * Boot. What the last run left in RAM, and badram= says: badram_recall() marks the
- * frames as REGION_BAD in the map of RAM, before anything is taken from it, with
- * the boot tables in use. badram_start() makes the list, once there is
- * kmalloc().
+ * Boot. What the last run left in RAM, unless badram=off says not to look:
+ * badram_recall() marks the frames as REGION_BAD in the map of RAM, before anything
+ * is taken from it, with the boot tables in use. badram_start() makes the list,
+ * once there is kmalloc(), and adds what badram=START+SIZE,... says.
  */
 struct memblock;
 void badram_recall(struct memblock *mb);
