@@ -31,10 +31,8 @@ class Sink:
 
     def __init__(self, record, show):
         self.record, self.show = record, show
-        self.events = []        # (seconds, text)
 
     def note(self, text):
-        self.events.append((self.record.clock(), text))
         self.record.note(text)
         self.show.event(text)
 

@@ -28,7 +28,7 @@ STATUS = {PASS: 0, FAIL: 1, NO_START: 3, NO_END: 3, DAMAGED: 4,
 
 Verdict = collections.namedtuple("Verdict", "kind why")
 Span = collections.namedtuple("Span", "start end why")
-Hole = collections.namedtuple("Hole", "after count at")
+Hole = collections.namedtuple("Hole", "after count ts")
 
 
 class TestRun:
@@ -44,8 +44,10 @@ class TestRun:
         self.harts = []
         self.samples = []       # (ts, percents of harts)
         self.ended = False
+        self.began = self.until = record.real("ts", 0.0)
 
     def tick(self, record):
+        self.until = record.real("ts", self.until)
         self.percent = min(100, record.number("test_pct", self.percent))
         self.errors = max(self.errors, record.number("errors", 0))
         parts = record.text("harts").split(",")
@@ -56,6 +58,7 @@ class TestRun:
 
     def end(self, record):
         self.ended, self.percent = True, 100
+        self.until = record.real("ts", self.until)
         self.errors = max(self.errors, record.number("errors", 0))
         self.shown = record.number("shown")
         self.ms = record.number("ms")
@@ -93,6 +96,7 @@ class Run:
         self.pass_number, self.pass_percent, self.eta = 0, 0, 0
         self.passes = {}            # number: status
         self.hold = None            # Record, while it holds
+        self.holds = []             # (from, until)
         self.displaced = None
         self.moves = 0
         self.ranges, self.bits = {}, {}
@@ -130,7 +134,8 @@ class Run:
         self.series += series
         due = 0 if series or record.ev == "start" else self.expected
         if due is not None and record.seq > due:
-            self.holes.append(Hole(due, record.seq - due, record.at))
+            self.holes.append(Hole(due, record.seq - due,
+                                   record.real("ts", 0.0)))
         self.expected = record.seq + 1
 
     def _take(self, record):
@@ -224,7 +229,10 @@ class Run:
     def _on_hold(self, record):
         self.hold = record
 
-    def _on_resume(self, _):
+    def _on_resume(self, record):
+        if self.hold and len(self.holds) < KEPT:
+            self.holds.append((self.hold.real("ts", 0.0),
+                               record.real("ts", 0.0)))
         self.hold = None
 
     def _on_displace(self, record):

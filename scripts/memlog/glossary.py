@@ -1,0 +1,78 @@
+"""A line for people on each word that a report uses."""
+
+# Tests of the kernel, by name. One that is not here is shown without a line.
+TESTS = {
+    "lines": "data lines and address lines: stuck, shorted or open",
+    "databus": "each data line alone at its level: stuck, shorted or open",
+    "addrbus": "addresses one line apart: stuck or shorted address lines",
+    "address": "each word holds its own address: address lines, decoders, "
+               "banks that alias",
+    "walk1": "one bit set in each word, another in the next: data lines",
+    "walk64": "each bit alone set in each word: data lines and cells",
+    "marchc": "March C−, 7 data backgrounds: cells stuck or slow to change, "
+              "cells that disturb others",
+    "marchc1": "March C−, one background: cells stuck, slow, or disturbed by "
+               "other words",
+    "marchss": "March SS: as March C−, and cells disturbed by reading or by "
+               "writing what they hold",
+    "movinv": "moving inversions: a pattern is turned over word by word, up "
+              "and down",
+    "checker": "checkerboard: neighbouring cells at opposite levels",
+    "modulo20": "every 20th word differs from all others: what caches would "
+                "hide",
+    "random": "random words and their complement: what depends on many bits "
+              "at once",
+    "block": "blocks are moved about: the bus under load",
+    "move": "blocks are moved about: the bus under load",
+    "traffic": "all harts read and write at once: the bus and its timing under "
+               "load",
+    "fade": "a pause between writing and reading: cells that leak",
+    "hammer": "neighbouring rows opened again and again: cells that this "
+              "disturbs (best effort)",
+}
+
+KINDS = {
+    "data": "the fault is in the word, or in what reaches it",
+    "address": "the fault is in how the word is reached",
+    "retention": "the word changed with time",
+    "transfer": "the fault is anywhere between hart and memory: no frame is "
+                "retired for it",
+    "cache": "the fault is in a cache",
+}
+
+CLASSES = {
+    "stuck": "read again twice, the same wrong value came: it is stored so",
+    "transient": "read again twice, the right value came: the first read went "
+                 "wrong",
+    "unstable": "read again, it differed again: reading disturbs it, or the "
+                "line is marginal",
+    "unknown": "it could not be read again from memory",
+}
+
+REASONS = {
+    "firmware": "firmware lives there, and protects itself",
+    "no-map": "the device tree forbids to map it",
+    "reserved": "the device tree reserves it",
+    "dma": "kept for devices",
+    "no-spare": "no free memory to move its contents to",
+    "not-free": "in use while the test ran",
+    "not-ram": "there is no RAM",
+}
+
+SUSPECTS = {
+    "data-line": "A data line",
+    "address-line": "An address line",
+    "byte-lane": "A byte lane",
+    "cell": "A single cell",
+    "row": "A row of cells",
+    "chip": "A memory chip",
+    "cache": "A cache",
+}
+
+CACHES = {
+    "wb": "write-back, as memory is always used: caches join and reorder "
+          "accesses",
+    "evict": "caches are emptied by reading other memory between the steps",
+    "flush": "each access is flushed to memory",
+    "uncached": "no cache takes part",
+}
