@@ -18,9 +18,15 @@ const char *cache_bypass(const struct devtree *dt, paddr_t *offset);
 int cache_check_bypass(const struct devtree *dt, paddr_t offset,
 		       const char **why);
 
-/* From what loads cost, in picoseconds, does `mode` come from memory? `hit`: from the
- * first level; `memory`: of a set much larger than the last. */
-enum cache_verdict cache_judge(uint64_t hit, uint64_t memory, uint64_t mode);
+/* What loads cost, in picoseconds. */
+struct cache_figures {
+	uint64_t hit;	 /* from the first level */
+	uint64_t memory; /* of a set much larger than the last */
+	bool emulated;	 /* what caches there are, are not the harts' */
+};
+
+/* Do loads that cost so much come from memory? */
+enum cache_verdict cache_judge(const struct cache_figures *f, uint64_t mode);
 
 /* Single accesses, in order with arch_mb() alone. What nobody answers is all ones
  * (<arch/io.h>). Natively they are a model's. */

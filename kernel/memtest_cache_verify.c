@@ -11,13 +11,15 @@
  *	mode	loaded twice, then displaced or flushed; or by the uncached view
  *
  * so a mode that works costs what memory costs. Where these two do not differ by
- * a factor of two, nothing is said: an emulator, which may have no caches at all.
+ * a factor of two, nothing is said; nor of an emulator: what shows there is the
+ * caches of the machine below it, which has other sizes and other work.
  *
  * The clock may tick once in a microsecond: a hit is measured over many laps, and of
  * a mode's laps, each hundreds of loads long, the median counts. The cost: 12 times
  * the last level's size of memory while it runs, and some tens of milliseconds.
  */
 #include <arch/cpu.h>
+#include <arch/firmware.h>
 #include <kernel/printk.h>
 #include <lib/errno.h>
 #include <mm/page_alloc.h>
@@ -48,11 +50,12 @@ enum cache_verdict cache_verified(enum cache_mode m)
 	return verdicts[m];
 }
 
-enum cache_verdict cache_judge(uint64_t hit, uint64_t memory, uint64_t mode)
+enum cache_verdict cache_judge(const struct cache_figures *f, uint64_t mode)
 {
-	if (!hit || memory / 2 < hit)
+	if (f->emulated || !f->hit || f->memory / 2 < f->hit || !mode)
 		return CACHE_UNKNOWN;
-	return mode >= hit + (memory - hit) / 2 ? CACHE_WORKS : CACHE_FAILS;
+	return mode >= f->hit + (f->memory - f->hit) / 2 ? CACHE_WORKS
+							 : CACHE_FAILS;
 }
 
 /* --- the chain --- */
@@ -193,11 +196,11 @@ static void print_row(const char *what, uint64_t ps, const char *said)
 }
 
 static enum cache_verdict verify(struct chain *c, enum cache_mode m,
-				 uint64_t hit, uint64_t memory)
+				 const struct cache_figures *f)
 {
 	static const char *const said[] = {
-		[CACHE_UNKNOWN] = "unknown: caches don't show here",
-		[CACHE_WORKS] = "works: takes as long as memory",
+		[CACHE_UNKNOWN] = "unknown",
+		[CACHE_WORKS] = "works: as long as from memory",
 		[CACHE_FAILS] = "FAILS: comes from a cache",
 	};
 	const char *why;
@@ -207,44 +210,49 @@ static enum cache_verdict verify(struct chain *c, enum cache_mode m,
 
 	if (err) {
 		kprintf("%-9s        -  %s%s\n", cache_mode_name(m),
-			err == -EIO ? "FAILS: " : "", why);
+			err == -EIO ? "FAILS: " : "not here: ", why);
 		return err == -EIO ? CACHE_FAILS : CACHE_UNKNOWN;
 	}
-	/* Nothing is done to lines but to use others: what that is worth, `memory`
-	 * says. */
-	ps = m == CACHE_WB ? memory : measure_mode(c, m);
+	/* With wb nothing is done to lines but to use others: what that is worth,
+	 * `memory` says. */
+	ps = m == CACHE_WB ? f->memory : measure_mode(c, m);
 	cache_mode_end();
-	v = ps ? cache_judge(hit, memory, ps) : CACHE_UNKNOWN;
+	v = cache_judge(f, ps);
 	print_row(cache_mode_name(m), ps, said[v]);
 	return v;
 }
 
-static void print_facts(const struct cache_facts *f, const struct chain *c)
+static void print_facts(const struct cache_facts *f)
 {
-	kprintf("the last cache has %llu KiB, lines of %llu bytes (%s); lines "
-		"are flushed by %s\n"
-		"ns per load, each by what the one before gave\n",
+	kprintf("the last cache: %llu KiB, lines of %llu bytes (%s)\n"
+		"lines are flushed by: %s\n"
+		"ns per load, each of which waits for the one before:\n",
 		ull(f->largest >> 10), ull(f->line),
 		f->guessed ? "a guess" : "device tree",
 		f->flusher ? f->flusher : "nothing");
-	(void)c;
 }
 
-static int verify_all(struct chain *c, const struct cache_facts *f)
+static int verify_all(struct chain *c)
 {
-	uint64_t hit = measure_hit(c), memory = measure_memory(c);
+	struct cache_figures f = {
+		.hit = measure_hit(c),
+		.memory = measure_memory(c),
+		.emulated = !arch_vendor(),
+	};
 	bool fails = false;
 
-	print_facts(f, c);
-	print_row("(cache)", hit, "16 KiB, again and again");
-	print_row("(memory)", memory, "four times the last cache");
+	print_row("(cache)", f.hit, "16 KiB, again and again");
+	print_row("(memory)", f.memory, "four times the last cache");
 	for (unsigned m = 0; m < CACHE_MODES; m++) {
-		verdicts[m] = verify(c, (enum cache_mode)m, hit, memory);
+		verdicts[m] = verify(c, (enum cache_mode)m, &f);
 		fails |= verdicts[m] == CACHE_FAILS;
 	}
+	if (f.emulated)
+		kprintf("harts without a maker are an emulator's: what is "
+			"above is its host's caches\n");
 	if (c->broken)
-		kprintf("verify-cache: loads gave WRONG DATA: test this memory "
-			"with --cache wb first\n");
+		kprintf("verify-cache: loads gave WRONG DATA: test this "
+			"memory first\n");
 	return fails || c->broken;
 }
 
@@ -262,7 +270,8 @@ int cache_verify(void)
 			       "rate");
 		return 1;
 	}
-	status = verify_all(&c, &f);
+	print_facts(&f);
+	status = verify_all(&c);
 	page_free(c.frames, c.order);
 	return status;
 }

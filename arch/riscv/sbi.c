@@ -163,6 +163,11 @@ const char *arch_hart_state(uint64_t hartid)
 	return name[r.value];
 }
 
+uint64_t arch_vendor(void)
+{
+	return base(SBI_BASE_MVENDORID);
+}
+
 void arch_print_firmware(void)
 {
 	/* SBI implementation ids, chapter "Base extension". */

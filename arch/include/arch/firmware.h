@@ -18,3 +18,7 @@ void arch_firmware_reset(enum arch_reset how);
 
 /* Stop this hart for good, using as little power as it can. */
 __attribute__((noreturn)) void arch_halt(void);
+
+/* Who made the harts, as a number (JEDEC, mvendorid); 0: they don't say, as those of
+ * emulators. */
+uint64_t arch_vendor(void);
