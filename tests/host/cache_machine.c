@@ -24,7 +24,7 @@ static struct cache_machine m;
 static struct line *lines;
 static uint64_t sets, uses, flushes, ps;
 static uint64_t *memory, *other;
-static bool *fetched; /* by the alias's own cache, words */
+static uint8_t *reads; /* of words, by the alias's own cache */
 static struct rng rng;
 
 /* --- the cache --- */
@@ -152,9 +152,9 @@ static uint64_t *behind(size_t offset)
 	case ALIAS_SHIFTED:
 		return &memory[(word + PAGE_SIZE / 8) % WORDS];
 	case ALIAS_CACHED:
-		if (!fetched[word])
+		if (reads[word] < 2)
 			other[word] = memory[word];
-		fetched[word] = true;
+		reads[word] += reads[word] < 2;
 		return &other[word];
 	default:
 		return &memory[word];
@@ -196,7 +196,7 @@ void cache_machine_begin(const struct cache_machine *as, uint64_t seed)
 		lines[i].at = UINT64_MAX;
 	memory = calloc(WORDS, 8);
 	other = calloc(WORDS, 8);
-	fetched = calloc(WORDS, 1);
+	reads = calloc(WORDS, 1);
 	io_model_set(phys_to_virt(HOST_RAM_START), HOST_RAM_SIZE, &cpu);
 	if (m.alias)
 		io_model_add(HOST_RAM_START + m.offset, HOST_RAM_SIZE, &alias);
@@ -209,5 +209,5 @@ void cache_machine_end(void)
 	free(lines);
 	free(memory);
 	free(other);
-	free(fetched);
+	free(reads);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <drivers/device.h>
+#include <drivers/sifive_ccache.h>
 #include <kernel/shell.h>
 #include <kernel/time.h>
 #include <lib/errno.h>
@@ -330,7 +331,10 @@ static void errors(void)
 	static const struct {
 		unsigned line, e; /* of the registers */
 	} kind[] = {{1, 0}, {3, 2}, {4, 3}, {2, 1}};
+	uint64_t corrected, lost;
 
+	sifive_ccache_errors(&corrected, &lost);
+	EXPECT_EQ(corrected | lost, 0);
 	REQUIRE(!device_bind(cache));
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned e = kind[i].e;
@@ -345,6 +349,14 @@ static void errors(void)
 	EXPECT_EQ(shell_execute("ccache"), 0);
 	for (unsigned i = 0; i < 4; i++)
 		EXPECT(line[kind[i].line] && !line[kind[i].line]->stuck);
+	/* Those of the directory, and of data. */
+	hw.error[0].count = 10;
+	hw.error[2].count = 200;
+	hw.error[1].count = 3000;
+	hw.error[3].count = 40000;
+	sifive_ccache_errors(&corrected, &lost);
+	EXPECT_EQ(corrected, 210);
+	EXPECT_EQ(lost, 43000);
 }
 
 KTEST(ccache, errors_are_counted)

@@ -378,10 +378,15 @@ KTEST(memtest_cache, nothing_is_said_where_caches_do_not_show)
 	run(without_cache, m, board);
 }
 
-/* An uncached view that is none. */
+/* An uncached view that is none, as the sentence says. */
+static const char *none_as;
+
 static void no_view(void)
 {
-	EXPECT_EQ(begun(CACHE_UNCACHED), -EIO);
+	const char *why = "";
+
+	EXPECT_EQ(cache_mode_begin(CACHE_UNCACHED, &why), -EIO);
+	EXPECT(why && strstr(why, none_as));
 	EXPECT_EQ(cache_verify(), 1);
 	EXPECT_EQ(cache_verified(CACHE_UNCACHED), CACHE_FAILS);
 	EXPECT_EQ(cache_verified(CACHE_FLUSH), CACHE_WORKS);
@@ -390,14 +395,23 @@ static void no_view(void)
 
 KTEST(memtest_cache, an_alias_that_is_none)
 {
-	static const enum cache_alias none[] = {
-		ALIAS_NOTHING, ALIAS_OTHER,    ALIAS_WRAPS,	ALIAS_SHIFTED,
-		ALIAS_CACHED,  ALIAS_COHERENT, ALIAS_READ_ONLY,
+	static const struct {
+		enum cache_alias alias;
+		const char *as;
+	} none[] = {
+		{ALIAS_NOTHING, "nothing answers"},
+		{ALIAS_OTHER, "something else"},
+		{ALIAS_WRAPS, "something else"},
+		{ALIAS_SHIFTED, "something else"},
+		{ALIAS_CACHED, "old data"},
+		{ALIAS_COHERENT, "what is in caches"},
+		{ALIAS_READ_ONLY, "what is stored by"},
 	};
 	struct cache_machine m = small;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(none); i++) {
-		m.alias = none[i];
+		m.alias = none[i].alias;
+		none_as = none[i].as;
 		run(no_view, m, board);
 	}
 }
@@ -451,6 +465,7 @@ KTEST(memtest_cache, uncached_by_the_page_table)
 	svpbmt = true;
 	run(by_svpbmt, m, t);
 	m.alias = ALIAS_COHERENT;
+	none_as = "what is in caches";
 	run(no_view, m, t);
 	svpbmt = false;
 }
