@@ -27,6 +27,7 @@
 #include <drivers/sifive_ccache.h>
 #include <lib/errno.h>
 #include <mm/dma.h>
+#include <mm/kmap.h>
 #include <mm/page_alloc.h>
 #include <mm/vmalloc.h>
 
@@ -233,12 +234,18 @@ volatile uint64_t *cache_view(paddr_t pa, uint64_t size)
 		pa + now.offset, size, VM_READ | VM_WRITE, ATTR_NC);
 }
 
-void cache_unview(volatile uint64_t *view, paddr_t pa, uint64_t size)
+void cache_unview(volatile uint64_t *view, uint64_t size)
 {
-	if (now.mode != CACHE_UNCACHED || !view)
+	vaddr_t va = (vaddr_t)(uintptr_t)view;
+	struct mapping m;
+	paddr_t pa;
+
+	if (now.mode != CACHE_UNCACHED ||
+	    !pgtable_query(&kernel_pgtable, va, &m))
 		return;
+	pa = m.pa + (va - m.va.start) - now.offset;
 	arch_mb();
-	vunmap((vaddr_t)(uintptr_t)view);
+	vunmap(va);
 	flush(range_make(pa, pa + size));
 }
 

@@ -28,6 +28,22 @@ struct cache_figures {
 /* Do loads that cost so much come from memory? */
 enum cache_verdict cache_judge(const struct cache_figures *f, uint64_t mode);
 
+/* What cache_verify() prints. */
+struct cache_report {
+	struct cache_facts facts;
+	struct cache_figures figures;
+	struct {
+		int err; /* of cache_mode_begin(); else */
+		const char *why;
+		uint64_t ps; /* 0: not measured */
+		enum cache_verdict verdict;
+	} mode[CACHE_MODES];
+	bool broken; /* loads gave wrong data */
+};
+
+/* Measure. NULL, or why that can't be done. */
+const char *cache_measure(struct cache_report *r);
+
 /* Single accesses, in order with arch_mb() alone. What nobody answers is all ones
  * (<arch/io.h>). Natively they are a model's. */
 static inline uint64_t cache_peek(const volatile uint64_t *p)

@@ -183,8 +183,52 @@ static uint64_t measure_mode(struct chain *c, enum cache_mode m)
 		leave(c, m);
 		ticks[i] = lap(c, view);
 	}
-	cache_unview(view, pa, c->nwords * 8);
+	cache_unview(view, c->nwords * 8);
 	return picoseconds(c, median(ticks), LAP);
+}
+
+static void try_mode(struct chain *c, struct cache_report *r, enum cache_mode m)
+{
+	int err = cache_mode_begin(m, &r->mode[m].why);
+
+	r->mode[m].err = err;
+	r->mode[m].verdict = err == -EIO ? CACHE_FAILS : CACHE_UNKNOWN;
+	if (err)
+		return;
+	/* With wb nothing is done to lines but to use others: what that is worth,
+	 * `memory` says. */
+	r->mode[m].ps = m == CACHE_WB ? r->figures.memory : measure_mode(c, m);
+	cache_mode_end();
+	r->mode[m].verdict = cache_judge(&r->figures, r->mode[m].ps);
+}
+
+static void measure_all(struct chain *c, struct cache_report *r)
+{
+	r->figures = (struct cache_figures){
+		.hit = measure_hit(c),
+		.memory = measure_memory(c),
+		.emulated = !arch_vendor(),
+	};
+	for (unsigned m = 0; m < CACHE_MODES; m++) {
+		try_mode(c, r, (enum cache_mode)m);
+		verdicts[m] = r->mode[m].verdict;
+	}
+	r->broken = c->broken;
+}
+
+const char *cache_measure(struct cache_report *r)
+{
+	struct chain c = {.hz = machine.timebase};
+
+	*r = (struct cache_report){0};
+	cache_facts(&r->facts);
+	if (!c.hz)
+		return "the device tree does not tell the clock's rate";
+	if (!make_chain(&c, &r->facts))
+		return "no free memory of four times the last cache";
+	measure_all(&c, r);
+	page_free(c.frames, c.order);
+	return NULL;
 }
 
 /* --- the table --- */
@@ -195,83 +239,54 @@ static void print_row(const char *what, uint64_t ps, const char *said)
 		ull(ps / 100 % 10), said);
 }
 
-static enum cache_verdict verify(struct chain *c, enum cache_mode m,
-				 const struct cache_figures *f)
+static void print_mode(const struct cache_report *r, enum cache_mode m)
 {
 	static const char *const said[] = {
 		[CACHE_UNKNOWN] = "unknown",
 		[CACHE_WORKS] = "works: as long as from memory",
 		[CACHE_FAILS] = "FAILS: comes from a cache",
 	};
-	const char *why;
-	uint64_t ps;
-	enum cache_verdict v;
-	int err = cache_mode_begin(m, &why);
+	int err = r->mode[m].err;
 
-	if (err) {
+	if (err)
 		kprintf("%-9s        -  %s%s\n", cache_mode_name(m),
-			err == -EIO ? "FAILS: " : "not here: ", why);
-		return err == -EIO ? CACHE_FAILS : CACHE_UNKNOWN;
-	}
-	/* With wb nothing is done to lines but to use others: what that is worth,
-	 * `memory` says. */
-	ps = m == CACHE_WB ? f->memory : measure_mode(c, m);
-	cache_mode_end();
-	v = cache_judge(f, ps);
-	print_row(cache_mode_name(m), ps, said[v]);
-	return v;
+			err == -EIO ? "FAILS: " : "not here: ", r->mode[m].why);
+	else
+		print_row(cache_mode_name(m), r->mode[m].ps,
+			  said[r->mode[m].verdict]);
 }
 
-static void print_facts(const struct cache_facts *f)
+static void print(const struct cache_report *r)
 {
 	kprintf("the last cache: %llu KiB, lines of %llu bytes (%s)\n"
 		"lines are flushed by: %s\n"
 		"ns per load, each of which waits for the one before:\n",
-		ull(f->largest >> 10), ull(f->line),
-		f->guessed ? "a guess" : "device tree",
-		f->flusher ? f->flusher : "nothing");
-}
-
-static int verify_all(struct chain *c)
-{
-	struct cache_figures f = {
-		.hit = measure_hit(c),
-		.memory = measure_memory(c),
-		.emulated = !arch_vendor(),
-	};
-	bool fails = false;
-
-	print_row("(cache)", f.hit, "16 KiB, again and again");
-	print_row("(memory)", f.memory, "four times the last cache");
-	for (unsigned m = 0; m < CACHE_MODES; m++) {
-		verdicts[m] = verify(c, (enum cache_mode)m, &f);
-		fails |= verdicts[m] == CACHE_FAILS;
-	}
-	if (f.emulated)
+		ull(r->facts.largest >> 10), ull(r->facts.line),
+		r->facts.guessed ? "a guess" : "device tree",
+		r->facts.flusher ? r->facts.flusher : "nothing");
+	print_row("(cache)", r->figures.hit, "16 KiB, again and again");
+	print_row("(memory)", r->figures.memory, "four times the last cache");
+	for (unsigned m = 0; m < CACHE_MODES; m++)
+		print_mode(r, (enum cache_mode)m);
+	if (r->figures.emulated)
 		kprintf("harts without a maker are an emulator's: what is "
 			"above is its host's caches\n");
-	if (c->broken)
+	if (r->broken)
 		kprintf("verify-cache: loads gave WRONG DATA: test this "
 			"memory first\n");
-	return fails || c->broken;
 }
 
 int cache_verify(void)
 {
-	struct chain c = {.hz = machine.timebase};
-	struct cache_facts f;
-	int status;
+	struct cache_report r;
+	const char *why = cache_measure(&r);
+	bool fails = why || r.broken;
 
-	cache_facts(&f);
-	if (!c.hz || !make_chain(&c, &f)) {
-		kprintf("verify-cache: %s\n",
-			c.hz ? "no free memory of four times the last cache"
-			     : "the device tree does not tell the clock's "
-			       "rate");
-		return 1;
-	}
-	print_facts(&f);
-	status = verify_all(&c);
-	page_free(c.frames, c.order);
-	return status;
+	if (why)
+		kprintf("verify-cache: %s\n", why);
+	else
+		print(&r);
+	for (unsigned m = 0; m < CACHE_MODES; m++)
+		fails |= r.mode[m].verdict == CACHE_FAILS;
+	return fails;
 }

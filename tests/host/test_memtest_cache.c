@@ -634,7 +634,7 @@ static void views(void)
 		EXPECT_EQ(begun((enum cache_mode)m), 0);
 		v = cache_view(pa, size);
 		EXPECT(v == direct);
-		cache_unview(v, pa, size);
+		cache_unview(v, size);
 		cache_mode_end();
 	}
 	EXPECT_EQ(begun(CACHE_UNCACHED), 0);
@@ -649,10 +649,10 @@ static void views(void)
 		cache_peek(&direct[i]);
 		cache_poke(&v[i], i);
 	}
-	cache_unview(v, pa, size);
+	cache_unview(v, size);
 	for (unsigned i = 0; i < size / 8; i++)
 		EXPECT_EQ(cache_peek(&direct[i]), i);
-	cache_unview(NULL, pa, size);
+	cache_unview(NULL, size);
 	cache_mode_end();
 	page_free(p, 4);
 }

@@ -43,9 +43,12 @@ def on(*options, ends=True, **expected):
 def jh7110(ram, words, status, **expected):
     """On a tree of 4 GB, with so much RAM in one piece."""
     def fn(test):
-        out = on_jh7110(test, "visionfive2-v1.3b-4g", ram, COMMAND,
-                        words=words)
+        out = on_jh7110(test, "visionfive2-v1.3b-4g", ram,
+                        f"{COMMAND}; test silicon.uncached", words=words)
         check(out, **expected)
+        verdict = "differs" if words else "skipped"
+        if not re.search(rf"^silicon: uncached .*\({verdict}\)$", out, re.M):
+            raise Failure(f"test silicon.uncached should say {verdict}")
         if not re.search(r"^the last cache: 2048 KiB, lines of 64 bytes "
                          r"\(device tree\)$", out, re.M):
             raise Failure("the tree's cache is not found")

@@ -56,8 +56,12 @@ QEMU = {
     "ram_end": r"the last word of (\d) of \1 banks can be read",
     "uart": r"the console's port is no DW_apb_uart",
     "ccache": r"nothing that flushes caches",
+    "uncached": r"RAM can't be reached uncached here: .*|nothing here flushes "
+                r"lines, and .*",
+    "latency": r"ns per load: cache \d+\.\d, memory \d+\.\d, evict "
+               r"\d+\.\d, flush -, uncached -; an emulator's",
 }
-SKIPPED = {"uart", "ccache"}
+SKIPPED = {"uart", "ccache", "uncached"}
 
 # And of each machine: harts without Sstc have their clock from firmware.
 VIRT = {

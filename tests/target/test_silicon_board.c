@@ -1,15 +1,19 @@
 /* What is around the harts: the console's port, and the cache between them and
  * RAM. */
+#include <stdio.h>
+
 #include <arch/cpu.h>
 #include <kernel/console_input.h>
 #include <kernel/devtree.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
 #include <kernel/time.h>
+#include <lib/errno.h>
 #include <mm/layout.h>
 #include <mm/mmio.h>
 #include <mm/page_alloc.h>
 
+#include "../../kernel/memtest_cache_impl.h"
 #include "dw_busy.h"
 #include "flush_look.h"
 #include "silicon.h"
@@ -164,4 +168,58 @@ KTEST(silicon, ccache)
 		mmio_unmap(&m);
 	}
 	page_free(p, 0);
+}
+
+/* --- the memory tester's ways around it --- */
+
+/* The kernel refuses what is no such view; so nothing fails. */
+KTEST(silicon, uncached)
+{
+	struct cache_facts f;
+	const char *why;
+	int err = cache_mode_begin(CACHE_UNCACHED, &why);
+
+	cache_facts(&f);
+	if (!err)
+		cache_mode_end();
+	if (err && err != -EIO)
+		return silicon_skip("uncached", why);
+	silicon_say("uncached", err ? SILICON_DIFFERS : SILICON_OK, "%s: %s",
+		    f.uncached,
+		    err ? why : "leads to RAM, past the caches, both ways");
+}
+
+/* "2.7", or "-". */
+static const char *ns(char text[24], uint64_t ps)
+{
+	if (!ps)
+		return "-";
+	snprintf(text, 24, "%llu.%llu", LL(ps / 1000), LL(ps / 100 % 10));
+	return text;
+}
+
+KTEST(silicon, latency)
+{
+	struct cache_report r;
+	const char *why = cache_measure(&r);
+	bool bad = false;
+	char t[5][24];
+
+	if (why)
+		return silicon_skip("latency", why);
+	/* One that is refused is not used. */
+	for (unsigned m = 0; m < CACHE_MODES; m++)
+		bad |= !r.mode[m].err && r.mode[m].verdict == CACHE_FAILS;
+	silicon_say("latency",
+		    bad || r.broken ? SILICON_FAILED
+		    : r.mode[CACHE_WB].verdict || r.figures.emulated
+			    ? SILICON_OK
+			    : SILICON_DIFFERS,
+		    "ns per load: cache %s, memory %s, evict %s, flush %s, "
+		    "uncached %s%s",
+		    ns(t[0], r.figures.hit), ns(t[1], r.figures.memory),
+		    ns(t[2], r.mode[CACHE_EVICT].ps),
+		    ns(t[3], r.mode[CACHE_FLUSH].ps),
+		    ns(t[4], r.mode[CACHE_UNCACHED].ps),
+		    r.figures.emulated ? "; an emulator's" : "");
 }
