@@ -3,10 +3,9 @@
  *
  * Displacing. `evict` reads memory that is not under test, twice as large as the last
  * level, four times over. Caches that throw out what was used least recently have
- * forgotten all else after the first time; those that choose at random (SiFive's do)
- * keep a line with probability e^-m when m times their size was missed: here m is
- * about 6.4, so one line in 600 stays. A hart's own caches are displaced by the hart
- * itself, so all have to do it.
+ * forgotten all else after the first time. Those that choose a way at random (SiFive's
+ * do) keep one line in eight then, and after four times one in 1500 (simulated, 16
+ * ways). A hart's own caches are displaced by the hart itself, so all have to do it.
  *
  * That is good enough to see to it that nearly all of what was stored gets to memory,
  * but not to have no dirty line at all of some memory: one that is written back late
@@ -27,7 +26,6 @@
 #include <drivers/sifive_ccache.h>
 #include <lib/errno.h>
 #include <mm/dma.h>
-#include <mm/kmap.h>
 #include <mm/page_alloc.h>
 #include <mm/vmalloc.h>
 
@@ -234,18 +232,12 @@ volatile uint64_t *cache_view(paddr_t pa, uint64_t size)
 		pa + now.offset, size, VM_READ | VM_WRITE, ATTR_NC);
 }
 
-void cache_unview(volatile uint64_t *view, uint64_t size)
+void cache_unview(volatile uint64_t *view, paddr_t pa, uint64_t size)
 {
-	vaddr_t va = (vaddr_t)(uintptr_t)view;
-	struct mapping m;
-	paddr_t pa;
-
-	if (now.mode != CACHE_UNCACHED ||
-	    !pgtable_query(&kernel_pgtable, va, &m))
+	if (now.mode != CACHE_UNCACHED)
 		return;
-	pa = m.pa + (va - m.va.start) - now.offset;
 	arch_mb();
-	vunmap(va);
+	vunmap((vaddr_t)(uintptr_t)view);
 	flush(range_make(pa, pa + size));
 }
 

@@ -183,7 +183,7 @@ static uint64_t measure_mode(struct chain *c, enum cache_mode m)
 		leave(c, m);
 		ticks[i] = lap(c, view);
 	}
-	cache_unview(view, c->nwords * 8);
+	cache_unview(view, pa, c->nwords * 8);
 	return picoseconds(c, median(ticks), LAP);
 }
 

@@ -35,8 +35,11 @@
 
 #define EARLY_BLOCK MIB(2)
 
-/* So much of the arena is used as these tables below the root can map. */
-#define ARENA_TABLES 4
+/* So much of the arena is used as these tables below the root can map: in Sv39, 4 GiB.
+ * There, windows on all of RAM, if it is no more than 32 GiB, fit as well: each on
+ * 1 GiB, which with its guard page takes the place of two. */
+#define ARENA_TABLES	  4
+#define RAM_TABLES(bytes) (2 * (min_u64(bytes, GIB(32)) >> 30))
 
 uint64_t direct_map_offset;
 
@@ -233,7 +236,8 @@ static int reserve_page_map(struct range ram)
 int kmap_reserve(const struct memblock *mb)
 {
 	/* In Sv39 each entry of the root maps 1 GiB only. */
-	uint64_t room = ARENA_TABLES * pt_span(kernel_pgtable.levels - 1);
+	uint64_t tables = ARENA_TABLES + RAM_TABLES(memblock_total(mb));
+	uint64_t room = tables * pt_span(kernel_pgtable.levels - 1);
 	const struct region *r;
 	struct tlb_gather g;
 	paddr_t at = 0;

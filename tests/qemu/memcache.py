@@ -57,6 +57,13 @@ def jh7110(ram, words, status, **expected):
     return fn
 
 
+def views(test):
+    """In Sv39 there is room for views of all RAM that a board has."""
+    for size in ("2G", "4G", "8G"):
+        run(test, "--mem", size, "--mmu", "sv39",
+            commands="test memtest_cache.views; pagetable check; audit")
+
+
 HAS_CCACHE = [(CCACHE, TWO_MIB)]
 BUILT = ("kernel-build",)
 TESTS = [
@@ -68,6 +75,8 @@ TESTS = [
          on("--board", "sifive_u", ends=False, uncached=NO_BYPASS), BUILT),
     Test("memcache-icicle", "all", 120, "cache modes that icicle has",
          on("--board", "icicle", ends=False, uncached=NO_BYPASS), BUILT),
+    Test("memcache-views", "all", 180, "room for views of 8 GiB in Sv39",
+         views, BUILT),
     Test("memcache-jh7110", "all", 120, "no cache controller that works",
          jh7110(4 * GiB, [], 0, uncached=NO_FLUSH_FIRST), BUILT),
     Test("memcache-no-alias", "all", 120, "nothing where the alias should be",

@@ -73,7 +73,7 @@ void cache_settle(void);
  * the direct map says: don't. NULL: no memory or addresses for it. No spinlock held.
  */
 volatile uint64_t *cache_view(paddr_t pa, uint64_t size);
-void cache_unview(volatile uint64_t *view, uint64_t size); /* NULL: nothing */
+void cache_unview(volatile uint64_t *view, paddr_t pa, uint64_t size);
 
 /* Measure, on this hart, whether loads in each mode take as long as loads from memory;
  * print a table. 0, or 1 if a mode does not do what it should. */

@@ -47,9 +47,9 @@ int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
 
 /*
  * Add the tables that make the root complete: from now on no entry of it ever
- * changes, and roots of user spaces can be copies. Sets kmap_arena: 4 GiB in
- * Sv39, else all that there is room for. After kmap_init, once RAM can be had. Returns 0 or
- * -ENOMEM.
+ * changes, and roots of user spaces can be copies. Sets kmap_arena: in Sv39 4 GiB
+ * and twice the size of RAM, else all that there is room for. After kmap_init, once
+ * RAM can be had. Returns 0 or -ENOMEM.
  */
 int kmap_reserve(const struct memblock *mb);
 
