@@ -1,7 +1,6 @@
 /* Is there room for what the memory tester's uncached mode shows: all of RAM at once,
  * in pieces that end where it cuts them? */
 #include <kernel/ktest.h>
-#include <kernel/memtest_pool.h>
 #include <kernel/ram.h>
 #include <mm/vmalloc.h>
 
@@ -16,9 +15,7 @@ static struct range next_piece(paddr_t at)
 		if (ram.region[i].type != REGION_FREE || r.end <= at)
 			continue;
 		r.start = max_u64(r.start, at);
-		r.end = min_u64(r.end,
-				align_down(r.start, MEMTEST_POOL_MAX_RANGE) +
-					MEMTEST_POOL_MAX_RANGE);
+		r.end = min_u64(r.end, align_down(r.start, GIB(1)) + GIB(1));
 		return r;
 	}
 	return range_make(0, 0);
