@@ -118,50 +118,109 @@ void memtest_pool_take(struct memtest_pool *pool, struct range wanted)
 		if (!range_overlaps(block_range(block), wanted))
 			give_back(block);
 	sort(&pool->blocks);
-	memtest_pool_rewind(pool);
 }
 
 void memtest_pool_release(struct memtest_pool *pool)
 {
 	list_for_each_safe (block, &pool->blocks)
 		give_back(block);
-	memtest_pool_rewind(pool);
 }
 
-void memtest_pool_rewind(struct memtest_pool *pool)
+/* What of a block is wanted. */
+static struct range wanted_of(const struct memtest_pool *pool,
+			      const struct list *block)
 {
-	pool->block = pool->blocks.next;
-	pool->offset = 0;
+	return range_intersect(block_range(block), pool->wanted);
 }
 
-/* What is left of the current block, cut to what is wanted. */
-static struct range rest_of_block(const struct memtest_pool *pool)
+static uint64_t pool_bytes(struct memtest_pool *pool)
 {
-	struct range r = block_range(pool->block);
+	uint64_t n = 0;
 
-	r.start += pool->offset;
-	return range_intersect(r, pool->wanted);
+	list_for_each (block, &pool->blocks)
+		n += range_size(wanted_of(pool, block));
+	return n;
 }
 
-bool memtest_pool_next(struct memtest_pool *pool, struct range *r)
+/* Where `bytes` of the pool lie behind: the block, and the address in it. */
+static struct list *locate(struct memtest_pool *pool, uint64_t bytes,
+			   uint64_t *at)
 {
-	struct range rest;
+	list_for_each (block, &pool->blocks) {
+		struct range r = wanted_of(pool, block);
 
-	if (pool->block == &pool->blocks)
-		return false;
-	*r = rest_of_block(pool);
-	r->end = r->start;
-	while (pool->block != &pool->blocks) {
-		rest = rest_of_block(pool);
-		if (rest.start != r->end)
-			break;
-		r->end = min_u64(rest.end, r->start + MEMTEST_POOL_MAX_RANGE);
-		if (r->end < rest.end) {
-			pool->offset = r->end - block_range(pool->block).start;
-			break;
+		if (bytes < range_size(r)) {
+			*at = max_u64(r.start,
+				      align_down(r.start + bytes, PAGE_SIZE));
+			return block;
 		}
-		pool->block = pool->block->next;
-		pool->offset = 0;
+		bytes -= range_size(r);
 	}
-	return true;
+	*at = UINT64_MAX;
+	return &pool->blocks;
+}
+
+void memtest_pool_share(struct memtest_pool *pool, unsigned n,
+			struct memtest_share *shares)
+{
+	uint64_t total = pool_bytes(pool);
+	struct memtest_cursor c;
+	struct range r;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct memtest_share *s = &shares[i];
+
+		s->block = locate(pool, total / n * i, &s->range.start);
+		if (i)
+			s[-1].range.end = s->range.start;
+		s->range.end = UINT64_MAX;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		c = (struct memtest_cursor){0};
+		shares[i].bytes = 0;
+		while (memtest_pool_next(pool, &shares[i], &c, &r))
+			shares[i].bytes += range_size(r);
+	}
+}
+
+bool memtest_pool_next(const struct memtest_pool *pool,
+		       const struct memtest_share *share,
+		       struct memtest_cursor *c, struct range *r)
+{
+	struct list *block = c->at ? c->at : share->block;
+	uint64_t at = c->at ? c->offset : share->range.start;
+	struct range rest, left = range_make(at, share->range.end);
+
+	r->start = r->end = 0;
+	for (; block != &pool->blocks; block = block->next) {
+		rest = range_intersect(wanted_of(pool, block), left);
+		if (range_empty(rest) ||
+		    (r->end && (rest.start != r->end ||
+				r->end - r->start == MEMTEST_POOL_MAX_RANGE)))
+			break;
+		if (!r->end)
+			r->start = rest.start;
+		r->end = min_u64(rest.end, r->start + MEMTEST_POOL_MAX_RANGE);
+		if (r->end < rest.end)
+			break;
+	}
+	c->at = block;
+	c->offset = r->end ? r->end : share->range.end;
+	return r->end != 0;
+}
+
+bool memtest_pool_find(const struct memtest_pool *pool, uint64_t size,
+		       paddr_t *at)
+{
+	list_for_each (block, &pool->blocks) {
+		struct range r = block_range(block);
+
+		r = range_align_in(range_make(max_u64(r.start, *at), r.end),
+				   size);
+		if (range_size(r) >= size) {
+			*at = r.start;
+			return true;
+		}
+	}
+	return false;
 }

@@ -6,6 +6,7 @@
  * DBCN wants a physical address; bytes go through a buffer in the image, whose
  * address is computed for each call, since the image can move.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <arch/debug.h>
@@ -168,7 +169,7 @@ uint64_t arch_vendor(void)
 	return base(SBI_BASE_MVENDORID);
 }
 
-void arch_print_firmware(void)
+void arch_firmware_facts(struct firmware_facts *f)
 {
 	/* SBI implementation ids, chapter "Base extension". */
 	static const char *const known[] = {"BBL",   "OpenSBI", "Xvisor",
@@ -177,23 +178,37 @@ void arch_print_firmware(void)
 	uint64_t spec = base(SBI_BASE_SPEC_VERSION);
 	uint64_t id = base(SBI_BASE_IMPL_ID);
 	uint64_t version = base(SBI_BASE_IMPL_VERSION);
+	int n;
 
-	kprintf("firmware: SBI %u.%u, ", (unsigned)(spec >> 24 & 0x7f),
-		(unsigned)(spec & 0xffffff));
+	f->spec_major = (unsigned)(spec >> 24 & 0x7f);
+	f->spec_minor = (unsigned)(spec & 0xffffff);
+	f->vendor = base(SBI_BASE_MVENDORID);
+	f->arch = base(SBI_BASE_MARCHID);
+	f->implementation = base(SBI_BASE_MIMPID);
 	if (id < sizeof(known) / sizeof(known[0]))
-		kprintf("%s", known[id]);
+		n = snprintf(f->name, sizeof(f->name), "%s", known[id]);
 	else
-		kprintf("implementation %#llx", (unsigned long long)id);
+		n = snprintf(f->name, sizeof(f->name), "implementation %#llx",
+			     (unsigned long long)id);
 	if (id == SBI_IMPL_OPENSBI)
-		kprintf(" %u.%u", (unsigned)(version >> 16),
-			(unsigned)(version & 0xffff));
+		snprintf(f->name + n, sizeof(f->name) - (size_t)n, " %u.%u",
+			 (unsigned)(version >> 16),
+			 (unsigned)(version & 0xffff));
 	else
-		kprintf(" version %#llx", (unsigned long long)version);
-	kprintf("%s%s%s\n", sbi_probe(SBI_EXT_HSM) ? ", HSM" : "",
+		snprintf(f->name + n, sizeof(f->name) - (size_t)n,
+			 " version %#llx", (unsigned long long)version);
+}
+
+void arch_print_firmware(void)
+{
+	struct firmware_facts f;
+
+	arch_firmware_facts(&f);
+	kprintf("firmware: SBI %u.%u, %s%s%s%s\n", f.spec_major, f.spec_minor,
+		f.name, sbi_probe(SBI_EXT_HSM) ? ", HSM" : "",
 		sbi_probe(SBI_EXT_SRST) ? ", SRST" : "",
 		sbi_probe(SBI_EXT_DBCN) ? ", DBCN" : "");
 	kprintf("core: mvendorid %#llx, marchid %#llx, mimpid %#llx\n",
-		(unsigned long long)base(SBI_BASE_MVENDORID),
-		(unsigned long long)base(SBI_BASE_MARCHID),
-		(unsigned long long)base(SBI_BASE_MIMPID));
+		(unsigned long long)f.vendor, (unsigned long long)f.arch,
+		(unsigned long long)f.implementation);
 }

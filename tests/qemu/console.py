@@ -182,7 +182,7 @@ def reboot(test):
 def memtest(test):
     """Good RAM passes, all of it that is free."""
     out = autorun(test, "memtest", append="quiet")
-    m = re.search(r"^memtest: PASS, (.* tested), 0 errors$", out, re.M)
+    m = re.search(r"^memtest: PASS, (\S+ \S+ tested), .*\b0 errors$", out, re.M)
     if not m:
         raise Failure("no verdict PASS")
     return m[1]

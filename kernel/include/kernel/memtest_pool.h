@@ -1,12 +1,13 @@
 /*
  * The memory that `memtest` tests: frames taken from the allocator, as many as
- * there are, seen as the fewest ranges that they make up.
+ * there are, seen as the fewest ranges that they make up, in shares.
  */
 #pragma once
 
 #include <kernel/types.h>
 #include <lib/list.h>
 #include <lib/range.h>
+#include <memtest/memtest.h>
 
 /* What a step of memtest_pool_next gives at most. */
 #define MEMTEST_POOL_MAX_RANGE GIB(1)
@@ -14,9 +15,13 @@
 struct memtest_pool {
 	struct list blocks;  /* by address */
 	struct range wanted; /* bytes */
-	/* Where memtest_pool_next goes on. */
-	struct list *block;
-	uint64_t offset; /* in it */
+};
+
+/* A part of the pool: what of it lies in `range`. */
+struct memtest_share {
+	struct list *block; /* the first one that does */
+	struct range range;
+	uint64_t bytes;
 };
 
 /*
@@ -29,9 +34,21 @@ void memtest_pool_take(struct memtest_pool *pool, struct range wanted);
 /* Give all frames back. */
 void memtest_pool_release(struct memtest_pool *pool);
 
+/* Cut the pool into n shares of the same size, give or take a page: rising, each
+ * begins at a page or where the pool begins. Some are empty where there is less
+ * than that. O(n blocks). */
+void memtest_pool_share(struct memtest_pool *pool, unsigned n,
+			struct memtest_share *shares);
+
 /*
- * Walk over what was taken, cut to `wanted`: ranges in rising order, adjacent
- * blocks as one. Rewind; the next, or false at the end.
+ * Walk over a share: ranges in rising order, adjacent blocks as one. Each cursor is
+ * a walk of its own; it begins all zero. False at the end. Any hart.
  */
-void memtest_pool_rewind(struct memtest_pool *pool);
-bool memtest_pool_next(struct memtest_pool *pool, struct range *r);
+bool memtest_pool_next(const struct memtest_pool *pool,
+		       const struct memtest_share *share,
+		       struct memtest_cursor *c, struct range *r);
+
+/* The first `size` bytes, aligned to that (a power of two), in one block of the pool
+ * at *at or behind it. Whether there are any; *at becomes their address. */
+bool memtest_pool_find(const struct memtest_pool *pool, uint64_t size,
+		       paddr_t *at);
