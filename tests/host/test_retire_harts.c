@@ -1,0 +1,97 @@
+/*
+ * Frames are retired while harts allocate and free, on simulated harts that take
+ * turns in the middle of everything: no mark is lost, whoever frees the block
+ * just then (mm/buddy_retire.c).
+ */
+#include <host/harts.h>
+#include <mm/retire.h>
+
+#include "../unit/frames_stress.h"
+#include "../unit/slab_bed.h"
+
+#define HARTS 4
+#define MOST  24
+
+static struct stress_hart hart[HARTS];
+static struct range bad[MOST]; /* by the time that the function returned */
+static unsigned nbad;
+static uint64_t seen;
+
+/* Frames that are bad are in no block that was just allocated. */
+static void allocate(void)
+{
+	struct stress_hart *h = &hart[arch_cpu()];
+
+	for (uint64_t i = 0; i < h->steps; i++) {
+		struct page **own = &h->own[rng_below(&h->rng, STRESS_OWN)];
+		unsigned n = nbad;
+
+		if (*own)
+			stress_free(h, *own);
+		*own = stress_alloc(h);
+		for (unsigned k = 0; *own && k < n; k++) {
+			paddr_t pa = page_to_phys(*own);
+
+			seen += range_overlaps(
+				bad[k],
+				range_make(pa,
+					   pa + (PAGE_SIZE << (*own)->order)));
+		}
+	}
+	for (unsigned i = 0; i < STRESS_OWN; i++) {
+		stress_free(h, h->own[i]);
+		h->own[i] = NULL;
+	}
+}
+
+/* The same, of blocks that other harts have. */
+static void retire(void)
+{
+	struct stress_hart *h = &hart[arch_cpu()];
+
+	while (nbad < MOST) {
+		struct stress_hart *o =
+			&hart[1 + rng_below(&h->rng, HARTS - 1)];
+		struct page *p = o->own[rng_below(&h->rng, STRESS_OWN)];
+		paddr_t pa;
+
+		harts_yield();
+		if (rng_below(&h->rng, p ? 20 : 1000))
+			continue;
+		pa = p ? page_to_phys(p + !!p->order)
+		       : page_to_phys(
+				 pfn_to_page(zone_buddy(0)->seed[0].start));
+		bad[nbad] = range_make(pa, pa + PAGE_SIZE);
+		page_retire(bad[nbad]);
+		nbad++;
+	}
+}
+
+KTEST(retire_harts, no_mark_is_lost)
+{
+	static void (*const fn[HARTS])(void) = {retire, allocate, allocate,
+						allocate};
+	const struct harts_hooks hooks = {.yield = NULL};
+	uint64_t before = frames_used();
+	pfn_t at = 0;
+
+	for (uint64_t round = 0; round < ktest_ops() / 2000 + 1; round++) {
+		nbad = 0;
+		seen = 0;
+		for (unsigned i = 0; i < HARTS; i++)
+			hart[i] = (struct stress_hart){
+				.rng = rng_seed(ktest_seed() + round * 8 + i),
+				.steps = 500,
+			};
+		harts_run(HARTS, fn, &hooks, ktest_seed() + round);
+		/* Nobody had the block for long: all are retired now. But one may
+		 * have been in use when it was found, and is no error. */
+		for (unsigned i = 0; i < nbad; i++)
+			EXPECT(page_is_bad(bad[i].start >> PAGE_SHIFT));
+		EXPECT_EQ(seen, 0);
+		EXPECT(!page_audit(&at));
+		while (page_bad()->n)
+			EXPECT(page_unretire(page_bad()->range[0]));
+		EXPECT_EQ(frames_used(), before);
+	}
+}
