@@ -5,7 +5,6 @@
 #include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/shell.h>
-#include <kernel/time.h>
 #include <lib/errno.h>
 #include <mm/page_alloc.h>
 #include <mm/zone.h>
@@ -14,9 +13,9 @@
 #define ull(x)	   ((unsigned long long)(x))
 
 struct options {
-	bool list, all;
+	bool list, all, hold;
 	paddr_t at;
-	uint64_t rounds, hold_ms;
+	uint64_t rounds;
 };
 
 /* One round with one block. */
@@ -25,7 +24,7 @@ struct turn {
 	uint64_t *view;
 	uint64_t salt;
 	unsigned harts;
-	uint64_t hold_ms;
+	bool hold;
 	uint64_t errors; /* (a) */
 };
 
@@ -167,20 +166,29 @@ static void verify_all(void *ctx, unsigned i)
 	each_word(t, (i + 1) % t->harts, verify);
 }
 
+/* So that others can look at the RAM, or spoil it: it is nobody's. */
+static void hold(const struct turn *t)
+{
+	struct range part;
+
+	for (paddr_t at = t->block.start; at < t->block.end; at = part.end)
+		if (!displace_refuses(range_make(at, t->block.end), &part))
+			kprintf("displace: %#llx-%#llx is nobody's\n",
+				ull(part.start), ull(part.end));
+	kprintf("displace: ^C ends it\n");
+	while (!shell_interrupted())
+		arch_relax();
+}
+
 static void run(void *arg, volatile uint64_t *view)
 {
 	struct turn *t = arg;
-	uint64_t end;
 
 	t->view = (uint64_t *)view;
 	displace_spread(store_all, t);
 	displace_spread(verify_all, t);
-	if (!t->hold_ms)
-		return;
-	kprintf("displace: %#llx is nobody's\n", ull(t->block.start));
-	end = arch_time() + time_ticks(1000 * t->hold_ms);
-	while (arch_time() < end && !shell_interrupted())
-		arch_relax();
+	if (t->hold)
+		hold(t);
 }
 
 static const char *error_text(int err)
@@ -202,7 +210,7 @@ static bool do_block(struct range block, paddr_t spare, const struct options *o,
 		.block = block,
 		.salt = 0x9e3779b97f4a7c15u * (2 * round + 1),
 		.harts = (unsigned)__builtin_popcountll(cpus_online()),
-		.hold_ms = o->hold_ms,
+		.hold = o->hold,
 	};
 	struct displace d = {block, spare, cpus_online(), run, &t};
 	int err = displace(&d);
@@ -252,10 +260,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			if (!shell_number(argv[++i], &o->rounds) ||
 			    o->rounds > MAX_ROUNDS)
 				return false;
-		} else if (!strcmp(argv[i], "--hold") && more) {
-			if (!shell_number(argv[++i], &o->hold_ms) ||
-			    o->hold_ms > UINT32_MAX)
-				return false;
+		} else if (!strcmp(argv[i], "--hold")) {
+			o->hold = true;
 		} else if (!block) {
 			block = true;
 			o->all = !strcmp(argv[i], "all");
@@ -287,5 +293,5 @@ static int cmd_displace(int argc, char **argv)
 	page_free(p, p->order);
 	return status;
 }
-COMMAND(displace, cmd_displace, "--list | BLOCK|all [--rounds N] [--hold MS]",
+COMMAND(displace, cmd_displace, "--list | BLOCK|all [--rounds N] [--hold]",
 	"move the kernel out of 2 MiB of RAM, test these, move it back");

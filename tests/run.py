@@ -24,7 +24,7 @@ import harness                      # noqa: E402
 import checks, mutants, native, spin            # noqa: E401, E402
 import alloc, alloc_sites, alloc_stress         # noqa: E401, E402
 import bench, boot, console, console_input      # noqa: E401, E402
-import devices, dma, faults, firmware           # noqa: E401, E402
+import devices, displace, dma, faults, firmware # noqa: E401, E402
 import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
 import machines, memcache, mmio, silicon        # noqa: E401, E402
 import smp, trees, virtio                       # noqa: E401, E402
@@ -34,8 +34,8 @@ import network, qspi, sdcard                    # noqa: E401, E402
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, devices, mmio, dma,
-           virtio, silicon, guides, memcache, card, card_firmware, sdcard,
-           qspi, loaders, network)
+           virtio, silicon, guides, memcache, displace, card, card_firmware,
+           sdcard, qspi, loaders, network)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
