@@ -32,21 +32,30 @@
  * of which there can't be many. */
 #define AROUND ((pfn_t)1 << 10)
 
-static enum range_set_part bad_part(struct buddy *b, pfn_t pfn, unsigned order)
+static enum range_set_part bad_part(struct buddy *b, struct range frames)
 {
-	paddr_t start = pfn << PAGE_SHIFT;
-	enum range_set_part part;
+	uint64_t flags = spin_lock_irqsave(&b->bad->lock);
+	enum range_set_part part = range_set_part(
+		&b->bad->set, range_make(frames.start << PAGE_SHIFT,
+					 frames.end << PAGE_SHIFT));
 
-	spin_lock(&b->bad->lock);
-	part = range_set_part(&b->bad->set,
-			      range_make(start, start + (PAGE_SIZE << order)));
-	spin_unlock(&b->bad->lock);
+	spin_unlock_irqrestore(&b->bad->lock, flags);
 	return part;
+}
+
+static struct range block(pfn_t pfn, unsigned order)
+{
+	return range_make(pfn, pfn + ((pfn_t)1 << order));
+}
+
+bool buddy_has_bad(struct buddy *b, struct range frames)
+{
+	return b->bad && bad_part(b, frames) != RANGE_SET_NONE;
 }
 
 void buddy_put_good(struct buddy *b, pfn_t pfn, unsigned order)
 {
-	enum range_set_part bad = bad_part(b, pfn, order);
+	enum range_set_part bad = bad_part(b, block(pfn, order));
 	pfn_t upper = pfn + ((pfn_t)1 << order) / 2;
 
 	if (bad == RANGE_SET_NONE) {
@@ -157,7 +166,7 @@ void buddy_unretire(struct buddy *b, pfn_t pfn)
 	}
 	/* Whoever frees it looks at the state under the lock. */
 	if (p && p->state == PAGE_DOOMED &&
-	    bad_part(b, pfn_of(b, p), order) == RANGE_SET_NONE)
+	    !buddy_has_bad(b, block(pfn_of(b, p), order)))
 		store_relaxed(&p->state, PAGE_USED);
 	spin_unlock_irqrestore(&b->lock, flags);
 }

@@ -4,7 +4,7 @@
  * A walk over what was given, from block to block, finds each frame once: in a
  * seed, or at or behind the head of a block. Heads are where the block before
  * ends: so blocks can't overlap, and what lies between them would show, as a
- * head that says PAGE_NONE. The sums are compared with the zones' counters, with
+ * head that says PAGE_NONE. No free block has a frame that is known as bad. The sums are compared with the zones' counters, with
  * the lists (buddy_check) and with what lies in the harts' stacks.
  */
 #include <mm/zone.h>
@@ -55,26 +55,32 @@ static const char *add_block(struct sums *s, const struct page *p)
 }
 
 /* Walk the part of a given range that is in a zone. */
-static const char *walk(const struct buddy *b, struct range r, struct sums *s,
+static const char *walk(struct buddy *b, struct range r, struct sums *s,
 			pfn_t *at)
 {
 	while (!range_empty(r)) {
 		const struct range *seed = seed_with(b, r.start);
 		const struct page *p = pfn_to_page(r.start);
-		const char *wrong;
+		struct range block = {r.start, r.start + 1};
+		const char *wrong = NULL;
 
 		*at = r.start;
 		if (seed) {
-			s->free += seed->end - r.start;
-			r.start = seed->end;
-			continue;
-		}
-		if (!page_exists(p))
+			block.end = seed->end;
+			s->free += range_size(block);
+		} else if (!page_exists(p)) {
 			return "without a page, and not untouched";
-		wrong = add_block(s, p);
+		} else {
+			wrong = add_block(s, p);
+			block.end = r.start + ((pfn_t)1 << p->order);
+		}
 		if (wrong)
 			return wrong;
-		r.start += (pfn_t)1 << p->order;
+		if ((seed || p->state == PAGE_FREE ||
+		     p->state == PAGE_CACHED) &&
+		    buddy_has_bad(b, block))
+			return "free, with bad frames";
+		r.start = block.end;
 	}
 	return r.start == r.end ? NULL : "a block goes beyond what was given";
 }

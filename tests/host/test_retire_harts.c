@@ -15,6 +15,7 @@
 static struct stress_hart hart[HARTS];
 static struct range bad[MOST]; /* by the time that the function returned */
 static unsigned nbad;
+static struct page *going; /* a hart is about to free it */
 static uint64_t seen;
 
 /* Frames that are bad are in no block that was just allocated. */
@@ -26,8 +27,10 @@ static void allocate(void)
 		struct page **own = &h->own[rng_below(&h->rng, STRESS_OWN)];
 		unsigned n = nbad;
 
-		if (*own)
+		if (*own) {
+			going = *own;
 			stress_free(h, *own);
+		}
 		*own = stress_alloc(h);
 		for (unsigned k = 0; *own && k < n; k++) {
 			paddr_t pa = page_to_phys(*own);
@@ -44,7 +47,7 @@ static void allocate(void)
 	}
 }
 
-/* The same, of blocks that other harts have. */
+/* Retire frames of blocks that other harts have, or are about to free. */
 static void retire(void)
 {
 	struct stress_hart *h = &hart[arch_cpu()];
@@ -56,6 +59,8 @@ static void retire(void)
 		paddr_t pa;
 
 		harts_yield();
+		if (rng_below(&h->rng, 4))
+			p = going;
 		if (rng_below(&h->rng, p ? 20 : 1000))
 			continue;
 		pa = p ? page_to_phys(p + !!p->order)

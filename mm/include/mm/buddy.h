@@ -121,7 +121,10 @@ void buddy_watch(struct buddy *b, struct bad_frames *bad);
  */
 int buddy_retire(struct buddy *b, pfn_t pfn);
 
-/* Is it? Any number will do. */
+/* Are some of these in b->bad? */
+bool buddy_has_bad(struct buddy *b, struct range frames);
+
+/* Is it retired? Any number will do. */
 bool buddy_is_retired(struct buddy *b, pfn_t pfn);
 
 /* The frame, no longer in b->bad, is free again if it was retired. */
