@@ -149,11 +149,11 @@ def zooms(run, most=4):
         return ""
     svg = Svg(WIDE, 66 * len(groups), "memory around the errors")
     for i, group in enumerate(groups):
-        zoom(svg, 66 * i + 16, group)
+        zoom(svg, 66 * i + 8, group, areas(run))
     return svg.done()
 
 
-def zoom(svg, y, group):
+def zoom(svg, y, group, found):
     extent = max(16 * FRAME, group[-1] - group[0] + 2 * FRAME)
     per = FRAME
     while per < extent:
@@ -164,13 +164,16 @@ def zoom(svg, y, group):
     while per / frame > 128:
         frame *= 2
     svg.text(LEFT - 10, y + 19, f"{start:#x}", "mono", "end")
-    svg.rect(LEFT, y, STRIP, 28, "tested", rx=2)
+    svg.rect(LEFT, y, STRIP, 28, "void", rx=2)
     scale = STRIP / per
+    for a in clipped(found, start, start + per):
+        svg.rect(LEFT + (a[0] - start) * scale, y, (a[1] - a[0]) * scale, 28,
+                 a[2].kind, what(a[2]))
     counts = collections.Counter((a - start) // frame for a in group)
     for n, count in sorted(counts.items()):
         at = start + n * frame
         svg.rect(LEFT + n * frame * scale, y, max(3, frame * scale), 28,
-                 "bad soft", f"{at:#x} to {at + frame:#x}: "
+                 "hurt", f"{at:#x} to {at + frame:#x}: "
                  f"{plural(count, 'failing word')}")
     for n in range(1, int(per / frame)):
         svg.line(LEFT + n * frame * scale, y, LEFT + n * frame * scale, y + 28,
@@ -256,7 +259,7 @@ def scatter(run):
     for bit in range(4, 64, 8):
         svg.text(LEFT - 12, 270 - 4 * bit, f"byte {bit // 8}", "small", "end")
     for (where, bit, name), count in sorted(cells.items())[:MANY]:
-        svg.rect(where - 2, 263 - 4 * bit - 1, 4.5, 4, dot(name),
+        svg.rect(where - 3, 261 - 4 * bit, 6, 5, dot(name),
                  f"bit {bit}: {plural(count, 'error')} here, {name}", rx=1)
     return svg.done()
 

@@ -16,6 +16,7 @@ from .prompt import Prompt
 
 TRIES = 20          # to start
 SILENCE = 30        # seconds without a line, beyond a hold: what a run may be
+BACK = 12           # the same, since the port came back: worth asking once
 ASKS = 8            # for a `done` that was lost
 MUTE = 3            # asks in a row without a single byte: the board hangs
 FIRST = 30          # seconds until the first line
@@ -48,6 +49,7 @@ class Follower:
         self.listening = False      # do lines count?
         self.life = link.now()      # when the last line came
         self.back = None            # when the port last came back
+        self.ask_soon = False       # did the run end while it was gone?
         self.garbled = 0            # echoes that were wrong
         self.lines = []             # text since the last Enter, to quote from
         self.prompt = Prompt(link, self._more)
@@ -99,7 +101,8 @@ class Follower:
         return state.NO_START, self.prompt.why_not()
 
     def _gave_up(self, why):
-        if self.link.dead or not (self.run.damaged or self.garbled):
+        noisy = self.garbled or self.run.damaged or self.run.holes
+        if self.link.dead or not noisy:
             return state.NO_START, why[1]
         return state.DAMAGED, (f"the line is too noisy to start a run; at "
                                f"last, {why[1]}")
@@ -148,17 +151,26 @@ class Follower:
             if end := self._ended():
                 return end
             if self.link.down is not None:
-                self.back = self.link.now()
+                self.back, self.ask_soon = self.link.now(), True
                 if self.back - self.link.down > self.away:
                     return state.NO_END, "the port did not come back"
                 continue
-            quiet = self.link.now() - max(self.life, self.back or 0)
-            if quiet > self._patience() or \
-                    self.prompt.there() and quiet > 1.5:
-                if end := self._ask():
-                    return end
+            if self._due() and (end := self._ask()):
+                return end
         self._rest()
         return None
+
+    def _quiet(self):
+        """Seconds without a line, as far as one could have come."""
+        return self.link.now() - max(self.life, self.back or 0)
+
+    def _due(self):
+        """Is it time to ask?"""
+        quiet = self._quiet()
+        if self.ask_soon and quiet > BACK:
+            self.ask_soon = False
+            return True
+        return quiet > self._patience() or self.prompt.there() and quiet > 1.5
 
     def _ended(self):
         """What has ended the run before its time, or None."""
@@ -206,6 +218,8 @@ class Follower:
             if self._going_on(life):
                 return None
             mute = mute + 1 if self.prompt.heard == heard else 0
+            if mute >= MUTE and self._quiet() <= self._patience():
+                return None
             if mute >= MUTE:
                 return state.NO_END, (f"the board hangs: no sign of life for "
                                       f"{self.link.now() - life:.0f} s")

@@ -13,6 +13,7 @@ from . import charts, glossary, state
 from .draw import esc, size
 
 LISTED = 200        # errors
+OPEN = 16           # of them at first sight
 LOOKS = {state.PASS: "ok", state.FAIL: "bad", state.DAMAGED: "warn",
          state.NO_END: "warn", state.NO_START: "warn",
          state.INTERRUPTED: "calm"}
@@ -103,7 +104,7 @@ def facts(pairs):
 
 
 def count(n):
-    return f"{n:,}".replace(",", "\u202f")
+    return f"{n:,}"
 
 
 def duration(seconds):
@@ -220,8 +221,10 @@ def errors(run):
     bits, dots = charts.bits(run), charts.scatter(run)
     return section(
         "errors", "Errors", "",
-        bits and f'<h3>Which bits</h3><div class="pictures" id="bits">{bits}'
-        "</div>",
+        bits and "<h3>Which bits</h3><p class=\"soft\">As a word is written. "
+        "Where memory is 32 bits wide, bits n and n + 32 share a data line, "
+        "and bytes n and n + 4 a lane.</p>"
+        f'<div class="pictures" id="bits">{bits}</div>',
         dots and "<h3>Addresses and bits</h3>" + legend(
             ("up dot", "stuck"), ("down dot", "transient"),
             ("dot unstable", "unstable"), ("dot unknown", "unknown"))
@@ -242,9 +245,13 @@ def error_list(run):
         if known > len(rows) else f"all {known} that the log has"
     if run.error_count() > known:
         told += f", of {run.error_count()}"
-    return rows and f"<h3>The errors: {told}</h3>" + table(
-        ("#Pass", "Test", "Address", "Expected", "Read", "Difference", "#Hart",
-         "Class", "Cache"), rows)
+    heads = ("#Pass", "Test", "Address", "Expected", "Read", "Difference",
+             "#Hart", "Class", "Cache")
+    more = len(rows) > OPEN and (
+        f"<details><summary>{len(rows) - OPEN} more</summary>"
+        f"{table(heads, rows[OPEN:])}</details>") or ""
+    return rows and (f"<h3>The errors: {told}</h3>" +
+                     table(heads, rows[:OPEN]) + more)
 
 
 def code(record, key):

@@ -87,7 +87,7 @@ class Run:
         """Forget what belongs to another run, but for errors."""
         self.start = self.done = self.last = None
         self.foreign = self.reset = self.panic = None
-        self.expected = None        # seq of the next line
+        self.expected = 0           # seq of the next line
         self.told = 0               # lines since start
         self.infos = {}
         self.regions, self.kernel, self.untested = [], [], []

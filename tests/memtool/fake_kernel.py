@@ -6,8 +6,11 @@ that, or None when none came. So it runs in simulated time (Simulated) as well a
 behind a pty (OnPty).
 """
 import dataclasses
+import os
 import random
+import time
 
+from fake_board import Fake
 from memlog import parse
 
 PROMPT = b"strata> "
@@ -375,15 +378,15 @@ class Noise:
 class Simulated:
     """A link of the tool's to a Board, with a clock of its own."""
 
-    def __init__(self, board, noise=0, seed=0, cuts=()):
+    def __init__(self, board, noise=0, seed=0, cuts=(), pulled=False):
         self.board, self.noise = board, Noise(noise, seed)
-        self.cuts = list(cuts)      # (from, to): nothing arrives
+        # (from, to): nothing arrives; `pulled`: because the port is gone.
+        self.cuts, self.pulled = list(cuts), pulled
         self.time = 0.0
         self.down = self.dead = None
         self.program = board.run()
         self.due = self._step(None, True)
         self.ready = bytearray()
-        self.on_read = lambda link: None
         self._collect()
 
     def _step(self, byte, first=False):
@@ -395,14 +398,20 @@ class Simulated:
     def _collect(self):
         data = bytes(self.board.out)
         self.board.out.clear()
-        if not any(a <= self.time < b for a, b in self.cuts):
+        if not self.cut():
             self.ready += self.noise(data)
+
+    def cut(self):
+        return any(a <= self.time < b for a, b in self.cuts)
 
     def now(self):
         return self.time
 
     def read(self, seconds):
-        self.on_read(self)
+        if not (self.pulled and self.cut()):
+            self.down = None
+        elif self.down is None:
+            self.down = self.time
         limit = self.time + seconds
         while not self.ready and self.time < limit:
             if self.due > limit:
@@ -415,7 +424,7 @@ class Simulated:
         return data
 
     def write(self, data):
-        if any(a <= self.time < b for a, b in self.cuts):
+        if self.cut():
             return False
         for byte in self.noise(data):
             self.due = self._step(byte)
@@ -424,3 +433,33 @@ class Simulated:
 
     def close(self):
         pass
+
+
+class OnPty(Fake):
+    """A Board behind a pty whose name stays the same, `path`: a link in
+    `folder`. Its time runs `speed` times as fast."""
+
+    def __init__(self, test, board, folder, speed=20, noise=0, seed=0):
+        self.board, self.speed = board, speed
+        super().__init__(test)
+        self.faults = lambda way, data, n=Noise(noise, seed): n(data)
+        self.link = f"{folder}/port"
+        os.symlink(self.path, self.link)
+
+    def run(self):
+        begin, program = time.monotonic(), self.board.run()
+        wait = next(program)
+        while True:
+            self.out += self.board.out
+            self.board.out.clear()
+            byte = yield wait / self.speed
+            self.board.clock = (time.monotonic() - begin) * self.speed
+            wait = program.send(byte)
+
+    def unplug(self):
+        os.unlink(self.link)
+        self.pull_out()
+
+    def plug(self):
+        self.plug_in()
+        os.symlink(self.path, self.link)
