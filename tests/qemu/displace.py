@@ -11,6 +11,7 @@ import re
 import tempfile
 
 from harness import Failure, Test
+from loader import Placed, call, tree
 from machine import DEBUG, PANIC, PROMPT, RELEASE, Machine, autorun
 
 AUDIT = "pagetable check; audit; meminfo"
@@ -68,33 +69,139 @@ def leave(m, ram, block):
     return sum(end - start for start, end in parts)
 
 
-def overwritten(test, mem, *options, kernel=RELEASE, rounds=2):
-    """All blocks with anything in them; then all must be well."""
+def survives(m, ram, rounds):
+    """Each block with anything in it is left and spoilt; then all is well.
+    Returns how many bytes were free to test, and the last list of blocks."""
     done = 0
+    m.expect(PROMPT, unless=PANIC)
+    for _ in range(rounds):
+        listed = m.command("displace --list")
+        for at, kib in BLOCK.findall(listed):
+            if int(kib):
+                free = leave(m, ram, int(at, 16))
+                if free != int(kib) << 10:
+                    raise Failure(f"{at}: {free} bytes are free")
+                done += free
+    if "0 faults" not in m.command("pagetable check"):
+        raise Failure("the tables are not as they were")
+    m.send(f"{AUDIT}; test pgtable. --ops 1000\r")
+    m.expect(r"^audit: 0 findings\n", unless=PANIC)
+    m.expect(r"^\d+ passed, 0 failed\n", unless=PANIC)
+    m.expect(PROMPT, unless=PANIC)
+    m.send("poweroff\r")
+    m.wait()
+    return done, listed
+
+
+def overwritten(test, mem, *options, kernel=RELEASE, rounds=2):
+    """On a machine with so much RAM."""
     with Ram(mem) as ram:
         options += ("--mem", mem, "--qemu", ram.qemu)
         with Machine(test, *options, kernel=kernel) as m:
-            m.expect(PROMPT, unless=PANIC)
-            for _ in range(rounds):
-                for at, kib in BLOCK.findall(m.command("displace --list")):
-                    if int(kib):
-                        done += leave(m, ram, int(at, 16)) // BLOCK_SIZE
-            if "0 faults" not in m.command("pagetable check"):
-                raise Failure("the tables are not as they were")
-            for command in ("audit", "meminfo", "test pgtable. --ops 1000"):
-                m.command(command + "; version")
-            m.send("poweroff\r")
-            m.wait()
-    if done < 2 * rounds:
-        raise Failure(f"only {done} whole blocks were displaced")
-    return f"{done} blocks"
+            done, _ = survives(m, ram, rounds)
+    if done < rounds * BLOCK_SIZE:
+        raise Failure(f"only {done} bytes were free in {rounds} rounds")
+    return f"{done >> 10} KiB"
 
 
-def one(test):
+# Image, tree and reservations: start, size, no-map.
+PLACES = [
+    (0x80400000, 0x87000000, []),
+    # In front of the tables, so that these are in another block.
+    (0x80400000, 0x87000000, [(0x804e0000, 0x100000, False)]),
+    # Single frames, kept from the direct map or not.
+    (0x86000000, 0x80500000, [(0x86123000, 0x1000, True),
+                              (0x861f1000, 0x9000, False),
+                              (0x80501000 + 0x10000, 0x1000, True)]),
+    (0x80800000, 0x80600ffc, [(0x809ff000, 0x2000, True)]),
+]
+
+
+def place(test, image, dtb, kept):
+    options = ("--mem", "128M", "--harts", "2")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tree.dtb")
+        tree(test, path, options, "mmu=sv48")
+        for start, size, no_map in kept:
+            node = f"/reserved-memory/kept@{start:x}"
+            call(test, "fdtput", "-c", path, node)
+            call(test, "fdtput", "-t", "x", path, node, "reg", "0",
+                 f"{start:x}", "0", f"{size:x}")
+            if no_map:
+                call(test, "fdtput", path, node, "no-map")
+        with open(path, "rb") as f:
+            blob = f.read()
+    with Ram("128M") as ram, \
+            Placed(test, (*options, "--qemu", ram.qemu), image, dtb,
+                   blob) as m:
+        done, listed = survives(m, ram, 1)
+    for start, size, no_map in kept:
+        if not re.search(r"; no-map \d" if no_map else r"; reserved \d",
+                         listed):
+            raise Failure(f"{start:#x} is not told of")
+    return f"{done >> 10}"
+
+
+def places(test):
+    return ", ".join(place(test, *p) for p in PLACES) + " KiB"
+
+
+def quick(test):
     return overwritten(test, "128M", "--harts", "2")
 
 
+# Machines, each with the kernel, its tables and stacks elsewhere in RAM.
+MACHINES = [
+    ("64M", "--harts", "1", "--mmu", "sv39"),
+    ("128M", "--harts", "2", "--mmu", "sv48", "--qemu", EXTENSIONS),
+    ("128M", "--harts", "4", "--mmu", "sv57", "--qemu", EXTENSIONS),
+    ("1G", "--harts", "4", "--mmu", "sv39", "--qemu", EXTENSIONS),
+    ("4G", "--harts", "2", "--mmu", "sv57"),
+    ("128M", "--harts", "2", "--append", "page_debug=owner slab_guard=1"),
+]
+
+
+def matrix(test):
+    done = [overwritten(test, *machine, rounds=1) for machine in MACHINES]
+    return ", ".join(done)
+
+
+def debug(test):
+    return overwritten(test, "128M", "--harts", "4", kernel=DEBUG, rounds=1)
+
+
+def load(test, rounds, *options, kernel=RELEASE):
+    """Many rounds while all other harts allocate; then nothing is missing, and
+    all else works."""
+    out = autorun(test, f"test displace --ops {rounds * 250000}; {AUDIT}; "
+                  "test mmio. smp. slab kmalloc --ops 20000",
+                  *options, kernel=kernel)
+    m = re.search(r"^displace: ok, (\d+) times", out, re.M)
+    if not m or int(m[1]) < rounds:
+        raise Failure("too few displacements")
+    return f"{m[1]} times"
+
+
+def load_short(test):
+    return load(test, 4, "--harts", "4")
+
+
+def load_long(test):
+    return load(test, 100, "--harts", "4")
+
+
+BUILT = ("kernel-build",)
 TESTS = [
     Test("displace", "quick", 300, "the kernel lives on while each block of "
-         "its RAM is overwritten", one, needs=["kernel-build"]),
+         "its RAM is overwritten", quick, BUILT),
+    Test("displace-machines", "all", 900, "the same in all paging modes, with "
+         "1 to 4 harts, groups, 64 MiB to 4 GiB", matrix, BUILT),
+    Test("displace-debug", "all", 600, "the same, with the debug checks",
+         debug, ("kernel-debug",)),
+    Test("displace-places", "all", 600, "image, tree and reserved frames at "
+         "several places", places, BUILT),
+    Test("displace-load", "all", 900, "4 rounds while 3 harts allocate",
+         load_short, BUILT),
+    Test("displace-load-long", "full", 7200, "100 rounds while 3 harts "
+         "allocate", load_long, BUILT),
 ]
