@@ -125,6 +125,16 @@ static bool parse_kernel(const char *s, struct command_line *c)
 	       wrong("--kernel", s, "neither yes nor no");
 }
 
+static bool parse_cache(const char *s, struct command_line *c)
+{
+	int mode = cache_mode_find(s);
+
+	if (mode < 0)
+		return wrong("--cache", s, "not wb, evict, flush or uncached");
+	c->o.cache = (enum cache_mode)mode;
+	return true;
+}
+
 static bool parse_harts(const char *s, struct command_line *c)
 {
 	const char *why = memtest_harts_parse(s, &c->o.harts);
@@ -181,6 +191,8 @@ static bool parse_option(const char *option, const char *s,
 	}
 	if (strcmp(option, "--harts") == 0)
 		return parse_harts(s, c);
+	if (strcmp(option, "--cache") == 0)
+		return parse_cache(s, c);
 	if (strcmp(option, "--kernel") == 0)
 		return parse_kernel(s, c);
 	if (strcmp(option, "--run-id") == 0)
@@ -228,6 +240,8 @@ static int cmd_memtest(int argc, char **argv)
 		return list_tests();
 	if (argc == 2 && strcmp(argv[1], "last") == 0)
 		return memtest_last();
+	if (argc == 2 && strcmp(argv[1], "verify-cache") == 0)
+		return cache_verify();
 	if (!parse(argc, argv, &c))
 		return SHELL_USAGE;
 	if (!c.o.run_id[0])
@@ -237,6 +251,7 @@ static int cmd_memtest(int argc, char **argv)
 COMMAND(memtest, cmd_memtest,
 	"[--profile quick|standard|soak] [--test NAME,...|all] "
 	"[--range START-END|START+SIZE] [--passes N] [--seed N] [--hold MS] "
-	"[--fade MS] [--harts LIST] [--kernel yes|no] [--tick S] [--run-id ID] "
-	"| --list | last",
+	"[--fade MS] [--harts LIST] [--cache wb|evict|flush|uncached] "
+	"[--kernel yes|no] [--tick S] [--run-id ID] "
+	"| --list | last | verify-cache",
 	"test memory: all that is free, or a range; what the kernel lives in, too");

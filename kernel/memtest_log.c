@@ -122,7 +122,9 @@ void memtest_line_text(struct memtest_line *l, const char *key,
 	for (; *text && n < sizeof(quoted) - 2; text++) {
 		if (*text == '"' || *text == '\\')
 			quoted[n++] = '\\';
-		quoted[n++] = *text >= ' ' && *text < 0x7f ? *text : '?';
+		quoted[n++] = *text == '\t'		     ? ' '
+			      : *text >= ' ' && *text < 0x7f ? *text
+							     : '?';
 	}
 	quoted[n] = '\0';
 	memtest_line_put(l, " %s=\"%s\"", key, quoted);

@@ -190,17 +190,20 @@ bool memtest_pool_next(const struct memtest_pool *pool,
 	struct list *block = c->at ? c->at : share->block;
 	uint64_t at = c->at ? c->offset : share->range.start;
 	struct range rest, left = range_make(at, share->range.end);
+	uint64_t cut = UINT64_MAX;
 
 	r->start = r->end = 0;
 	for (; block != &pool->blocks; block = block->next) {
 		rest = range_intersect(wanted_of(pool, block), left);
 		if (range_empty(rest) ||
-		    (r->end && (rest.start != r->end ||
-				r->end - r->start == MEMTEST_POOL_MAX_RANGE)))
+		    (r->end && (rest.start != r->end || r->end == cut)))
 			break;
-		if (!r->end)
+		if (!r->end) {
 			r->start = rest.start;
-		r->end = min_u64(rest.end, r->start + MEMTEST_POOL_MAX_RANGE);
+			cut = align_down(r->start, MEMTEST_POOL_CUT) +
+			      MEMTEST_POOL_CUT;
+		}
+		r->end = min_u64(rest.end, cut);
 		if (r->end < rest.end)
 			break;
 	}

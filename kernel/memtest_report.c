@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include <arch/firmware.h>
-#include <kernel/console.h>
+#include <kernel/badram.h>
 #include <kernel/devtree.h>
 #include <kernel/displace.h>
 #include <kernel/memtest_log.h>
@@ -23,12 +23,18 @@
 
 #define STATUS_FAIL 1
 #define FORMAT	    2
+#define MOST_BAD    4 /* no more than this part of what was tested */
 
 /* ---- the start ---- */
 
 static void log_run(const struct memtest_session *s)
 {
 	const struct memtest_options *o = &s->o;
+	static const char *const verified[] = {
+		[CACHE_UNKNOWN] = "unknown",
+		[CACHE_WORKS] = "yes",
+		[CACHE_FAILS] = "no",
+	};
 	struct memtest_line l;
 	const char *comma = "";
 
@@ -52,7 +58,8 @@ static void log_run(const struct memtest_session *s)
 	for (unsigned i = 0; i < s->harts.n; i++)
 		memtest_line_put(&l, "%s%llu", i ? "," : "",
 				 LL(s->harts.hart[i].hartid));
-	memtest_line_put(&l, " cache=wb verified=unknown");
+	memtest_line_put(&l, " cache=%s verified=%s", cache_mode_name(o->cache),
+			 verified[cache_verified(o->cache)]);
 	memtest_line_put(&l, " hold_ms=%llu fade_ms=%llu kernel=%s",
 			 LL(o->hold_ms), LL(o->fade_ms),
 			 o->kernel ? "yes" : "no");
@@ -109,6 +116,18 @@ static void log_firmware(void)
 	memtest_line_end(&l);
 }
 
+static void log_caches(void)
+{
+	struct cache_facts f;
+
+	cache_facts(&f);
+	memtest_log("info cache_l2=%llu line=%llu cache_guessed=%s flusher=%s "
+		    "uncached=%s",
+		    LL(f.largest), LL(f.line), f.guessed ? "yes" : "no",
+		    f.flusher ? f.flusher : "none",
+		    f.uncached ? f.uncached : "none");
+}
+
 /* ---- memory ---- */
 
 /* Bytes that were not tested; `skipped`: they could have been. */
@@ -149,6 +168,11 @@ static void log_kernel(struct memtest_session *s, struct range bytes,
 		log_untested(s, bytes, "kernel", true);
 		return;
 	}
+	/* Uncached views are of memory where the direct map says it is. */
+	if (s->o.cache == CACHE_UNCACHED) {
+		log_untested(s, bytes, "uncached", false);
+		return;
+	}
 	memtest_log("kernel start=0x%llx end=0x%llx", LL(bytes.start),
 		    LL(bytes.end));
 	s->kernel_bytes += range_size(bytes);
@@ -157,7 +181,7 @@ static void log_kernel(struct memtest_session *s, struct range bytes,
 	*behind = max_u64(*behind, blocks.end);
 }
 
-static void log_memory(struct memtest_session *s)
+void memtest_report_memory(struct memtest_session *s)
 {
 	struct memtest_map m;
 	struct memtest_span span;
@@ -185,13 +209,13 @@ static void log_memory(struct memtest_session *s)
 	}
 }
 
-void memtest_report_start(struct memtest_session *s)
+void memtest_report_start(const struct memtest_session *s)
 {
 	log_run(s);
 	log_board();
 	log_cpu(s);
 	log_firmware();
-	log_memory(s);
+	log_caches();
 }
 
 /* ---- the end ---- */
@@ -273,18 +297,12 @@ static void print_verdict(const struct memtest_session *s, int status)
 		o->errors && memtest_stopped(s) ? ", interrupted" : "");
 }
 
-/* An error outweighs an interruption: a program that reads only the last line must
- * not miss it. Nothing tested is no pass. */
-static int verdict(struct memtest_session *s)
+static void fill_outcome(struct memtest_session *s, const char *status)
 {
 	struct memtest_outcome *o = &s->outcome;
 
-	/* What was to be tested, and was not reached or could not be had. */
-	account(s, s->pool_bytes - s->pool_tested, "interrupted", true);
-	account(s, s->kernel_bytes - s->kernel_tested,
-		memtest_stopped(s) ? "interrupted" : "kernel",
-		memtest_stopped(s));
 	memcpy(o->run_id, s->o.run_id, sizeof(o->run_id));
+	o->status = status;
 	o->passes = s->passes;
 	o->errors = s->errors.count;
 	o->tested = s->pool_tested + s->kernel_tested;
@@ -292,12 +310,92 @@ static int verdict(struct memtest_session *s)
 	o->skipped = s->skipped;
 	o->ms = memtest_ms(arch_time() - s->start);
 	o->lines = memtest_log_lines();
-	if (o->errors || (!memtest_stopped(s) && !o->tested)) {
-		o->status = "fail";
-		return STATUS_FAIL;
+}
+
+int memtest_report_refusal(struct memtest_session *s, const char *why)
+{
+	fill_outcome(s, "error");
+	memtest_report_outcome(&s->outcome);
+	kprintf("memtest: FAIL, nothing tested: %s\n", why);
+	return STATUS_FAIL;
+}
+
+/* An error outweighs an interruption: a program that reads only the last line must
+ * not miss it. Nothing tested is no pass. */
+static int verdict(struct memtest_session *s)
+{
+	bool stopped = memtest_stopped(s), nothing;
+
+	/* What was to be tested, and was not reached or could not be had. */
+	account(s, s->pool_bytes - s->pool_tested, "not-reached", true);
+	account(s, s->kernel_bytes - s->kernel_tested,
+		stopped ? "not-reached" : "kernel", stopped);
+	nothing = !stopped && !(s->pool_tested + s->kernel_tested);
+	fill_outcome(s, s->errors.count || nothing ? "fail"
+			: stopped		   ? "interrupted"
+						   : "pass");
+	return s->errors.count || nothing ? STATUS_FAIL
+	       : stopped		  ? SHELL_INTERRUPTED
+					  : 0;
+}
+
+/* Errors that a cache counted while tests ran. */
+static void log_ecc(const struct memtest_session *s)
+{
+	uint64_t corrected, lost;
+	struct memtest_line l;
+
+	cache_ecc(&corrected, &lost);
+	corrected -= s->ecc_corrected;
+	lost -= s->ecc_lost;
+	if (!corrected && !lost)
+		return;
+	memtest_line_begin(&l, "suspect");
+	memtest_line_put(&l,
+			 " what=cache detail=\"the cache itself had errors: "
+			 "%llu corrected, %llu lost\"",
+			 LL(corrected), LL(lost));
+	memtest_line_end(&l);
+}
+
+/* `ctx` is the name of the event. */
+static void log_text(void *ctx, const char *text)
+{
+	struct memtest_line l;
+
+	memtest_line_begin(&l, *(const char **)ctx);
+	memtest_line_text(&l, "text", text);
+	memtest_line_end(&l);
+}
+
+/* Frames that failed are never allocated again. But the fault is none of cells
+ * where so many failed, and the kernel could not live on the rest. */
+static void retire(struct memtest_session *s)
+{
+	const char *dts = "dts", *memmap = "memmap";
+	uint64_t bad = 0;
+	bool keep;
+
+	for (unsigned i = 0; i < s->errors.bad.n; i++)
+		bad += range_size(s->errors.bad.range[i].bytes);
+	keep = bad > (s->pool_bytes + s->kernel_bytes) / MOST_BAD;
+	for (unsigned i = 0; i < s->errors.bad.n && !keep; i++)
+		badram_add_range(s->errors.bad.range[i].bytes);
+	/* What is in use goes when it becomes free: now. */
+	memtest_pool_release(&s->pool);
+	for (unsigned i = 0; i < s->errors.bad.n; i++) {
+		struct range r = s->errors.bad.range[i].bytes;
+
+		memtest_log("bad start=0x%llx end=0x%llx state=%s", LL(r.start),
+			    LL(r.end),
+			    keep				? "kept"
+			    : badram_state(r) == BADRAM_RETIRED ? "retired"
+								: "in-use");
 	}
-	o->status = memtest_stopped(s) ? "interrupted" : "pass";
-	return memtest_stopped(s) ? SHELL_INTERRUPTED : 0;
+	if (bad && !keep) {
+		badram_each_line(BADRAM_DTS, log_text, &dts);
+		badram_each_line(BADRAM_MEMMAP, log_text, &memmap);
+	}
 }
 
 int memtest_report_end(struct memtest_session *s)
@@ -305,7 +403,8 @@ int memtest_report_end(struct memtest_session *s)
 	int status;
 
 	memtest_report_errors(&s->errors);
-	memtest_pool_release(&s->pool);
+	log_ecc(s);
+	retire(s);
 	status = verdict(s);
 	memtest_report_outcome(&s->outcome);
 	print_verdict(s, status);

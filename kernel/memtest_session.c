@@ -45,8 +45,7 @@ static bool next(void *arg, unsigned share, struct memtest_cursor *c,
 		return memtest_kernel_next(s, share, c, r);
 	if (!memtest_pool_next(&s->pool, &s->shares[share], c, &range))
 		return false;
-	*r = (struct memtest_region){phys_to_virt(range.start),
-				     range_size(range) / 8, range.start};
+	*r = memtest_reach(s, range);
 	return true;
 }
 
@@ -73,11 +72,11 @@ static void log_error(const struct memtest_session *s, unsigned worker,
 			 LL(e->pa), LL(e->expected), LL(e->actual), LL(xor),
 			 bits, xor? lowest_bit(xor) : 0, memtest_lanes(xor));
 	/* The same again from a cache says nothing of memory. */
-	memtest_line_put(&l, " class=%s again=0x%016llx,0x%016llx cache=%s",
-			 e->class == MEMTEST_STUCK && !e->fresh
-				 ? "unknown"
-				 : class[e->class],
-			 LL(e->again[0]), LL(e->again[1]), "wb");
+	memtest_line_put(
+		&l, " class=%s again=0x%016llx,0x%016llx cache=%s",
+		e->class == MEMTEST_STUCK && !e->fresh ? "unknown"
+						       : class[e->class],
+		LL(e->again[0]), LL(e->again[1]), cache_mode_name(s->o.cache));
 	memtest_line_put(&l, " pattern=0x%016llx", LL(e->pattern));
 	memtest_line_end(&l);
 }
@@ -93,19 +92,6 @@ static void error(void *arg, unsigned worker, const struct memtest_error *e)
 		log_error(s, worker, e);
 }
 
-static void expel_all(void *arg, unsigned worker)
-{
-	(void)arg;
-	(void)worker;
-}
-
-static bool expel(void *arg, volatile uint64_t *p)
-{
-	(void)arg;
-	(void)p;
-	return false;
-}
-
 static const struct memtest_ops ops = {
 	.spread = spread,
 	.next = next,
@@ -114,8 +100,8 @@ static const struct memtest_ops ops = {
 	.progress = memtest_on_progress,
 	.hold = memtest_on_hold,
 	.error = error,
-	.expel_all = expel_all,
-	.expel = expel,
+	.expel_all = memtest_on_expel_all,
+	.expel = memtest_on_expel,
 };
 
 int memtest_tests_once(struct memtest_session *s, uint64_t *tested)
@@ -128,6 +114,7 @@ int memtest_tests_once(struct memtest_session *s, uint64_t *tested)
 		.passes = 1,
 		/* Far from what the engine adds to it: passes, addresses. */
 		.seed = s->o.seed + (s->passes << 56) + s->passes,
+		.each = s->o.cache == CACHE_FLUSH,
 	};
 	struct memtest_result result;
 	int err = memtest_run(&c, &result);
@@ -171,8 +158,26 @@ static void begin(struct memtest_session *s, const struct memtest_options *o)
 	memtest_harts_init(&s->harts, o->harts);
 	s->self = memtest_harts_self(&s->harts);
 	memtest_errors_init(&s->errors);
-	memtest_pool_take(&s->pool, o->range);
+	list_init(&s->pool.blocks);
+	cache_ecc(&s->ecc_corrected, &s->ecc_lost);
+}
+
+/* The mode has begun. */
+static int run(struct memtest_session *s)
+{
+	const char *why;
+
+	memtest_pool_take(&s->pool, s->o.range);
 	memtest_pool_share(&s->pool, s->harts.n, s->shares);
+	if (memtest_reach_begin(s, &why)) {
+		memtest_pool_release(&s->pool);
+		return memtest_report_refusal(s, why);
+	}
+	memtest_report_memory(s);
+	while ((!s->o.passes || s->passes < s->o.passes) && run_pass(s))
+		;
+	memtest_reach_end(s);
+	return memtest_report_end(s);
 }
 
 /* ---- what is left of a session ---- */
@@ -199,6 +204,7 @@ static void forget(void)
 
 int memtest_session(const struct memtest_options *o)
 {
+	const char *why = NULL;
 	struct page *p;
 	int status;
 
@@ -212,9 +218,12 @@ int memtest_session(const struct memtest_options *o)
 	memtest_log_begin();
 	begin(kept, o);
 	memtest_report_start(kept);
-	while ((!o->passes || kept->passes < o->passes) && run_pass(kept))
-		;
-	status = memtest_report_end(kept);
+	if (cache_mode_begin(o->cache, &why)) {
+		status = memtest_report_refusal(kept, why);
+	} else {
+		status = run(kept);
+		cache_mode_end();
+	}
 	last = kept->outcome;
 	if (!kept->errors.count)
 		forget();

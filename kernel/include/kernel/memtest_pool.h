@@ -9,8 +9,8 @@
 #include <lib/range.h>
 #include <memtest/memtest.h>
 
-/* What a step of memtest_pool_next gives at most. */
-#define MEMTEST_POOL_MAX_RANGE GIB(1)
+/* Ranges end at multiples of this at the latest. */
+#define MEMTEST_POOL_CUT GIB(1)
 
 struct memtest_pool {
 	struct list blocks;  /* by address */

@@ -5,12 +5,14 @@
  *	memtest_progress.c	tests begin, go on and end; when all will be over
  *	memtest_report.c	what is said at the start and at the end
  *	memtest_kernel.c	the memory that the kernel lives in
+ *	memtest_reach.c		by which addresses memory is reached
  *
  * One run at a time, from the shell. All of it is in a struct memtest_session, which
  * has memory of its own from the allocator.
  */
 #pragma once
 
+#include <kernel/memtest_cache.h>
 #include <kernel/memtest_errors.h>
 #include <kernel/memtest_harts.h>
 #include <kernel/memtest_pool.h>
@@ -18,6 +20,7 @@
 
 #define MEMTEST_RUN_ID 32 /* longest */
 #define MEMTEST_WHYS   16
+#define MEMTEST_VIEWS  64
 
 struct memtest_options {
 	const char *profile;
@@ -30,6 +33,7 @@ struct memtest_options {
 	uint64_t fade_ms;
 	uint64_t tick_ms;
 	cpumask_t harts;
+	enum cache_mode cache;
 	bool kernel; /* test what the kernel lives in, too */
 	char run_id[MEMTEST_RUN_ID + 1];
 };
@@ -57,6 +61,12 @@ struct memtest_block {
 	volatile uint64_t *view; /* NULL: there is no block */
 };
 
+/* Uncached addresses of a range of the pool. */
+struct memtest_view {
+	struct range bytes;
+	volatile uint64_t *words;
+};
+
 /* What people and programs are told at the end. */
 struct memtest_outcome {
 	char run_id[MEMTEST_RUN_ID + 1];
@@ -76,12 +86,15 @@ struct memtest_session {
 	uint64_t passes; /* complete ones */
 	struct memtest_block block;
 	struct memtest_progressing progress;
+	unsigned nviews;
+	struct memtest_view view[MEMTEST_VIEWS];
 
 	/* Bytes: what there is to test, and what was. */
 	struct range span; /* of the pool */
 	uint64_t pool_bytes, kernel_bytes, kernel_blocks;
 	uint64_t pool_tested, kernel_tested;
 	uint64_t untested, skipped;
+	uint64_t ecc_corrected, ecc_lost; /* at the start */
 	struct {
 		const char *why;
 		uint64_t bytes;
@@ -100,6 +113,12 @@ int memtest_last(void);
 
 /* ---- between the files ---- */
 
+/* Get ready to reach the pool in the cache mode that has begun. 0, or *why not. */
+int memtest_reach_begin(struct memtest_session *s, const char **why);
+void memtest_reach_end(struct memtest_session *s);
+struct memtest_region memtest_reach(const struct memtest_session *s,
+				    struct range bytes);
+
 static inline bool memtest_stopped(const struct memtest_session *s)
 {
 	return __atomic_load_n(&s->harts.stop, __ATOMIC_RELAXED);
@@ -113,6 +132,10 @@ void memtest_on_test_start(void *arg, const struct memtest_progress *p);
 void memtest_on_test_end(void *arg, const struct memtest_progress *p);
 bool memtest_on_progress(void *arg, unsigned worker, uint64_t done);
 void memtest_on_hold(void *arg, const struct memtest_hold *h);
+
+/* ... of memtest_reach.c. */
+void memtest_on_expel_all(void *arg, unsigned worker);
+bool memtest_on_expel(void *arg, volatile uint64_t *p);
 
 /* A pass begins. */
 void memtest_progress_pass(struct memtest_session *s);
@@ -132,9 +155,14 @@ void memtest_kernel_spread(struct memtest_session *s,
 bool memtest_kernel_next(const struct memtest_session *s, unsigned share,
 			 struct memtest_cursor *c, struct memtest_region *r);
 
-/* The first lines: the run, the machine, its memory, which fills in what there is
- * to test. */
-void memtest_report_start(struct memtest_session *s);
+/* The first lines: the run, the machine. */
+void memtest_report_start(const struct memtest_session *s);
+
+/* What there is to test, and what not: fills in the bytes. */
+void memtest_report_memory(struct memtest_session *s);
+
+/* The last lines where nothing could be tested: `why`. Returns the status. */
+int memtest_report_refusal(struct memtest_session *s, const char *why);
 
 /* The last lines; frames that are bad are retired, the others go back. Returns the
  * command's status. */
