@@ -56,6 +56,9 @@ REASONS = {
     "dma": "kept for devices",
     "no-spare": "no free memory to move its contents to",
     "not-free": "in use while the test ran",
+    "busy": "what it holds could not be moved away just then",
+    "no-memory": "no memory for moving its contents",
+    "kernel": "the kernel lives there, and was not to be moved (--kernel yes)",
     "not-ram": "there is no RAM",
 }
 

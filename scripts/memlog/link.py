@@ -18,6 +18,7 @@ import time
 import board
 from say import Error
 
+END = b"\x01x"  # QEMU's own keys
 RETRY = 0.5     # seconds between two tries to open a port
 
 
@@ -119,6 +120,13 @@ class QemuLink:
             return False
 
     def close(self):
+        try:
+            self.process.stdin.write(END)
+            self.process.stdin.flush()
+            self.process.wait(5)
+            return
+        except (OSError, subprocess.TimeoutExpired):
+            pass
         for sig in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, sig)

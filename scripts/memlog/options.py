@@ -12,8 +12,7 @@ LINE = 255      # characters that Strata's prompt takes
 
 # name: (metavar, key of the start line, help)
 OPTIONS = {
-    "profile": ("P", "profile", "quick (about a minute), standard or soak "
-                "(until ^C)"),
+    "profile": ("P", "profile", "quick, standard or soak (until ^C)"),
     "test": ("NAME,...", "tests", "only these tests"),
     "range": ("START-END", "range", "only these physical addresses; or "
               "START+SIZE"),
@@ -24,22 +23,18 @@ OPTIONS = {
               "accesses get to memory"),
     "hold": ("MS", "hold_ms", "wait between writing and verifying"),
     "fade": ("MS", "fade_ms", "how long tests of retention wait"),
+    "kernel": ("yes|no", "kernel", "also the memory that the kernel lives in, "
+               "by moving it away"),
     "tick": ("S", None, "seconds between signs of life"),
-}
-FLAGS = {
-    "no-kernel": ("kernel", "no", "leave out the memory that the kernel "
-                  "itself lives in"),
 }
 
 
 def add(parser):
     group = parser.add_argument_group(
         "what to test", "As at the board's own prompt; docs/memtest.md tells "
-        "more. Without any: the standard tests, once, over all memory.")
+        "more. Without any: the quick tests, once, over all free memory.")
     for name, (metavar, _, text) in OPTIONS.items():
         group.add_argument(f"--{name}", metavar=metavar, help=text)
-    for name, (_, _, text) in FLAGS.items():
-        group.add_argument(f"--{name}", action="store_true", help=text)
 
 
 def size(text):
@@ -88,8 +83,8 @@ def meaning(name, text):
 class Asked:
     """What the user wants: {option: text}."""
 
-    def __init__(self, values, flags=()):
-        self.values, self.flags = values, list(flags)
+    def __init__(self, values):
+        self.values = values
         for name, text in values.items():
             self._check(name, text)
         if len(self.command("0" * 8)) > LINE:
@@ -100,8 +95,7 @@ class Asked:
     def of(cls, args):
         """From parsed arguments."""
         values = {n: getattr(args, n) for n in OPTIONS}
-        return cls({n: v for n, v in values.items() if v is not None},
-                   [f for f in FLAGS if getattr(args, f.replace("-", "_"))])
+        return cls({n: v for n, v in values.items() if v is not None})
 
     @staticmethod
     def _check(name, text):
@@ -116,7 +110,7 @@ class Asked:
         words = ["memtest", "--run-id", run_id]
         for name, text in self.values.items():
             words += [f"--{name}", text]
-        return " ".join(words + [f"--{f}" for f in self.flags])
+        return " ".join(words)
 
     def differs(self, start):
         """What the run's first line says otherwise than asked: a sentence, or
@@ -126,11 +120,6 @@ class Asked:
             if key and not (name == "test" and text == "all") and \
                     not self._same(name, text, start.text(key)):
                 return (f"--{name} {text} was asked for, and the run has "
-                        f"{key}={start.text(key) or 'nothing'}")
-        for flag in self.flags:
-            key, value, _ = FLAGS[flag]
-            if start.text(key) != value:
-                return (f"--{flag} was asked for, and the run has "
                         f"{key}={start.text(key) or 'nothing'}")
         return None
 

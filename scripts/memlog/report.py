@@ -271,8 +271,7 @@ def tests(run):
     by_name = {}
     for t in run.tests:
         by_name.setdefault(t.name, []).append(t)
-    mean = {n: round(sum(r) / len(r), 1) for n, ts in by_name.items()
-            if (r := [t.rate for t in ts if t.rate])}
+    mean = {n: rate for n, ts in by_name.items() if (rate := mean_rate(ts))}
     spent = {n: round(sum(t.ms or 0 for t in ts) / 1000, 1)
              for n, ts in by_name.items()}
     rate_bars = charts.bars(mean, "MB/s")
@@ -280,7 +279,7 @@ def tests(run):
     rows = []
     for name, ts in list(by_name.items())[:200]:
         wrong = sum(t.errors for t in ts)
-        ended = sum(t.ended for t in ts)
+        ended = sum(t.ended and not t.moved for t in ts)
         rows.append((wrong, f"<code>{esc(name[:40])}</code>",
                      esc(ended), count(wrong),
                      f"{spent[name]:.1f} s{time_bars[name]}",
@@ -295,6 +294,14 @@ def tests(run):
             ("bar", "a test"), ("bad", "one with errors"),
             ("hold", "a hold"), ("warn", "lines of the log lost")) +
         f'<div class="pictures" id="timeline">{line}</div>')
+
+
+def mean_rate(ts):
+    """MB/s over all runs of a test; None when that is not known."""
+    known = [t for t in ts if t.accesses and t.ms]
+    spent = sum(t.ms for t in known)
+    return round(sum(t.accesses for t in known) * 8 / spent / 1000, 1) \
+        if spent else None
 
 
 def hart_part(run):

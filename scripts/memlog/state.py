@@ -34,7 +34,8 @@ Hole = collections.namedtuple("Hole", "after count ts")
 class TestRun:
     """A test in a pass."""
 
-    def __init__(self, record):
+    def __init__(self, record, moved=False):
+        self.moved = moved      # of the kernel's memory, a block
         self.number = record.number("pass", 0)
         self.name = record.text("name") or record.text("test", "?")
         self.kind = record.text("kind")
@@ -186,7 +187,7 @@ class Run:
         self.pass_number = record.number("pass", self.pass_number)
 
     def _on_test_start(self, record):
-        self.current = TestRun(record)
+        self.current = TestRun(record, self.displaced is not None)
         if len(self.tests) < KEPT:
             self.tests.append(self.current)
         self.hold = None

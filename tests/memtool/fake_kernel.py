@@ -158,9 +158,7 @@ class Board:
              "kernel": "yes", "tick": "10"}
         while words:
             name = words.pop(0)[2:]
-            if name == "no-kernel":
-                o["kernel"] = "no"
-            elif name not in o or not words:
+            if name not in o or not words:
                 return None
             else:
                 value = words.pop(0)

@@ -119,7 +119,8 @@ LIVE = (
     (PASS, "no error", Script(), {"passes": "2", "range": "0x80400000+64M",
                                   "harts": "0-2", "test": "walk1,address",
                                   "seed": "0x10", "hold": "100000",
-                                  "cache": "wb", "profile": "quick"}),
+                                  "cache": "wb", "profile": "quick",
+                                  "kernel": "no", "tick": "5"}),
     (FAIL, "5 memory errors", Script(errors=BAD), {}),
     (FAIL, "105 memory errors", Script(errors=BAD, ranges=(
         ("walk1", 0xa0000000, 0xa0001000, 100),)), {}),
@@ -138,7 +139,7 @@ LIVE = (
     (PASS, "no error", Script(swallow=("tick", "test_start", "region")), {}),
     (FAIL, "5 memory", Script(errors=BAD, swallow=("error",)), {}),
     (DAMAGED, "too noisy to start", Script(swallow=("start",)), {}),
-    (DAMAGED, "last line never came", Script(swallow=("done", "bits")), {}),
+    (NO_END, "knows of no such run", Script(swallow=("done",)), {}),
 )
 
 
