@@ -163,7 +163,7 @@ def figures(run):
     """The row of large figures."""
     tested, untested = amounts(run)
     total = tested + untested
-    rates = [t.rate for t in run.tests if t.rate]
+    rates = [t.rate for t in run.tests if t.rate and not t.moved]
     spent = run.done.number("ms", 0) / 1000 if run.done else \
         run.last.real("ts", 0) if run.last else 0
     shown = []

@@ -3,23 +3,26 @@
 Most of it runs in simulated time against fake_kernel.py; the tool as it is, on
 ptys and in QEMU.
 """
+import collections
 import contextlib
 import html.parser
+import mmap
 import os
 import random
 import re
 import signal
+import struct
 import sys
 import tempfile
 import time
 import zlib
 
-from harness import BUILD, ROOT, Failure, Test
+from harness import LOGS, ROOT, Failure, Test
+from machine import RELEASE
 
 sys.path[:0] = [f"{ROOT}/scripts", f"{ROOT}/scripts/flash",
                 f"{ROOT}/tests/memtool"]
 
-import say                                              # noqa: E402
 from fake_kernel import Board, OnPty, Script, Simulated # noqa: E402
 from memlog import follow, options, parse, record       # noqa: E402
 from memlog import report, show, state                  # noqa: E402
@@ -527,6 +530,162 @@ def unplugged(test):
     return "4 times"
 
 
+# -- with the kernel
+
+
+def kernel(test):
+    """The kernel's own tester in QEMU, from the command to the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = f"{folder}/a.log"
+        status, text = tool(
+            test, "--qemu", f"--mem 256M --harts 2 --kernel {RELEASE}",
+            "--profile", "quick", "--kernel", "yes", "--log-file", log)
+        check(status == 0 and "PASS: no error found" in text, text[-300:])
+        _, text = page_of_log(log)
+        for what in ("riscv-virtio,qemu", "OpenSBI 1.1", "rv64imafdc",
+                     "firmware lives there", "address", "times the kernel"):
+            check(what in text, f"{what!r} is not in the report")
+        status, text = tool(test, "--qemu", f"--kernel {RELEASE} --mem 64M",
+                            "--test", "nonsense", "--log-file", log)
+        check(status == 3 and "nonsense" in text, text[-300:])
+        status, text = tool(test, "--qemu", "--mem nonsense", "--log-file", log)
+        check(status == 3 and "QEMU has ended" in text, text[-300:])
+
+
+def page_of_log(path):
+    with open(os.path.splitext(path)[0] + ".html", encoding="utf-8") as f:
+        page = Page(f.read())
+    return page, " ".join(page.text)
+
+
+FLIPS = ([(0x84000000 + 0x2468 * 8 * i, 13) for i in range(12)] +
+         [(0x88000040 + 0x100000 * i, 44) for i in range(3)])
+MEMORY = 256 << 20
+
+
+def flips(test):
+    """Bits of QEMU's RAM turned over while the log announces a hold: each is in
+    the report, with its address and its bit, and nothing else is."""
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory() as folder, \
+            tempfile.NamedTemporaryFile(dir=shared) as ram:
+        os.truncate(ram.name, MEMORY)
+        log = f"{folder}/a.log"
+        t = Tool(test, "../memtest", "--qemu",
+                 f"--mem 256M --harts 2 --kernel {RELEASE} --qemu "
+                 f"'-object memory-backend-file,id=m,size={MEMORY},mem-path="
+                 f"{ram.name},share=on -machine memory-backend=m'", "--test",
+                 "address", "--hold", "4000", "--log-file", log)
+        wait_in(test, log, rb"ev=hold")
+        with mmap.mmap(ram.fileno(), MEMORY) as memory:
+            for addr, bit in FLIPS:
+                memory[addr - 0x80000000 + bit // 8] ^= 1 << bit % 8
+        status, text = t.end()
+        check(status == 1 and f"FAIL: {len(FLIPS)} memory errors" in text,
+              f"{status}: {text[-300:]}")
+        _, text = page_of_log(log)
+        for addr, bit in FLIPS:
+            check(f"{addr:#x}" in text, f"{addr:#x} is not in the report")
+        check("bit 13: " in text and "bit 44: " in text, "no histogram")
+        keep(log)
+    return f"{len(FLIPS)} flips"
+
+
+def keep(log):
+    """The report of real failures, for people: it is nice to look at."""
+    with open(os.path.splitext(log)[0] + ".html", "rb") as f, \
+            open(f"{LOGS}/memtool-flips.html", "wb") as to:
+        to.write(f.read())
+
+
+def wait_in(test, path, pattern):
+    while test.remaining():
+        if os.path.exists(path):
+            with open(path, "rb") as f:
+                if re.search(pattern, f.read()):
+                    return
+        time.sleep(0.1)
+    raise Failure(f"no {pattern} in the log")
+
+
+# -- in a browser
+
+
+def browser(test):
+    """A browser shows the report of a failing run: all elements are there, and
+    the picture has the verdict's colour and many others."""
+    test.run(f"{ROOT}/scripts/setup", "browser")
+    script = Script(errors=BAD, passes=2, hold=3000, ranges=(
+        ("walk1", 0xa0000000, 0xa0001000, 100),))
+    _, f, _ = follow_one(script)
+    with tempfile.TemporaryDirectory() as folder:
+        page = f"{folder}/a.html"
+        report.write(page, f.run, f.run.verdict(), "memtest", SEED)
+        dom = chromium(test, folder, "--dump-dom", f"file://{page}")
+        for what in ('id="verdict"', "FAIL", 'id="bits"', 'id="scatter"',
+                     'id="timeline"', 'id="memory"', 'id="repair"',
+                     "<title>bit 13: 5 times"):
+            check(what in dom, f"no {what} in the browser")
+        check(dom.count("<svg") >= 8, "pictures are missing")
+        shot = f"{folder}/a.png"
+        chromium(test, folder, f"--screenshot={shot}",
+                 "--window-size=1120,2600", f"file://{page}")
+        colours = colours_of(shot)
+        with open(shot, "rb") as f, \
+                open(f"{LOGS}/memtool-browser.png", "wb") as to:
+            to.write(f.read())
+    for name, colour in (("errors", (0xd3, 0x27, 0x3e)),
+                         ("tested memory", (0x1a, 0x8f, 0x5a)),
+                         ("bars", (0x3f, 0x74, 0xc9))):
+        check(colours.get(colour, 0) > 200, f"the colour of {name} is missing")
+    return f"{len(colours)} colours"
+
+
+def chromium(test, folder, *args):
+    return test.run("chromium", "--headless", "--no-sandbox", "--disable-gpu",
+                    "--hide-scrollbars", f"--user-data-dir={folder}/profile",
+                    *args, env={"HOME": folder})
+
+
+def colours_of(path):
+    """{(r, g, b): pixels} of a PNG with 8 bits a channel, as browsers write."""
+    with open(path, "rb") as f:
+        data = f.read()
+    check(data[:8] == b"\x89PNG\r\n\x1a\n", "not a PNG")
+    width, height, depth, kind = struct.unpack_from(">IIBB", data, 16)
+    check(depth == 8 and kind in (2, 6), f"depth {depth}, type {kind}")
+    packed, at = b"", 8
+    while at < len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        if name == b"IDAT":
+            packed += data[at + 8:at + 8 + size]
+        at += size + 12
+    raw, n = zlib.decompress(packed), 3 if kind == 2 else 4
+    colours, above = collections.Counter(), bytes(width * n)
+    for y in range(height):
+        start = y * (width * n + 1)
+        above = unfilter(raw[start], raw[start + 1:start + 1 + width * n],
+                         above, n)
+        colours.update(zip(above[::n], above[1::n], above[2::n]))
+    return colours
+
+
+def unfilter(kind, row, above, n):
+    """A row of a PNG, PNG specification 9.2."""
+    row = bytearray(row)
+    for i in range(len(row)) if kind else ():
+        left = row[i - n] if i >= n else 0
+        corner = above[i - n] if i >= n else 0
+        row[i] = row[i] + (0, left, above[i], (left + above[i]) // 2,
+                           paeth(left, above[i], corner))[kind] & 255
+    return bytes(row)
+
+
+def paeth(a, b, c):
+    pa, pb, pc = abs(b - c), abs(a - c), abs(a + b - 2 * c)
+    return a if pa <= pb and pa <= pc else b if pb <= pc else c
+
+
 TESTS = [
     Test("memtool-lines", "quick", 120, "lines of the memory tester's log, and "
          "what noise makes of them", lines),
@@ -547,4 +706,9 @@ TESTS = [
          interrupt),
     Test("memtool-unplugged", "all", 300, "the adapter comes and goes",
          unplugged),
+    Test("memtool-qemu", "all", 600, "the kernel's tester in QEMU, from the "
+         "command to the report", kernel, needs=("kernel-build",)),
+    Test("memtool-flips", "all", 600, "bits flipped in QEMU's RAM are in the "
+         "report", flips, needs=("kernel-build",)),
+    Test("memtool-browser", "full", 600, "a browser shows a report", browser),
 ]
