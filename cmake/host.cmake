@@ -73,6 +73,15 @@ target_link_libraries(unit-odd PRIVATE strata_flags)
 target_compile_options(unit-odd PRIVATE ${HOST_FLAGS})
 target_link_options(unit-odd PRIVATE ${HOST_FLAGS} ${HOST_LINK})
 
+# What faults the memory tests find: the tables of docs/memtest-coverage.md.
+sources(COVERAGE_SOURCES tests/host/memtest_model_*.c tests/host/memtest_trials.c
+    tests/host/ram_model.c)
+add_executable(memtest-coverage EXCLUDE_FROM_ALL ${COVERAGE_SOURCES}
+    tests/memtest_coverage.c)
+target_link_libraries(memtest-coverage PRIVATE strata_flags)
+target_include_directories(memtest-coverage PRIVATE ${CMAKE_SOURCE_DIR})
+target_compile_options(memtest-coverage PRIVATE -O2)
+
 if(STRATA_FUZZ)
     sources(FUZZERS tests/fuzz/*.c)
     foreach(source ${FUZZERS})

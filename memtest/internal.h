@@ -60,9 +60,40 @@ int memtest_account(struct memtest_worker *w, uint64_t accesses);
  * never 0. */
 uint64_t memtest_random(const struct memtest *m, uint64_t place);
 
+/* An operation is 4 bits, so that a list of up to 8 is one number; 0 ends it.
+ * Bit 0: the complement; bit 1: a write. */
+enum { R0 = 4, R1 = 5, W0 = 6, W1 = 7 };
+
+#define OPS1(a)		    ((uint32_t)(a))
+#define OPS2(a, b)	    (OPS1(a) | OPS1(b) << 4)
+#define OPS3(a, b, c)	    (OPS2(a, b) | OPS1(c) << 8)
+#define OPS5(a, b, c, d, e) (OPS3(a, b, c) | OPS2(d, e) << 12)
+
+/* Do these to n words, upwards, by slices, as an element of the march's first
+ * round would; the first word as if it were at `pa`. 0 or -EINTR. */
+struct memtest_march;
+int memtest_element(struct memtest_worker *w, const struct memtest_march *march,
+		    uint32_t ops, volatile uint64_t *words, uint64_t n,
+		    paddr_t pa);
+
+/* Words such that each two bits differ in one of them, and each bit is 0 in
+ * one; i modulo their number. */
+#define MEMTEST_BACKGROUNDS 7
+uint64_t memtest_background(unsigned i);
+
 /* The families of tests, and what each works from. */
 int memtest_march(struct memtest_worker *w, const struct memtest_region *r);
 struct memtest_stage memtest_march_plan(const struct memtest *m,
 					unsigned stage);
-extern const struct memtest_march memtest_address, memtest_walk1,
-	memtest_walk64, memtest_marchc, memtest_marchc1, memtest_sequence;
+extern const struct memtest_march memtest_address, memtest_marchca,
+	memtest_walk1, memtest_walk64, memtest_checker, memtest_marchc1,
+	memtest_marchc, memtest_marchss, memtest_movinv, memtest_movinv8,
+	memtest_movinvr, memtest_movinv64, memtest_sequence, memtest_fade,
+	memtest_hammered;
+
+int memtest_databus(struct memtest_worker *w, const struct memtest_region *r);
+int memtest_addrbus(struct memtest_worker *w, const struct memtest_region *r);
+int memtest_modulo(struct memtest_worker *w, const struct memtest_region *r);
+int memtest_move(struct memtest_worker *w, const struct memtest_region *r);
+int memtest_traffic(struct memtest_worker *w, const struct memtest_region *r);
+int memtest_hammer(struct memtest_worker *w, const struct memtest_region *r);

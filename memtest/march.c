@@ -39,7 +39,7 @@ struct march_element {
 
 /* How the values of a background go on, and the loops that know. A word's
  * value, and so its complement, is made of its state; states step. */
-enum shape { SHAPE_W, SHAPE_R, SHAPE_RW, NSHAPES };
+enum shape { SHAPE_W, SHAPE_R, SHAPE_RW, SHAPE_SS, NSHAPES };
 enum { UP, DOWN };
 
 struct stepping {
@@ -57,14 +57,13 @@ struct memtest_march {
 	const struct march_element *elements;
 };
 
-#define ELEMENTS(list) ARRAY_SIZE(list), list
-
 /* ---- what steps ---- */
 
 static const uint32_t shapes[NSHAPES] = {
 	[SHAPE_W] = OPS1(W0),
 	[SHAPE_R] = OPS1(R0),
 	[SHAPE_RW] = OPS2(R0, W1),
+	[SHAPE_SS] = OPS5(R0, R0, W0, R0, W1),
 };
 
 /* The same for all. */
@@ -78,9 +77,14 @@ SWEEP(constant_r, OPS1(R0), stay, false)
 SWEEP(constant_rw, OPS2(R0, W1), stay, false)
 SWEEP(constant_rw_down, OPS2(R0, W1), stay, true)
 
-static const struct stepping constant = {
-	{stay, stay},
-	{{constant_w}, {constant_r}, {constant_rw, constant_rw_down}}};
+SWEEP(constant_ss, OPS5(R0, R0, W0, R0, W1), stay, false)
+SWEEP(constant_ss_down, OPS5(R0, R0, W0, R0, W1), stay, true)
+
+static const struct stepping constant = {{stay, stay},
+					 {{constant_w},
+					  {constant_r},
+					  {constant_rw, constant_rw_down},
+					  {constant_ss, constant_ss_down}}};
 
 /* The word's own physical address. */
 static inline uint64_t count_up(uint64_t s)
@@ -96,11 +100,14 @@ static inline uint64_t count_down(uint64_t s)
 SWEEP(address_w, OPS1(W0), count_up, false)
 SWEEP(address_r, OPS1(R0), count_up, false)
 SWEEP(address_rw, OPS2(R0, W1), count_up, false)
+SWEEP(address_rw_down, OPS2(R0, W1), count_down, true)
 
 static const struct stepping address = {
-	{count_up, count_down}, {{address_w}, {address_r}, {address_rw}}};
+	{count_up, count_down},
+	{{address_w}, {address_r}, {address_rw, address_rw_down}}};
 
-/* Each word has one bit set, the next word the next bit. */
+/* The previous word, turned by a bit: one bit that walks from word to word, or
+ * 0101... and 1010... in turn. */
 static inline uint64_t rotate_left(uint64_t s)
 {
 	return s << 1 | s >> 63;
@@ -114,9 +121,11 @@ static inline uint64_t rotate_right(uint64_t s)
 SWEEP(walk_w, OPS1(W0), rotate_left, false)
 SWEEP(walk_r, OPS1(R0), rotate_left, false)
 SWEEP(walk_rw, OPS2(R0, W1), rotate_left, false)
+SWEEP(walk_rw_down, OPS2(R0, W1), rotate_right, true)
 
-static const struct stepping walk = {{rotate_left, rotate_right},
-				     {{walk_w}, {walk_r}, {walk_rw}}};
+static const struct stepping walk = {
+	{rotate_left, rotate_right},
+	{{walk_w}, {walk_r}, {walk_rw, walk_rw_down}}};
 
 /* Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003: full
  * period, and cheaper than the load and store around it. Upwards only. */
@@ -136,16 +145,21 @@ static const struct stepping sequence = {
 
 /* ---- what a word begins with ---- */
 
-static uint64_t start_log(const struct memtest *m, unsigned round, paddr_t pa)
+uint64_t memtest_background(unsigned i)
 {
-	static const uint64_t values[] = {
+	static const uint64_t values[MEMTEST_BACKGROUNDS] = {
 		0x0000000000000000, 0x5555555555555555, 0x3333333333333333,
 		0x0f0f0f0f0f0f0f0f, 0x00ff00ff00ff00ff, 0x0000ffff0000ffff,
 		0x00000000ffffffff,
 	};
 
+	return values[i % MEMTEST_BACKGROUNDS];
+}
+
+static uint64_t start_log(const struct memtest *m, unsigned round, paddr_t pa)
+{
 	(void)m, (void)pa;
-	return values[round];
+	return memtest_background(round);
 }
 
 static uint64_t start_address(const struct memtest *m, unsigned round,
@@ -161,10 +175,44 @@ static uint64_t start_walk(const struct memtest *m, unsigned round, paddr_t pa)
 	return (uint64_t)1 << ((pa / 8 + round) % 64);
 }
 
+/* Each eighth offset: with as many passes, all. */
+static uint64_t start_shifted(const struct memtest *m, unsigned round,
+			      paddr_t pa)
+{
+	return start_walk(m, 8 * round + (unsigned)(m->pass % 8), pa);
+}
+
+static uint64_t start_checker(const struct memtest *m, unsigned round,
+			      paddr_t pa)
+{
+	(void)m, (void)round;
+	return pa / 8 % 2 ? 0xaaaaaaaaaaaaaaaa : 0x5555555555555555;
+}
+
 static uint64_t start_sequence(const struct memtest *m, unsigned round,
 			       paddr_t pa)
 {
 	return memtest_random(m, pa + round);
+}
+
+static uint64_t start_random(const struct memtest *m, unsigned round,
+			     paddr_t pa)
+{
+	(void)pa;
+	return memtest_random(m, round);
+}
+
+/* 0 and all ones in turn; and eight bytes that walk in step. */
+static uint64_t start_solid(const struct memtest *m, unsigned round, paddr_t pa)
+{
+	(void)m, (void)pa;
+	return round % 2 ? ~(uint64_t)0 : 0;
+}
+
+static uint64_t start_bytes(const struct memtest *m, unsigned round, paddr_t pa)
+{
+	return (uint64_t)0x0101010101010101 << round / 2 ^
+	       start_solid(m, round, pa);
 }
 
 /* ---- the marches ---- */
@@ -178,24 +226,68 @@ static const struct march_element march_c[] = {
 	{.ops = OPS1(R0)},
 };
 
+static const struct march_element march_ss[] = {
+	{.ops = OPS1(W0)},
+	{.ops = OPS5(R0, R0, W0, R0, W1), .hold = true},
+	{.ops = OPS5(R1, R1, W1, R1, W0)},
+	{.ops = OPS5(R0, R0, W0, R0, W1), .down = true},
+	{.ops = OPS5(R1, R1, W1, R1, W0), .down = true},
+	{.ops = OPS1(R0)},
+};
+
+/* Moving inversions. */
+static const struct march_element invert_once[] = {
+	{.ops = OPS1(W0)},
+	{.ops = OPS2(R0, W1), .hold = true},
+	{.ops = OPS2(R1, W0), .down = true},
+	{.ops = OPS1(R0)},
+};
+
+static const struct march_element invert_twice[] = {
+	{.ops = OPS1(W0)},
+	{.ops = OPS2(R0, W1), .hold = true},
+	{.ops = OPS2(R1, W0), .down = true},
+	{.ops = OPS2(R0, W1)},
+	{.ops = OPS2(R1, W0), .down = true},
+	{.ops = OPS1(R0)},
+};
+
 static const struct march_element verify[] = {
 	{.ops = OPS1(W0)},
 	{.ops = OPS2(R0, W1), .hold = true},
 	{.ops = OPS1(R1), .hold = true},
 };
 
-const struct memtest_march memtest_address = {1, start_address, &address,
-					      ELEMENTS(verify)};
-const struct memtest_march memtest_walk1 = {1, start_walk, &walk,
-					    ELEMENTS(verify)};
-const struct memtest_march memtest_walk64 = {64, start_walk, &walk,
-					     ELEMENTS(verify)};
-const struct memtest_march memtest_sequence = {1, start_sequence, &sequence,
-					       ELEMENTS(verify)};
-const struct memtest_march memtest_marchc = {7, start_log, &constant,
-					     ELEMENTS(march_c)};
-const struct memtest_march memtest_marchc1 = {1, start_log, &constant,
-					      ELEMENTS(march_c)};
+static const struct march_element fade[] = {
+	{.ops = OPS1(W0)},
+	{.ops = OPS2(R0, W1), .fade = true},
+	{.ops = OPS1(R1), .fade = true},
+};
+
+/* Two stages are hammer.c's. */
+static const struct march_element hammered[] = {
+	{.ops = OPS1(W0)}, {0}, {.ops = OPS2(R0, W1)}, {0}, {.ops = OPS1(R1)},
+};
+
+#define MARCH(name, rounds, start, stepping, elements) \
+	const struct memtest_march memtest_##name = {  \
+		rounds, start, &(stepping), ARRAY_SIZE(elements), elements};
+
+MARCH(address, 1, start_address, address, verify)
+MARCH(marchca, 1, start_address, address, march_c)
+MARCH(walk1, 1, start_walk, walk, verify)
+MARCH(walk64, 64, start_walk, walk, verify)
+MARCH(checker, 1, start_checker, walk, verify)
+MARCH(marchc1, 1, start_log, constant, march_c)
+MARCH(marchc, MEMTEST_BACKGROUNDS, start_log, constant, march_c)
+MARCH(marchss, 1, start_log, constant, march_ss)
+MARCH(movinv, 2, start_solid, constant, invert_twice)
+MARCH(movinv8, 16, start_bytes, constant, invert_once)
+MARCH(movinvr, 4, start_random, constant, invert_once)
+MARCH(movinv64, 8, start_shifted, walk, invert_once)
+MARCH(sequence, 1, start_sequence, sequence, verify)
+MARCH(fade, 1, start_solid, constant, fade)
+MARCH(hammered, 1, start_solid, constant, hammered)
 
 /* ---- how they run ---- */
 
@@ -207,17 +299,25 @@ struct element {
 	uint64_t mask; /* for elements that begin with the complement */
 };
 
-static struct element element_of(const struct memtest *m, unsigned stage)
+static struct element element_make(const struct memtest_march *march,
+				   unsigned round,
+				   const struct march_element *e)
 {
-	const struct memtest_march *march = m->test->data;
-	struct element x = {march, stage / march->nelements,
-			    march->elements[stage % march->nelements], 0};
+	struct element x = {march, round, *e, 0};
 
 	if (x.e.ops & 1) {
 		x.e.ops ^= OP_VALUES(x.e.ops);
 		x.mask = ~(uint64_t)0;
 	}
 	return x;
+}
+
+static struct element element_of(const struct memtest *m, unsigned stage)
+{
+	const struct memtest_march *march = m->test->data;
+
+	return element_make(march, stage / march->nelements,
+			    &march->elements[stage % march->nelements]);
 }
 
 struct memtest_stage memtest_march_plan(const struct memtest *m, unsigned stage)
@@ -257,27 +357,46 @@ static sweep_fn *find_fast(const struct element *x)
 	return NULL;
 }
 
+/* The element over n words, the state of whose first, or last for one that goes
+ * down, is s. */
+static int run_element(struct memtest_worker *w, const struct element *x,
+		       volatile uint64_t *words, uint64_t n, uint64_t s)
+{
+	sweep_fn *fast = w->each ? NULL : find_fast(x);
+	int err = 0;
+
+	for (uint64_t done = 0, slice; done < n && !err; done += slice) {
+		uint64_t at = done;
+
+		slice = min_u64(n - done, MEMTEST_SLICE);
+		if (x->e.down)
+			at = n - done - slice;
+		if (fast)
+			s = fast(w, words + at, slice, s, x->mask);
+		else
+			s = sweep_each(w, x, words + at, slice, s);
+		err = memtest_account(w, slice * OP_COUNT(x->e.ops));
+	}
+	return err;
+}
+
 int memtest_march(struct memtest_worker *w, const struct memtest_region *r)
 {
 	const struct memtest *m = w->run;
 	struct element x = element_of(m, m->stage);
-	sweep_fn *fast = w->each ? NULL : find_fast(&x);
-	uint64_t last = x.e.down ? 8 * (r->nwords - 1) : 0;
-	uint64_t s = x.march->start(m, x.round, r->pa + last);
-	int err = 0;
+	paddr_t last = r->pa + 8 * (r->nwords - 1);
 
 	w->pattern = x.march->start(m, x.round, r->pa) ^ x.mask;
-	for (uint64_t done = 0, n; done < r->nwords && !err; done += n) {
-		uint64_t at = done;
+	return run_element(w, &x, r->words, r->nwords,
+			   x.march->start(m, x.round, x.e.down ? last : r->pa));
+}
 
-		n = min_u64(r->nwords - done, MEMTEST_SLICE);
-		if (x.e.down)
-			at = r->nwords - done - n;
-		if (fast)
-			s = fast(w, r->words + at, n, s, x.mask);
-		else
-			s = sweep_each(w, &x, r->words + at, n, s);
-		err = memtest_account(w, n * OP_COUNT(x.e.ops));
-	}
-	return err;
+int memtest_element(struct memtest_worker *w, const struct memtest_march *march,
+		    uint32_t ops, volatile uint64_t *words, uint64_t n,
+		    paddr_t pa)
+{
+	struct element x =
+		element_make(march, 0, &(struct march_element){.ops = ops});
+
+	return run_element(w, &x, words, n, march->start(w->run, 0, pa));
 }

@@ -15,17 +15,9 @@
 
 #include "internal.h"
 
-/* An operation is 4 bits, so that a list of up to 8 is one number; 0 ends it.
- * Bit 0: the complement; bit 1: a write. */
-enum { R0 = 4, R1 = 5, W0 = 6, W1 = 7 };
-
-#define OP_WRITE	    2
-#define OPS1(a)		    ((uint32_t)(a))
-#define OPS2(a, b)	    (OPS1(a) | OPS1(b) << 4)
-#define OPS3(a, b, c)	    (OPS2(a, b) | OPS1(c) << 8)
-#define OPS5(a, b, c, d, e) (OPS3(a, b, c) | OPS2(d, e) << 12)
-#define OP_COUNT(o)	    ((highest_bit(o) + 4) / 4)
-#define OP_VALUES(o)	    (((uint32_t)(o) >> 2) & 0x11111111u)
+#define OP_WRITE     2
+#define OP_COUNT(o)  ((highest_bit(o) + 4) / 4)
+#define OP_VALUES(o) (((uint32_t)(o) >> 2) & 0x11111111u)
 
 /* Words that the loops do without a branch: a cache line. */
 #define UNROLL 8

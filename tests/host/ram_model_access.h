@@ -4,7 +4,10 @@
 #include "ram_model.h"
 
 /* So small that the model's few words are several. */
-#define MEMTEST_SLICE ((uint64_t)10)
+#define MEMTEST_SLICE  ((uint64_t)10)
+#define MEMTEST_PROBE  ((uint64_t)16)
+#define MEMTEST_BLOCK  ((uint64_t)4)
+#define MEMTEST_HAMMER ((uint64_t)32)
 
 static inline uint64_t memtest_load(const volatile uint64_t *p)
 {

@@ -81,7 +81,7 @@ static bool progress(void *arg, unsigned worker, uint64_t done)
 {
 	struct fixture *f = arg;
 
-	EXPECT(done > f->done[worker]);
+	EXPECT(done >= f->done[worker]);
 	EXPECT(done <= f->total);
 	f->done[worker] = done;
 	return ++f->calls == f->stop_after;
@@ -217,7 +217,7 @@ static void flip_is_found(struct fixture *f, unsigned test, uint64_t word,
 	f->errors = f->holds = 0;
 	EXPECT_EQ(memtest_run(&c, &result), 0);
 	EXPECT(f->errors == 1 || f->errors == 2);
-	EXPECT_EQ(f->holds, f->errors);
+	EXPECT(f->holds && f->holds <= f->errors);
 	EXPECT_EQ(result.errors, f->errors);
 	EXPECT_EQ(f->last.pa, BASE + 8 * word);
 	EXPECT_EQ(f->last.expected ^ f->last.actual, (uint64_t)1 << bit);
@@ -261,7 +261,7 @@ KTEST(memtest, stop_is_obeyed_at_once)
 		struct memtest_config c = config(&f, (uint64_t)1 << i);
 
 		c.passes = 0;
-		for (uint64_t n = 1; n < 12; n++) {
+		for (uint64_t n = 1; n < 9; n++) {
 			f.calls = f.starts = f.ends = 0;
 			f.stop_after = n;
 			EXPECT_EQ(memtest_run(&c, &result), (uint64_t)-EINTR);

@@ -18,7 +18,13 @@
 
 /* Words between two calls of `progress`, and so what bounds the answer to a
  * stop: the loops below it know nothing of either. 1 MiB. */
-#define MEMTEST_SLICE ((uint64_t)1 << 17)
+#define MEMTEST_SLICE  ((uint64_t)1 << 17)
+
+/* Words between two probes of the data lines; of a block that is swapped; of
+ * a stretch in which one pair of words is hammered. */
+#define MEMTEST_PROBE  ((uint64_t)1 << 13)
+#define MEMTEST_BLOCK  ((uint64_t)512)
+#define MEMTEST_HAMMER ((uint64_t)1 << 19)
 
 static inline uint64_t memtest_load(const volatile uint64_t *p)
 {

@@ -1,0 +1,4 @@
+/* memtest/modulo.c over the RAM model: see memtest_model.h. */
+#include "memtest_model.h"
+
+#include <memtest/modulo.c>

@@ -1,0 +1,4 @@
+/* memtest/transfer.c over the RAM model: see memtest_model.h. */
+#include "memtest_model.h"
+
+#include <memtest/transfer.c>
