@@ -195,8 +195,8 @@ def open_board(args):
     return uboot
 
 
-def run(args, plan, uboot, load, pack):
-    """Load and boot; the exit status."""
+def start(args, plan, uboot, load, pack):
+    """Load and boot; what comes then, as a Watch."""
     places = Places(uboot, plan.board)
     tree = plan.choose_tree(uboot.env("fdtfile"))
     if tree:
@@ -216,11 +216,15 @@ def run(args, plan, uboot, load, pack):
             uboot.run("run chipa_set_linux", 10)[0]:
         tell("warning: the firmware's chipa_set_linux failed: the tree may "
              "name more memory than there is")
-    if args.autorun is None:
-        tell(ENDS)
     mark = uboot.start(f"booti {places.kernel:x} - {where:x}")
-    watch = Watch(uboot, mark, args.timeout)
+    return Watch(uboot, mark, args.timeout)
+
+
+def run(args, plan, uboot, load, pack):
+    """Load, boot and follow; the exit status."""
+    watch = start(args, plan, uboot, load, pack)
     if args.autorun is not None:
         return watch.verdict()
+    tell(ENDS)
     watch.until_it_runs()
     return terminal(uboot.port)

@@ -2,33 +2,36 @@
 
 # Tests of the kernel, by name. One that is not here is shown without a line.
 TESTS = {
-    "lines": "data lines and address lines: stuck, shorted or open",
     "databus": "each data line alone at its level: stuck, shorted or open",
     "addrbus": "addresses one line apart: stuck or shorted address lines",
     "address": "each word holds its own address: address lines, decoders, "
                "banks that alias",
     "walk1": "one bit set in each word, another in the next: data lines",
     "walk64": "each bit alone set in each word: data lines and cells",
+    "checker": "checkerboard: neighbouring cells at opposite levels",
     "marchc": "March C−, 7 data backgrounds: cells stuck or slow to change, "
               "cells that disturb others",
+    "marchca": "March C− with addresses as data: much of address, marchc1 and "
+               "walk1 in one",
     "marchc1": "March C−, one background: cells stuck, slow, or disturbed by "
                "other words",
-    "marchss": "March SS: as March C−, and cells disturbed by reading or by "
-               "writing what they hold",
+    "marchss": "March SS: also cells disturbed by reading, or by writing what "
+               "they hold",
     "movinv": "moving inversions: a pattern is turned over word by word, up "
               "and down",
-    "checker": "checkerboard: neighbouring cells at opposite levels",
+    "movinv8": "moving inversions, a bit of each byte at a time",
+    "movinvr": "moving inversions of random patterns, each pass another",
+    "movinv64": "moving inversions, each line alone at its level in turn",
     "modulo20": "every 20th word differs from all others: what caches would "
                 "hide",
     "random": "random words and their complement: what depends on many bits "
               "at once",
-    "block": "blocks are moved about: the bus under load",
-    "move": "blocks are moved about: the bus under load",
+    "blockmove": "blocks are moved about: the bus under load",
     "traffic": "all harts read and write at once: the bus and its timing under "
                "load",
     "fade": "a pause between writing and reading: cells that leak",
-    "hammer": "neighbouring rows opened again and again: cells that this "
-              "disturbs (best effort)",
+    "hammer": "rows read again and again: neighbouring rows that this disturbs "
+              "(best effort)",
 }
 
 KINDS = {

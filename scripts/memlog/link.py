@@ -12,6 +12,7 @@ the board meanwhile.
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -87,10 +88,12 @@ class QemuLink:
     def __init__(self, words):
         self.down = self.dead = None
         command = [os.path.join(board.ROOT, "scripts/run"), *words]
+        # A socket, for a pipe that nobody reads any more would end this tool.
+        self.keys, far = socket.socketpair()
         # A session of its own: the keyboard's ^C is this tool's alone.
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            start_new_session=True)
+            command, stdin=far, stdout=subprocess.PIPE, start_new_session=True)
+        far.close()
         self.fd = self.process.stdout.fileno()
 
     def now(self):
@@ -112,20 +115,21 @@ class QemuLink:
 
     def write(self, data):
         # Ctrl-A is QEMU's own, and stands for itself when doubled.
+        return self._send(data.replace(b"\x01", b"\x01\x01"))
+
+    def _send(self, data):
         try:
-            self.process.stdin.write(data.replace(b"\x01", b"\x01\x01"))
-            self.process.stdin.flush()
+            self.keys.sendall(data, socket.MSG_NOSIGNAL)
             return True
         except OSError:
             return False
 
     def close(self):
+        self._send(END)
         try:
-            self.process.stdin.write(END)
-            self.process.stdin.flush()
             self.process.wait(5)
             return
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             pass
         for sig in (signal.SIGTERM, signal.SIGKILL):
             try:

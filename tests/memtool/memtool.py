@@ -17,14 +17,15 @@ import tempfile
 import time
 import zlib
 
-from harness import LOGS, ROOT, Failure, Test
+from harness import LOGS, ROOT, Failure, Test, files
 from machine import RELEASE
 
 sys.path[:0] = [f"{ROOT}/scripts", f"{ROOT}/scripts/flash",
                 f"{ROOT}/tests/memtool"]
 
 from fake_kernel import Board, OnPty, Script, Simulated # noqa: E402
-from memlog import follow, options, parse, record       # noqa: E402
+from memlog import follow, glossary, options, parse     # noqa: E402
+from memlog import record                               # noqa: E402
 from memlog import report, show, state                  # noqa: E402
 from wire import Tool                                   # noqa: E402
 
@@ -341,6 +342,10 @@ def reports(test):
     again = follow_one(script)[1].run
     check(report.page(f.run, f.run.verdict(), "", SEED) ==
           report.page(again, again.verdict(), "", SEED), "not the same twice")
+    for path in files(".c", under="memtest"):
+        with open(os.path.join(ROOT, path), encoding="utf-8") as source:
+            for name in re.findall(r'^\t\{"(\w+)",', source.read(), re.M):
+                check(name in glossary.TESTS, f"no line on the test {name}")
     return f"{count + 1} pages"
 
 
@@ -539,7 +544,8 @@ def kernel(test):
         log = f"{folder}/a.log"
         status, text = tool(
             test, "--qemu", f"--mem 256M --harts 2 --kernel {RELEASE}",
-            "--profile", "quick", "--kernel", "yes", "--log-file", log)
+            "--profile", "quick", "--test", "address,marchc1,random",
+            "--kernel", "yes", "--log-file", log)
         check(status == 0 and "PASS: no error found" in text, text[-300:])
         _, text = page_of_log(log)
         for what in ("riscv-virtio,qemu", "OpenSBI 1.1", "rv64imafdc",
