@@ -188,7 +188,7 @@ static void run_tests(void *arg, volatile uint64_t *view)
 	v->s->block.view = NULL;
 }
 
-static void work(void *arg, unsigned i)
+static void work_on_block(void *arg, unsigned i)
 {
 	const struct memtest_session *s = arg;
 	unsigned worker = memtest_harts_self(&s->harts);
@@ -204,7 +204,7 @@ void memtest_kernel_spread(struct memtest_session *s,
 {
 	s->harts.fn = fn;
 	s->harts.ctx = ctx;
-	displace_spread(work, s);
+	displace_spread(work_on_block, s);
 	memtest_attend(s);
 }
 
@@ -221,7 +221,7 @@ static uint64_t test_block(struct memtest_session *s, paddr_t spare)
 	int err = spare ? displace(&d) : -ENOSPC;
 
 	if (err)
-		memtest_log("untested start=0x%llx end=0x%llx why=%s",
+		memtest_log("stays start=0x%llx end=0x%llx why=%s",
 			    LL(d.block.start), LL(d.block.end),
 			    err == -EBUSY    ? "busy"
 			    : err == -ENOSPC ? "no-spare"

@@ -23,10 +23,8 @@
 _Static_assert(MEMTEST_BODY_MAX + 15 + 20 + 20 + 13 <= MEMTEST_LINE_MAX,
 	       "a body leaves room for the rest");
 
-static struct {
-	uint64_t start; /* arch_time() */
-	uint64_t lines; /* under the console's lock */
-} run;
+static uint64_t log_start; /* arch_time() */
+static uint64_t log_lines; /* under the console's lock */
 
 static uint64_t hz(void)
 {
@@ -45,22 +43,22 @@ uint64_t memtest_ticks(uint64_t ms)
 
 void memtest_log_begin(void)
 {
-	run.start = arch_time();
-	run.lines = 0;
+	log_start = arch_time();
+	log_lines = 0;
 }
 
 uint64_t memtest_log_lines(void)
 {
-	return run.lines;
+	return log_lines;
 }
 
 void memtest_line_end(const struct memtest_line *l)
 {
 	char line[MEMTEST_LINE_MAX + 2];
 	uint64_t flags = console_lock();
-	uint64_t ms = memtest_ms(arch_time() - run.start);
+	uint64_t ms = memtest_ms(arch_time() - log_start);
 	int n = snprintf(line, sizeof(line), "MTLOG seq=%llu ts=%llu.%llu %s%s",
-			 LL(run.lines++), LL(ms / 1000), LL(ms / 100 % 10),
+			 LL(log_lines++), LL(ms / 1000), LL(ms / 100 % 10),
 			 l->text, l->full ? CUT : "");
 
 	n += snprintf(line + n, sizeof(line) - (size_t)n, " crc=%08x\n",

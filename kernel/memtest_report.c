@@ -207,6 +207,7 @@ void memtest_report_memory(struct memtest_session *s)
 			break;
 		}
 	}
+	s->errors.span = range_size(s->span);
 }
 
 void memtest_report_start(const struct memtest_session *s)

@@ -163,7 +163,7 @@ static void begin(struct memtest_session *s, const struct memtest_options *o)
 }
 
 /* The mode has begun. */
-static int run(struct memtest_session *s)
+static int run_all(struct memtest_session *s)
 {
 	const char *why;
 
@@ -221,7 +221,7 @@ int memtest_session(const struct memtest_options *o)
 	if (cache_mode_begin(o->cache, &why)) {
 		status = memtest_report_refusal(kept, why);
 	} else {
-		status = run(kept);
+		status = run_all(kept);
 		cache_mode_end();
 	}
 	last = kept->outcome;

@@ -7,8 +7,9 @@
  *			complements), the contents of A were found to be those of
  *			A with one bit b changed; both ways, 0 for 1 and 1 for 0,
  *			but only at addresses with the same b: so bit b of the
- *			*address* has one value for memory. A data line that is
- *			stuck goes one way only; one that is loose, at any address.
+ *			*address* has one value for memory. (Both addresses must
+ *			be among those tested.) A data line that is stuck goes
+ *			one way only; one that is loose, at any address.
  *			The other tests then also find errors, in all bits: they
  *			say no more.
  *	data lines	a bit that is wrong in many frames all over; alone, or one in
@@ -50,15 +51,6 @@ static __attribute__((format(printf, 3, 4))) void tell(const struct guess *g,
 	g->each(g->ctx, what, detail);
 }
 
-static unsigned count_bits(uint64_t x)
-{
-	unsigned n = 0;
-
-	for (; x; x &= x - 1)
-		n++;
-	return n;
-}
-
 static bool address_lines(const struct guess *g)
 {
 	bool found = false;
@@ -67,8 +59,8 @@ static bool address_lines(const struct guess *g)
 		const struct memtest_line_clue *l = &g->e->line[b];
 		uint64_t differ = l->all ^ l->any;
 
-		if (!l->up || !l->down || differ >> b & 1 ||
-		    count_bits(differ) < 2)
+		if (g->e->span <= (uint64_t)1 << b || !l->up || !l->down ||
+		    differ >> b & 1 || __builtin_popcountll(differ) < 2)
 			continue;
 		tell(g, "address-line",
 		     "bit %u of the address: %llu words had the contents of "
@@ -85,7 +77,7 @@ static uint64_t wide_bits(const struct memtest_errors *e)
 	uint64_t wide = 0;
 
 	for (unsigned b = 0; b < 64; b++)
-		if (count_bits(e->bit[b].where) >= MANY_PLACES)
+		if (__builtin_popcountll(e->bit[b].where) >= MANY_PLACES)
 			wide |= (uint64_t)1 << b;
 	return wide;
 }
@@ -108,7 +100,7 @@ static void data_lines(const struct guess *g, uint64_t wide)
 	unsigned lanes = memtest_lanes(wide);
 	unsigned half = (lanes | lanes >> 4) & 15;
 
-	if (count_bits((wide | wide >> 32) & UINT32_MAX) <= 2)
+	if (__builtin_popcountll((wide | wide >> 32) & UINT32_MAX) <= 2)
 		for (uint64_t left = wide; left; left &= left - 1)
 			data_line(g, lowest_bit(left));
 	else if (is_pow2(half))

@@ -1,207 +1,23 @@
 /*
- * The memtest command and its pool on the native machine: the sources of both,
- * with a frame allocator, a clock and a user that this file plays, over memory
- * that is really there.
+ * The memtest command, from its options to the last line of its log, on a machine
+ * that is made up (memtest_bed.h).
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "memtest_bed.h"
 
-#define page_alloc	     fake_page_alloc
-#define page_free	     fake_page_free
-#define page_free_count	     fake_page_free_count
-#define page_map	     fake_page_map
-#define direct_map_offset    fake_direct_map_offset
-#define shell_interrupted    fake_shell_interrupted
-#define shell_number	     fake_shell_number
-#define shell_range	     fake_shell_range
-#define arch_time	     fake_arch_time
-#define machine		     fake_machine
-#define memtest_pool_take    faked_pool_take
-#define memtest_pool_release faked_pool_release
-#define memtest_pool_rewind  faked_pool_rewind
-#define memtest_pool_next    faked_pool_next
-
+#include <kernel/memtest_log.c>
 #include <kernel/memtest_pool.c>
+#include <kernel/memtest_map.c>
+#include <kernel/memtest_harts.c>
+#include <kernel/memtest_reach.c>
+#include <kernel/memtest_progress.c>
+#include <kernel/memtest_report.c>
+#include <kernel/memtest_kernel.c>
+#include <kernel/memtest_session.c>
 #include <kernel/cmd_memtest.c>
 
-#include <kernel/console.h>
-#include <kernel/ktest.h>
-#include <lib/rng.h>
+#define TOTAL (MIB(8) + KIB(128)) /* RAM of the bed */
 
-#define FIRST_PFN 0x80000u /* at 2 GiB */
-#define START	  ((uint64_t)FIRST_PFN << PAGE_SHIFT)
-#define RESERVE	  16 /* frames that the pool leaves, of less than 1024 */
-
-/* ---- a frame allocator ---- */
-
-struct page *fake_page_map;
-uint64_t fake_direct_map_offset;
-
-static struct {
-	uint64_t nframes;
-	uint64_t nfree;
-	bool *free;
-	struct page *pages;
-	uint64_t *memory;
-	struct rng rng;
-} fake;
-
-static bool all_free(uint64_t at, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++)
-		if (!fake.free[at + i])
-			return false;
-	return true;
-}
-
-static void set_free(uint64_t at, uint64_t n, bool is_free)
-{
-	memset(&fake.free[at], is_free, n);
-	fake.nfree += is_free ? n : -n;
-}
-
-/* From a random place on, so that blocks come in no order. */
-struct page *fake_page_alloc(unsigned order, unsigned flags)
-{
-	uint64_t size = (uint64_t)1 << order, nblocks = fake.nframes >> order;
-	uint64_t first = rng_below(&fake.rng, nblocks + 1);
-
-	(void)flags;
-	for (uint64_t i = 0; i < nblocks; i++) {
-		uint64_t at = (first + i) % nblocks * size;
-
-		if (!all_free(at, size))
-			continue;
-		set_free(at, size, false);
-		fake.pages[at] = (struct page){
-			.state = PAGE_USED, .order = (uint8_t)order, .refs = 1};
-		return &fake.pages[at];
-	}
-	return NULL;
-}
-
-void fake_page_free(struct page *p, unsigned order)
-{
-	uint64_t at = (uint64_t)(p - fake.pages);
-
-	EXPECT_EQ(p->state, PAGE_USED);
-	EXPECT_EQ(p->order, order);
-	p->state = PAGE_FREE;
-	set_free(at, (uint64_t)1 << order, true);
-}
-
-uint64_t fake_page_free_count(void)
-{
-	return fake.nfree;
-}
-
-/* ---- a clock, a user, the shell's parsers, and a console that is kept ---- */
-
-static struct {
-	char log[1 << 18];
-	size_t len;
-	uint64_t now;		  /* ms */
-	uint64_t polls;		  /* of the keyboard */
-	uint64_t interrupt_after; /* polls; 0: never */
-	/* Words to flip bit `flip_bit` of in the first hold. */
-	uint64_t flips[128];
-	unsigned nflips;
-	unsigned flip_bit;
-	bool flipped;
-} user;
-
-static void flip(void)
-{
-	for (unsigned i = 0; i < user.nflips; i++)
-		fake.memory[user.flips[i]] ^= (uint64_t)1 << user.flip_bit;
-	user.flipped = true;
-}
-
-struct devtree fake_machine = {.timebase = 1000000};
-
-uint64_t fake_arch_time(void)
-{
-	if (!user.flipped && user.nflips && strstr(user.log, "ev=hold"))
-		flip();
-	return (user.now += 10) * 1000;
-}
-
-bool fake_shell_interrupted(void)
-{
-	return ++user.polls == user.interrupt_after;
-}
-
-bool fake_shell_number(const char *s, uint64_t *out)
-{
-	char *end;
-
-	*out = strtoull(s, &end, 0);
-	return *s && !*end;
-}
-
-bool fake_shell_range(const char *s, struct range *out)
-{
-	char *end;
-
-	out->start = strtoull(s, &end, 0);
-	if (*end != '-')
-		return false;
-	out->end = strtoull(end + 1, &end, 0);
-	return !*end && !range_empty(*out);
-}
-
-static void keep(const struct console_device *d, const char *s, size_t n)
-{
-	(void)d;
-	if (user.len + n < sizeof(user.log)) {
-		memcpy(user.log + user.len, s, n);
-		user.len += n;
-	}
-	user.log[user.len] = '\0';
-}
-
-static const struct console_device keeper = {.name = "keeper", .write = keep};
-
-/* ---- fixture ---- */
-
-/* All frames free; with memory behind them unless `bare`. */
-static bool fixture(uint64_t nframes, bool bare)
-{
-	memset(&user, 0, sizeof(user));
-	fake.rng = rng_seed(ktest_seed());
-	fake.nframes = nframes;
-	fake.nfree = 0;
-	fake.free = ktest_alloc(nframes);
-	fake.pages = ktest_alloc(nframes * sizeof(struct page));
-	fake.memory = bare ? NULL : ktest_alloc(nframes << PAGE_SHIFT);
-	if (!fake.free || !fake.pages || (!bare && !fake.memory))
-		return false;
-	fake_page_map = (struct page *)((uintptr_t)fake.pages -
-					FIRST_PFN * sizeof(struct page));
-	fake_direct_map_offset = (uintptr_t)fake.memory - START;
-	set_free(0, nframes, true);
-	return true;
-}
-
-static int run(const char *line)
-{
-	const struct console_device *console = console_current();
-	char text[256], *argv[16];
-	int argc = 0, status;
-
-	strcpy(text, line);
-	for (char *p = strtok(text, " "); p; p = strtok(NULL, " "))
-		argv[argc++] = p;
-	user.len = 0;
-	user.log[0] = '\0';
-	user.polls = 0;
-	user.flipped = false;
-	console_set(&keeper);
-	status = cmd_memtest(argc, argv);
-	console_set(console);
-	return status;
-}
+/* ---- reading the log ---- */
 
 static unsigned count(const char *what)
 {
@@ -219,251 +35,495 @@ static bool ends_with(const char *end)
 	return user.len >= n && strcmp(user.log + user.len - n, end) == 0;
 }
 
-/* ---- the pool ---- */
-
-#define POOL_FRAMES 512
-
-/* What the pool gives is exactly the frames that were free, less what it left
- * and cut to what was wanted, in order, in as few ranges as can be. */
-static void check_pool(struct memtest_pool *pool, struct range wanted,
-		       const bool *was_free, uint64_t nfree)
+/* The number behind ` key=` in the first line at or behind `p` that has `event`. */
+static uint64_t value_from(const char *p, const char *event, const char *key)
 {
-	struct range r;
-	uint64_t last_end = 0, left = 0, wanted_free = 0, taken = 0;
-	bool seen[POOL_FRAMES] = {false};
+	char what[40];
 
-	memtest_pool_rewind(pool);
-	while (memtest_pool_next(pool, &r)) {
-		EXPECT(!range_empty(r));
-		EXPECT(range_within(r, wanted));
-		EXPECT(last_end == 0 || r.start > last_end);
-		last_end = r.end;
-		for (uint64_t a = align_down(r.start, PAGE_SIZE); a < r.end;
-		     a += PAGE_SIZE)
-			seen[(a - START) >> PAGE_SHIFT] = true;
-		taken += range_size(r);
-	}
-	for (uint64_t i = 0; i < fake.nframes; i++) {
-		struct range frame = range_make(START + i * PAGE_SIZE,
-						START + (i + 1) * PAGE_SIZE);
-
-		EXPECT(!seen[i] || (was_free[i] && !fake.free[i]));
-		if (was_free[i] && range_overlaps(frame, wanted)) {
-			wanted_free++;
-			left += !seen[i];
-		}
-		taken -= seen[i] ? range_size(range_intersect(frame, wanted))
-				 : 0;
-	}
-	EXPECT_EQ(taken, 0);
-	/* The reserve is what nobody wants, if there is enough of that. */
-	EXPECT(left <= RESERVE);
-	EXPECT(left == 0 || nfree - wanted_free < RESERVE + (1u << 9));
-	EXPECT(fake.nfree >= min_u64(nfree, RESERVE));
+	p = p ? strstr(p, event) : NULL;
+	snprintf(what, sizeof(what), " %s=", key);
+	p = p ? strstr(p, what) : NULL;
+	EXPECT(p);
+	return p ? strtoull(p + strlen(what), NULL, 0) : 0;
 }
 
-KTEST(memtest_pool, gives_what_is_free)
+static uint64_t value(const char *event, const char *key)
 {
-	const uint64_t n = POOL_FRAMES;
-	struct memtest_pool pool;
+	return value_from(user.log, event, key);
+}
 
-	REQUIRE(fixture(n, true));
-	for (unsigned round = 0; round < 300; round++) {
-		bool was_free[POOL_FRAMES];
-		uint64_t density = rng_below(&fake.rng, 9), nfree;
-		uint64_t a =
-			START + rng_below(&fake.rng, n * PAGE_SIZE) / 8 * 8;
-		uint64_t b =
-			START + rng_below(&fake.rng, n * PAGE_SIZE) / 8 * 8;
-		struct range wanted =
-			round % 2 ? range_make(min_u64(a, b), max_u64(a, b) + 8)
-				  : range_make(0, UINT64_MAX);
+/* Every line of the log is whole, in its place and not too long. */
+static void check_lines(void)
+{
+	uint64_t seq = 0;
 
-		set_free(0, n, false);
-		memset(fake.free, 0, n);
-		fake.nfree = 0;
-		for (uint64_t i = 0; i < n; i++)
-			if (rng_below(&fake.rng, 8) < density)
-				set_free(i, 1, true);
-		nfree = fake.nfree;
-		memcpy(was_free, fake.free, n);
-		memtest_pool_take(&pool, wanted);
-		check_pool(&pool, wanted, was_free, nfree);
-		memtest_pool_release(&pool);
-		EXPECT_EQ(fake.nfree, nfree);
-		EXPECT(memcmp(was_free, fake.free, n) == 0);
-		EXPECT(list_empty(&pool.blocks));
+	for (const char *p = user.log; (p = strstr(p, "MTLOG ")); p++) {
+		const char *end = strstr(p, "\r\n");
+		const char *crc = end ? end - strlen(" crc=12345678") : p;
+
+		REQUIRE(end && crc > p && strncmp(crc, " crc=", 5) == 0);
+		EXPECT(p == user.log || p[-1] == '\n');
+		EXPECT(end - p <= MEMTEST_LINE_MAX);
+		EXPECT_EQ(value_from(p, "MTLOG", "seq"), seq);
+		EXPECT_EQ(strtoul(crc + 5, NULL, 16),
+			  crc32(0, p, (size_t)(crc - p)));
+		for (const char *c = p; c < end; c++)
+			EXPECT(*c >= ' ' && *c < 0x7f);
+		seq++;
 	}
 }
 
-KTEST(memtest_pool, none_free)
+static uint64_t sum_of(const char *event)
 {
-	struct memtest_pool pool;
-	struct range r;
+	uint64_t sum = 0;
 
-	REQUIRE(fixture(64, true));
-	set_free(0, 64, false);
-	memtest_pool_take(&pool, range_make(0, UINT64_MAX));
-	EXPECT(!memtest_pool_next(&pool, &r));
-	memtest_pool_release(&pool);
+	for (const char *p = user.log; (p = strstr(p, event)); p++)
+		sum += value_from(p, event, "end") -
+		       value_from(p, event, "start");
+	return sum;
 }
 
-KTEST(memtest_pool, ranges_are_cut_at_their_limit)
+/* What a run that came to its end must look like, whatever it found. */
+static void check_run(uint64_t all)
 {
-	/* A GiB more than is wanted: room for the reserve, in whatever blocks
-	 * the memory comes. */
-	const uint64_t n = GIB(4) >> PAGE_SHIFT;
-	struct range r, wanted = range_make(START + 8, START + GIB(3) - MIB(8));
-	struct memtest_pool pool;
-
-	REQUIRE(fixture(n, true));
-	memtest_pool_take(&pool, wanted);
-	memtest_pool_rewind(&pool);
-	for (uint64_t at = wanted.start; at < wanted.end; at = r.end) {
-		REQUIRE(memtest_pool_next(&pool, &r));
-		EXPECT_EQ(r.start, at);
-		EXPECT(range_size(r) == GIB(1) ||
-		       (r.end == wanted.end && range_size(r) < GIB(1)));
-	}
-	EXPECT(!memtest_pool_next(&pool, &r));
-	memtest_pool_release(&pool);
-	EXPECT_EQ(fake.nfree, n);
+	check_lines();
+	EXPECT_EQ(count("ev=start "), 1);
+	EXPECT_EQ(count("ev=done "), 3);
+	/* The next line's number is found. */
+	EXPECT_EQ(value("ev=done", "lines") + 1, value("ev=done", "seq"));
+	EXPECT_EQ(count("ev=test_start "), count("ev=test_end "));
+	EXPECT_EQ(count("ev=hold "), count("ev=resume "));
+	EXPECT_EQ(count("ev=displace "), count("ev=restored "));
+	EXPECT_EQ(sum_of("ev=region ") + sum_of("ev=kernel ") +
+			  sum_of("ev=untested "),
+		  all);
+	EXPECT_EQ(value("ev=done", "tested") + value("ev=done", "untested") +
+			  value("ev=done", "skipped"),
+		  all);
+	EXPECT_EQ(bed_views, 0);
 }
 
-/* ---- the command ---- */
+static int run(const char *line)
+{
+	const struct console_device *console = console_current();
+	char text[256], *argv[32];
+	int argc = 0, status;
+
+	strcpy(text, line);
+	for (char *p = strtok(text, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	user.len = 0;
+	user.log[0] = '\0';
+	user.polls = 0;
+	user.flipped = false;
+	bed.has_session = false;
+	console_set(&bed_keeper);
+	status = cmd_memtest(argc, argv);
+	console_set(console);
+	check_lines();
+	return status;
+}
+
+/* A pattern in the frames that are somebody's, and whether it is there still. */
+static void mark_used(void)
+{
+	for (uint64_t i = 0; i < bed_used * 512; i++)
+		bed.memory[i] = i * 0x9e3779b97f4a7c15u;
+}
+
+static bool used_is_as_marked(void)
+{
+	for (uint64_t i = 0; i < bed_used * 512; i++)
+		if (bed.memory[i] != i * 0x9e3779b97f4a7c15u)
+			return false;
+	return true;
+}
+
+#define USED 300 /* frames of the kernel */
+
+/* A machine that has not tested yet. */
+static void fresh(void)
+{
+	kept = NULL;
+	last.status = NULL;
+	bed_init(USED);
+}
+
+/* ---- what is tested ---- */
 
 KTEST(memtest_command, sound_memory_passes)
 {
-	REQUIRE(fixture(256, false));
-	EXPECT_EQ(run("memtest --passes 2"), 0);
-	EXPECT_EQ(count("ev=start "), 1);
-	EXPECT_EQ(count("ev=error"), 0);
-	EXPECT_EQ(count("ev=hold"), 0);
-	EXPECT_EQ(count("ev=test_start "), 20);
-	EXPECT_EQ(count("ev=test_end "), 20);
-	EXPECT_EQ(count("pct=100 "), 20);
-	EXPECT_EQ(count("\nMTLOG ev=done status=pass passes=2 errors=0 "
-			"tested=983040 skipped=0\r\n"),
+	for (unsigned harts = 1; harts <= BED_CPUS; harts++) {
+		fresh();
+		bed.online = (1u << harts) - 1;
+		mark_used();
+		EXPECT_EQ(run("memtest --test address,marchc1 --passes 2"), 0);
+		check_run(TOTAL);
+		EXPECT_EQ(count("ev=error"), 0);
+		EXPECT_EQ(count("ev=suspect what=cache"), 1);
+		EXPECT_EQ(count("ev=test_start "), 4);
+		EXPECT_EQ(count(" test_pct=100 "), 4);
+		EXPECT_EQ(count("ev=pass_end "), 2);
+		EXPECT_EQ(count(" status=pass "), 2 + 3);
+		EXPECT(value("ev=done", "skipped") >= USED * PAGE_SIZE);
+		EXPECT_EQ(value("ev=done", "untested"), KIB(128));
+		EXPECT(strstr(user.log, "\nmemtest: PASS, 6."));
+		EXPECT(strstr(user.log, " MiB not (firmware 128.0 KiB, "
+					"kernel 1."));
+		EXPECT(ends_with(" MiB), 0 errors\r\n"));
+		EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+		EXPECT(used_is_as_marked());
+	}
+}
+
+KTEST(memtest_command, the_kernel_moves_out_of_its_memory)
+{
+	for (unsigned harts = 1; harts <= BED_CPUS; harts++) {
+		fresh();
+		bed.online = (1u << harts) - 1;
+		mark_used();
+		EXPECT_EQ(run("memtest --test address,marchc1 --kernel yes"),
+			  0);
+		check_run(TOTAL);
+		EXPECT(bed.displaced > 0);
+		EXPECT_EQ(count("ev=displace "), bed.displaced);
+		EXPECT_EQ(value("ev=done", "tested"), MIB(8));
+		EXPECT_EQ(value("ev=done", "skipped"), 0);
+		EXPECT(ends_with("\nmemtest: PASS, 8.0 MiB tested, 128.0 KiB "
+				 "not (firmware 128.0 KiB), 0 errors\r\n"));
+		EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+		EXPECT(used_is_as_marked());
+	}
+}
+
+/* The console's hart is 10; it need not test. */
+KTEST(memtest_command, harts_that_were_asked_for)
+{
+	static const struct {
+		const char *list, *told;
+	} lists[] = {
+		{"10", "10"},	    {"11", "11"},
+		{"12-13", "12,13"}, {"13,10-11", "10,11,13"},
+		{"10,10,10", "10"}, {"10-13", "10,11,12,13"},
+	};
+	char line[100];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
+		fresh();
+		bed.online = (1u << BED_CPUS) - 1;
+		mark_used();
+		snprintf(line, sizeof(line),
+			 "memtest --test marchc1 --kernel yes --harts %s",
+			 lists[i].list);
+		EXPECT_EQ(run(line), 0);
+		check_run(TOTAL);
+		snprintf(line, sizeof(line), " harts=%s cache=", lists[i].told);
+		EXPECT_EQ(count(line), 1);
+		EXPECT_EQ(value("ev=done", "tested"), MIB(8));
+		EXPECT(used_is_as_marked());
+	}
+}
+
+KTEST(memtest_command, range_is_kept_to_and_gaps_are_told)
+{
+	uint64_t used = USED + 100;
+	uint64_t at = BED_START + used * PAGE_SIZE;
+
+	fresh();
+	bed_set_free(used, 1, false);
+	for (uint64_t i = 0; i < BED_FRAMES * 512; i++)
+		bed.memory[i] = ~i;
+	EXPECT_EQ(run("memtest --test address --kernel no --range "
+		      "0x80180008-0x80900000"),
+		  0);
+	check_run(0x80900000 - 0x80180008);
+	EXPECT_EQ(count("why=kernel"), 1);
+	EXPECT_EQ(count("ev=untested start=0x80800000 end=0x80900000 "
+			"why=not-ram"),
 		  1);
-	EXPECT(ends_with("\nmemtest: PASS, 960.0 KiB tested, 0 errors\r\n"));
-	EXPECT_EQ(fake.nfree, 256);
+	EXPECT_EQ(value("ev=done", "skipped"), PAGE_SIZE);
+	for (uint64_t i = 0; i <= 0x180000 / 8; i++)
+		EXPECT_EQ(bed.memory[i], ~i);
+	for (uint64_t i = 0; i < 512; i++)
+		EXPECT_EQ(bed.memory[used * 512 + i], ~(used * 512 + i));
+	EXPECT(bed.memory[0x180008 / 8] != ~(uint64_t)(0x180008 / 8));
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED - 1);
+	/* The frame that is in use is the kernel's: with a range, it is tested. */
+	EXPECT_EQ(run("memtest --test address --range 0x80180008-0x80800000"),
+		  0);
+	check_run(0x80800000 - 0x80180008);
+	EXPECT_EQ(value("ev=kernel", "start"), at);
+	EXPECT_EQ(value("ev=kernel", "end"), at + PAGE_SIZE);
+	EXPECT_EQ(value("ev=done", "tested"), 0x80800000 - 0x80180008);
+	for (uint64_t i = 0; i < 512; i++)
+		EXPECT_EQ(bed.memory[used * 512 + i], ~(used * 512 + i));
+}
+
+KTEST(memtest_command, only_the_kernels_memory)
+{
+	fresh();
+	mark_used();
+	EXPECT_EQ(run("memtest --test address --range 0x80000008-0x80001008"),
+		  0);
+	check_run(PAGE_SIZE);
+	EXPECT_EQ(count("ev=region "), 0);
+	EXPECT_EQ(value("ev=done", "tested"), PAGE_SIZE);
+	EXPECT_EQ(bed.displaced, 1);
+	EXPECT(used_is_as_marked());
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+}
+
+KTEST(memtest_command, nothing_tested_is_no_pass)
+{
+	fresh();
+	EXPECT_EQ(run("memtest --test all --passes 0 --range "
+		      "0x40000000-0x40001000"),
+		  1);
+	check_run(4096);
+	EXPECT_EQ(value("ev=done", "untested"), 4096);
+	EXPECT_EQ(count("status=fail passes=0 errors=0 tested=0 "), 3);
+	EXPECT(ends_with("\nmemtest: FAIL, nothing tested, 4.0 KiB not "
+			 "(not-ram 4.0 KiB), 0 errors\r\n"));
+	/* The kernel does not move. */
+	bed.err = -EBUSY;
+	EXPECT_EQ(run("memtest --test address --range 0x80000000-0x80001000"),
+		  1);
+	EXPECT_EQ(count("ev=stays start=0x80000000 end=0x80200000 why=busy "),
+		  1);
+	EXPECT_EQ(value("ev=done", "untested"), 4096);
+	EXPECT_EQ(count("ev=displace"), 0);
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+	bed.no_memory = true;
+	EXPECT_EQ(run("memtest"), 1);
+	EXPECT(ends_with("memtest: FAIL, no memory to work with\r\n"));
+}
+
+KTEST(memtest_command, cache_modes)
+{
+	fresh();
+	EXPECT_EQ(run("memtest --test address --cache flush"), 0);
+	EXPECT_EQ(count(" cache=flush verified=unknown "), 1);
+	EXPECT_EQ(run("memtest --test address"), 0);
+	EXPECT_EQ(count(" cache=wb verified=yes "), 1);
+	/* Views of what the direct map does not show are not to be had. */
+	EXPECT_EQ(run("memtest --test address --cache uncached --kernel yes"),
+		  0);
+	check_run(TOTAL);
+	EXPECT_EQ(bed.displaced, 0);
+	EXPECT(count("why=uncached") > 0);
+	EXPECT(value("ev=done", "untested") >= USED * PAGE_SIZE);
+	/* Too many pieces. */
+	for (uint64_t i = USED; i < BED_FRAMES; i += 2)
+		bed_set_free(i, 1, false);
+	EXPECT_EQ(run("memtest --test address --cache uncached"), 1);
+	EXPECT_EQ(bed_views, 0);
+	EXPECT_EQ(count("status=error"), 3);
+	EXPECT(strstr(user.log, "memtest: FAIL, nothing tested: free memory is "
+				"in too many pieces"));
+	bed.mode_err = -EIO;
+	EXPECT_EQ(run("memtest --test address --cache flush"), 1);
+	EXPECT_EQ(count("status=error"), 3);
+	EXPECT(ends_with("memtest: FAIL, nothing tested: the cache is on "
+			 "strike\r\n"));
+	EXPECT_EQ(bed.nfree, (BED_FRAMES - USED) / 2);
+	EXPECT_EQ(run("memtest verify-cache"), 77);
+}
+
+/* ---- errors ---- */
+
+#define FLIPS 20
+
+static void plan_flips(uint64_t first, uint64_t step, unsigned n, uint64_t bits)
+{
+	user.nflips = n;
+	user.bits = bits;
+	for (unsigned i = 0; i < n; i++)
+		user.flips[i] = first + step * i;
 }
 
 KTEST(memtest_command, flips_are_reported_exactly)
 {
-	char line[200];
+	char line[400];
 
-	REQUIRE(fixture(256, false));
-	user.flip_bit = 42;
-	for (user.nflips = 0; user.nflips < 20; user.nflips++)
-		user.flips[user.nflips] = 20 * 512 + 997 * user.nflips;
-	EXPECT_EQ(run("memtest --hold 100 --test marchc --range "
-		      "0x80014000-0x80080000"),
+	fresh();
+	bed.online = 7;
+	plan_flips(0x150000 / 8, 40009, FLIPS, (uint64_t)1 << 42);
+	EXPECT_EQ(run("memtest --hold 100 --test marchc1 --kernel no --range "
+		      "0x80150000-0x80800000 --run-id me"),
 		  1);
-	EXPECT_EQ(count("ev=error "), 20);
-	for (unsigned i = 0; i < 20; i++) {
+	check_run(0x80800000 - 0x80150000);
+	EXPECT_EQ(count("ev=error "), FLIPS);
+	EXPECT_EQ(count("ev=errors "), 0);
+	for (unsigned i = 0; i < FLIPS; i++) {
 		snprintf(line, sizeof(line),
-			 "\nMTLOG ev=error pass=1 test=marchc addr=%#llx "
-			 "expect=0x0000000000000000 actual=0x0000040000000000 "
-			 "xor=0x0000040000000000 ",
-			 ull(START + 8 * user.flips[i]));
+			 " addr=0x%llx expect=0x0000000000000000 "
+			 "actual=0x0000040000000000 xor=0x0000040000000000 "
+			 "bits=1 bit=42 lanes=0x20 class=unknown "
+			 "again=0x0000040000000000,0x0000040000000000 cache=wb "
+			 "pattern=0x0000000000000000 crc=",
+			 LL(BED_START + 8 * user.flips[i]));
 		EXPECT_EQ(count(line), 1);
 	}
-	EXPECT_EQ(count("ev=hold start=0x80014000 end=0x80080000 "), 1);
-	EXPECT_EQ(count("ev=resume"), 1);
-	EXPECT_EQ(count("ev=done status=fail passes=1 errors=20 "), 1);
-	EXPECT(ends_with("\nmemtest: FAIL, 432.0 KiB tested, 20 errors\r\n"));
-	EXPECT_EQ(fake.nfree, 256);
-}
-
-KTEST(memtest_command, errors_beyond_the_limit_are_counted)
-{
-	REQUIRE(fixture(256, false));
-	for (user.nflips = 0; user.nflips < 100; user.nflips++)
-		user.flips[user.nflips] = 20 * 512 + user.nflips;
-	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --range "
-		      "0x80014000-0x80080000"),
+	EXPECT_EQ(count(" type=data hart="), FLIPS);
+	EXPECT(count(" hart=10 ") && count(" hart=11 ") && count(" hart=12 "));
+	EXPECT(count("ev=hold start=0x80150000 end=0x80800000 "));
+	EXPECT_EQ(count("ev=bits bit=42 up=20 down=0 "), 1);
+	EXPECT_EQ(count("ev=suspect what=data-line "), 1);
+	EXPECT_EQ(count("ev=done run=me status=fail passes=1 errors=20 "), 3);
+	EXPECT(ends_with(", 20 errors\r\n"));
+	/* Each is in a frame of its own: all are gone. */
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED - FLIPS);
+	EXPECT_EQ(count("state=retired"), FLIPS);
+	EXPECT_EQ(count("ev=dts text=\" reg = <0x0>; // \\\"x\\\" \\\\\" crc="),
 		  1);
-	EXPECT_EQ(count("ev=error "), 64);
-	EXPECT_EQ(count("errors=100 shown=64 "), 1);
-	EXPECT_EQ(count("ev=done status=fail passes=1 errors=100 "), 1);
+	EXPECT_EQ(count("ev=memmap text=memmap=1$2 "), 1);
 }
 
-/* ^C at each moment that there is. */
+KTEST(memtest_command, flips_in_the_kernels_memory)
+{
+	fresh();
+	bed.online = 3;
+	bed.flushes = true;
+	mark_used();
+	plan_flips(5, 512 * 30, 10, (uint64_t)1 << 3 | (uint64_t)1 << 60);
+	user.after = "ev=displace start=0x80000000 end=0x80200000 ";
+	EXPECT_EQ(run("memtest --hold 50 --test marchc1 --kernel yes"), 1);
+	EXPECT_EQ(count("ev=error "), 10);
+	EXPECT_EQ(count(" class=stuck "), 10);
+	EXPECT_EQ(count(" bits=2 bit=3 lanes=0x81 "), 10);
+	EXPECT_EQ(count(" state=in-use "), 10);
+	EXPECT(used_is_as_marked());
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+}
+
+KTEST(memtest_command, errors_beyond_the_limit_are_ranges)
+{
+	fresh();
+	plan_flips(USED * 512, 1, 200, 1);
+	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --range "
+		      "0x8012c000-0x80800000"),
+		  1);
+	check_run(0x80800000 - 0x8012c000);
+	EXPECT_EQ(count("ev=error "), 64);
+	EXPECT_EQ(count("errors=200 shown=64 "), 1);
+	EXPECT_EQ(count("ev=errors test=5 name=marchc1 start=0x8012c200 "
+			"end=0x8012c640 count=136 xor_or=0x0000000000000001 "),
+		  1);
+	EXPECT_EQ(count("ev=done run="), 3);
+	EXPECT_EQ(count("status=fail passes=1 errors=200 "), 3);
+}
+
+/* Where a quarter of all frames and more would go, none does. */
+KTEST(memtest_command, too_many_bad_frames_are_kept)
+{
+	fresh();
+	plan_flips(USED * 512, 512 * 8, 200, 1);
+	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --range "
+		      "0x8012c000-0x80400000"),
+		  1);
+	EXPECT(count("ev=bad ") > 0);
+	EXPECT_EQ(count("ev=bad "), count(" state=retired "));
+	bed.has_session = false;
+	fresh();
+	plan_flips(USED * 512, 512, 200, 1);
+	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --range "
+		      "0x8012c000-0x80200000"),
+		  1);
+	EXPECT_EQ(count("ev=bad "), 1);
+	EXPECT_EQ(count(" state=kept "), 1);
+	EXPECT_EQ(count("ev=dts"), 0);
+	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+}
+
+KTEST(memtest_command, the_last_run_again)
+{
+	fresh();
+	plan_flips(USED * 512, 1, 3, 1 << 5);
+	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --run-id one"), 1);
+	EXPECT_EQ(run("memtest last"), 0);
+	EXPECT_EQ(count("MTLOG seq=0 ts=0.0 ev=bits bit=5 up=3 "), 1);
+	EXPECT_EQ(count("ev=suspect what=cell "), 1);
+	EXPECT_EQ(count("ev=done run=one status=fail passes=1 errors=3 "), 3);
+	user.nflips = 0;
+	EXPECT_EQ(run("memtest --test address --run-id two"), 0);
+	EXPECT_EQ(run("memtest last"), 0);
+	EXPECT_EQ(count("MTLOG "), 3);
+	EXPECT_EQ(count("ev=done run=two status=pass passes=1 errors=0 "), 3);
+}
+
+/* ---- ^C ---- */
+
+/* At each moment that there is. */
 KTEST(memtest_command, interrupt_ends_with_a_verdict)
 {
 	uint64_t n = 0;
 	int status;
 
-	REQUIRE(fixture(64, false));
+	fresh();
+	bed.online = 3;
+	mark_used();
 	do {
 		user.interrupt_after = ++n;
-		status = run("memtest --hold 30");
+		status = run("memtest --hold 130 --test address,marchc1 "
+			     "--kernel yes --passes 2");
 		EXPECT(status == 130 || status == 0);
-		EXPECT_EQ(count("ev=test_start "), count("ev=test_end "));
-		EXPECT_EQ(count("ev=hold "), count("ev=resume"));
-		EXPECT_EQ(count("ev=done "), 1);
+		check_run(TOTAL);
 		EXPECT_EQ(count("\nmemtest: INTERRUPTED, "), status == 130);
-		EXPECT_EQ(fake.nfree, 64);
+		EXPECT_EQ(count("not-reached"),
+			  value("ev=done", "skipped") != 0);
+		EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
 	} while (status == 130 && n < 1000);
 	EXPECT(n > 50);
 	EXPECT_EQ(status, 0);
+	EXPECT(used_is_as_marked());
 }
 
 KTEST(memtest_command, interrupt_ends_a_hold)
 {
-	REQUIRE(fixture(64, false));
+	fresh();
 	user.interrupt_after = 20;
-	EXPECT_EQ(run("memtest --hold 60000 --test marchc1"), 130);
+	EXPECT_EQ(run("memtest --hold 600000 --test marchc1 --tick 60"), 130);
 	EXPECT_EQ(count("ev=hold "), 1);
-	EXPECT(user.now < 10000);
+	EXPECT(user.now < 60000);
 }
 
 KTEST(memtest_command, interrupted_with_errors_is_a_failure)
 {
-	REQUIRE(fixture(256, false));
-	user.flips[user.nflips++] = 20 * 512;
-	user.interrupt_after = 30;
-	EXPECT_EQ(run("memtest --hold 100 --passes 0 --range "
-		      "0x80014000-0x80080000"),
-		  1);
-	EXPECT_EQ(count("ev=done status=fail passes=0 errors=1 "), 1);
+	fresh();
+	plan_flips(USED * 512, 1, 1, 1);
+	user.interrupt_after = 20;
+	EXPECT_EQ(run("memtest --hold 100 --passes 0 --test marchc1"), 1);
+	check_run(TOTAL);
+	EXPECT_EQ(count(" status=fail passes=0 errors=1 "), 3);
 	EXPECT(ends_with(", 1 errors, interrupted\r\n"));
 }
 
-KTEST(memtest_command, range_is_kept_to_and_gaps_are_told)
-{
-	uint64_t used = 100;
+/* ---- options ---- */
 
-	REQUIRE(fixture(256, false));
-	set_free(used, 1, false);
-	memset(fake.memory, 0xab, 256 << PAGE_SHIFT);
-	EXPECT_EQ(run("memtest --range 0x80060008-0x80200000"), 0);
-	EXPECT_EQ(count("ev=skipped start=0x80064000 end=0x80065000 "
-			"why=not-free"),
-		  1);
-	EXPECT_EQ(count("ev=skipped start=0x80100000 end=0x80200000 "
-			"why=not-free"),
-		  1);
-	EXPECT(count("ev=region ") >= 2);
-	for (uint64_t i = 0; i <= 0x60000 / 8; i++)
-		EXPECT_EQ(fake.memory[i], 0xababababababababu);
-	for (uint64_t i = 0; i < 512; i++)
-		EXPECT_EQ(fake.memory[used * 512 + i], 0xababababababababu);
-	EXPECT(fake.memory[0x60008 / 8] != 0xababababababababu);
-	EXPECT_EQ(fake.nfree, 255);
-}
-
-KTEST(memtest_command, nothing_tested_is_no_pass)
+KTEST(memtest_command, options_are_told)
 {
-	REQUIRE(fixture(64, false));
-	EXPECT_EQ(run("memtest --passes 0 --range 0x40000000-0x40001000"), 1);
-	EXPECT_EQ(count("ev=done status=fail passes=0 errors=0 tested=0 "
-			"skipped=4096"),
+	fresh();
+	EXPECT_EQ(run("memtest --profile standard --test address --passes 3 "
+		      "--seed 77 --hold 2 --kernel no --run-id a.B-9_"),
+		  0);
+	EXPECT_EQ(count("MTLOG seq=0 ts=0.0 ev=start format=2 version=strata "
+			"arch=riscv64 run=a.B-9_ profile=standard "
+			"tests=address range=all passes=3 seed=77 harts=10 "
+			"cache=wb verified=yes hold_ms=2 fade_ms=2 kernel=no "
+			"crc="),
 		  1);
-	EXPECT(ends_with("\nmemtest: FAIL, nothing tested, 4.0 KiB skipped, "
-			 "0 errors\r\n"));
-	EXPECT_EQ(fake.nfree, 64);
+	EXPECT_EQ(count("board=\"The \\\"model\\\" ?\" compatible="), 1);
+	EXPECT_EQ(count("sbi=\"OpenSBI \\\"9\\\" \\\\\" sbi_spec=3.0 "), 1);
+	EXPECT_EQ(run("memtest --profile soak --passes 1 --fade 5 --hold 9 "
+		      "--test random"),
+		  0);
+	EXPECT_EQ(count(" hold_ms=9 fade_ms=5 kernel=yes "), 1);
+	EXPECT_EQ(run("memtest --hold 9 --fade 5 --test random --kernel yes "
+		      "--profile quick"),
+		  0);
+	EXPECT_EQ(count(" profile=quick tests=random "), 1);
+	EXPECT_EQ(count(" passes=1 seed=1 "), 1);
+	EXPECT_EQ(count(" hold_ms=9 fade_ms=5 kernel=yes "), 1);
 }
 
 KTEST(memtest_command, bad_arguments_are_refused)
@@ -472,24 +532,78 @@ KTEST(memtest_command, bad_arguments_are_refused)
 		"memtest --test",
 		"memtest --test nosuch",
 		"memtest --test marchc,",
+		"memtest --test ,marchc",
 		"memtest --range 0x80000000",
 		"memtest --range 0x80000004-0x80001000",
 		"memtest --range 0x80001000-0x80000000",
 		"memtest --passes x",
 		"memtest --hold 99999999999",
+		"memtest --fade -1",
 		"memtest --seed",
+		"memtest --tick 0",
+		"memtest --harts",
+		"memtest --harts x",
+		"memtest --harts 10,",
+		"memtest --harts 10-",
+		"memtest --harts 11-10",
+		"memtest --harts 9",
+		"memtest --harts 11",
+		"memtest --harts 10-99999999999999999999",
+		"memtest --harts 10;10",
+		"memtest --cache l2",
+		"memtest --kernel maybe",
+		"memtest --profile slow",
+		"memtest --run-id a/b",
+		"memtest --run-id 123456789012345678901234567890123",
 		"memtest 5",
 		"memtest --list 5",
+		"memtest last 5",
 		"memtest --what 5",
 	};
 
-	REQUIRE(fixture(64, false));
+	fresh();
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(run(bad[i]), SHELL_USAGE);
 		EXPECT_EQ(count("memtest: "), 1);
 		EXPECT_EQ(count("MTLOG"), 0);
-		EXPECT_EQ(fake.nfree, 64);
+		EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
 	}
 	EXPECT_EQ(run("memtest --list"), 0);
-	EXPECT_EQ(count("\n"), 1 + memtest_ntests);
+	EXPECT_EQ(count("\n"), 2 + memtest_ntests);
+}
+
+/* ---- lines ---- */
+
+KTEST(memtest_command, long_lines_lose_keys_and_say_so)
+{
+	const struct console_device *console = console_current();
+	struct memtest_line l;
+	char text[600];
+
+	fresh();
+	memset(text, 'x', sizeof(text));
+	text[599] = '\0';
+	console_set(&bed_keeper);
+	memtest_log_begin();
+	memtest_line_begin(&l, "one");
+	memtest_line_put(&l, " a=1");
+	memtest_line_text(&l, "b", text);
+	memtest_line_put(&l, " c=3");
+	memtest_line_end(&l);
+	memtest_log("two");
+	text[0] = ' ';
+	memtest_line_begin(&l, "three");
+	memtest_line_text(&l, "b", text);
+	memtest_line_end(&l);
+	memtest_line_begin(&l, "four");
+	for (unsigned i = 0; i < 100; i++)
+		memtest_line_put(&l, " k%u=%u", i, i);
+	memtest_line_end(&l);
+	console_set(console);
+	check_lines();
+	EXPECT_EQ(count(" ev=one a=1 cut=yes crc="), 1);
+	EXPECT_EQ(count(" ev=two crc="), 1);
+	EXPECT_EQ(count(" ev=three cut=yes crc="), 1);
+	EXPECT_EQ(count(" k40=40 "), 1);
+	EXPECT_EQ(count(" cut=yes crc="), 3);
 }

@@ -6,11 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define page_alloc	  fake_page_alloc
-#define page_free	  fake_page_free
-#define page_free_count	  fake_page_free_count
-#define page_map	  fake_page_map
-#define direct_map_offset fake_direct_map_offset
+#define page_alloc	  pool_test_page_alloc
+#define page_free	  pool_test_page_free
+#define page_free_count	  pool_test_page_free_count
+#define page_map	  pool_test_page_map
+#define direct_map_offset pool_test_direct_map_offset
+
+/* test_memtest_command.c has the same functions over fakes of its own. */
+#define memtest_pool_take    pool_test_take
+#define memtest_pool_release pool_test_release
+#define memtest_pool_share   pool_test_share
+#define memtest_pool_next    pool_test_next
+#define memtest_pool_find    pool_test_find
 
 #include <kernel/memtest_pool.c>
 
@@ -23,8 +30,8 @@
 
 /* ---- a frame allocator ---- */
 
-struct page *fake_page_map;
-uint64_t fake_direct_map_offset;
+struct page *pool_test_page_map;
+uint64_t pool_test_direct_map_offset;
 
 static struct {
 	uint64_t nframes;
@@ -50,7 +57,7 @@ static void set_free(uint64_t at, uint64_t n, bool is_free)
 }
 
 /* From a random place on, so that blocks come in no order. */
-struct page *fake_page_alloc(unsigned order, unsigned flags)
+struct page *pool_test_page_alloc(unsigned order, unsigned flags)
 {
 	uint64_t size = (uint64_t)1 << order, nblocks = fake.nframes >> order;
 	uint64_t first = rng_below(&fake.rng, nblocks + 1);
@@ -69,7 +76,7 @@ struct page *fake_page_alloc(unsigned order, unsigned flags)
 	return NULL;
 }
 
-void fake_page_free(struct page *p, unsigned order)
+void pool_test_page_free(struct page *p, unsigned order)
 {
 	uint64_t at = (uint64_t)(p - fake.pages);
 
@@ -79,7 +86,7 @@ void fake_page_free(struct page *p, unsigned order)
 	set_free(at, (uint64_t)1 << order, true);
 }
 
-uint64_t fake_page_free_count(void)
+uint64_t pool_test_page_free_count(void)
 {
 	return fake.nfree;
 }
@@ -97,9 +104,9 @@ static bool fixture(uint64_t nframes, bool bare)
 	fake.memory = bare ? NULL : ktest_alloc(nframes << PAGE_SHIFT);
 	if (!fake.free || !fake.pages || (!bare && !fake.memory))
 		return false;
-	fake_page_map = (struct page *)((uintptr_t)fake.pages -
-					FIRST_PFN * sizeof(struct page));
-	fake_direct_map_offset = (uintptr_t)fake.memory - START;
+	pool_test_page_map = (struct page *)((uintptr_t)fake.pages -
+					     FIRST_PFN * sizeof(struct page));
+	pool_test_direct_map_offset = (uintptr_t)fake.memory - START;
 	set_free(0, nframes, true);
 	return true;
 }
@@ -265,10 +272,31 @@ KTEST(memtest_pool, ranges_are_cut_at_their_limit)
 	for (uint64_t at = wanted.start; at < wanted.end; at = r.end) {
 		REQUIRE(walk_next(&w, &r));
 		EXPECT_EQ(r.start, at);
-		EXPECT(range_size(r) == GIB(1) ||
-		       (r.end == wanted.end && range_size(r) < GIB(1)));
+		EXPECT_EQ(r.end,
+			  min_u64(wanted.end, align_down(at, GIB(1)) + GIB(1)));
 	}
 	EXPECT(!walk_next(&w, &r));
 	memtest_pool_release(&pool);
 	EXPECT_EQ(fake.nfree, n);
+}
+
+KTEST(memtest_pool, finds_blocks)
+{
+	const uint64_t n = 2048;
+	struct memtest_pool pool;
+	paddr_t at = 0;
+
+	REQUIRE(fixture(n, true));
+	set_free(700, 1, false);
+	memtest_pool_take(&pool, range_make(START + MIB(1), START + MIB(9)));
+	for (unsigned found = 0; found < 3; found++) {
+		REQUIRE(memtest_pool_find(&pool, MIB(2), &at));
+		EXPECT(is_aligned(at, MIB(2)));
+		EXPECT(!range_has(range_make(at, at + MIB(2)),
+				  START + 700 * PAGE_SIZE));
+		at += MIB(2);
+	}
+	EXPECT(!memtest_pool_find(&pool, MIB(2), &at));
+	memtest_pool_release(&pool);
+	EXPECT_EQ(fake.nfree, n - 1);
 }

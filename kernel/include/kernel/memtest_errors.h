@@ -43,6 +43,8 @@ struct memtest_line_clue {
 };
 
 struct memtest_errors {
+	uint64_t span; /* from the first byte that is tested to the last: the
+			* owner says */
 	uint64_t count;
 
 	/* Of the test that runs. */

@@ -29,13 +29,13 @@ enum lock_rank {
 	LOCK_PAGE_MAP, /* growing the page map */
 	LOCK_BAD,      /* the list of bad frames */
 	LOCK_ASID,     /* handing out address space numbers */
-	LOCK_VMALLOC, /* areas of the kernel's arena */
-	LOCK_MMIO,    /* claims of device registers */
-	LOCK_DMA,     /* reserved areas for DMA, and pools */
-	LOCK_INPUT,   /* bytes that came for the console */
-	LOCK_RANDOM,  /* the key of random numbers */
-	LOCK_CONSOLE, /* log ring and console device */
-	LOCK_TEST,    /* of tests; nothing is called with it held */
+	LOCK_VMALLOC,  /* areas of the kernel's arena */
+	LOCK_MMIO,     /* claims of device registers */
+	LOCK_DMA,      /* reserved areas for DMA, and pools */
+	LOCK_INPUT,    /* bytes that came for the console */
+	LOCK_RANDOM,   /* the key of random numbers */
+	LOCK_CONSOLE,  /* log ring and console device */
+	LOCK_TEST,     /* of tests; nothing is called with it held */
 };
 
 struct spinlock {
