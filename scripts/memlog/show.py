@@ -1,11 +1,12 @@
 """Progress, for people: bars on a terminal, else a line now and then.
 
     Strata memtest  run 1a2b3c4d  standard  cache wb  pass 1 of 2
-      address    ████████████████████████ 100 %  12.0 s
-      marchc     ███████████▎              46 %
-      random                               waits
-      hart 1 ████████▌ 48 %   hart 2 ████████▏ 46 %   ...
-    all  ██████████▊  37 %   2 min 10 s left   0 errors   lines: 120, 0 lost
+      address      ▕████████████████████████▏ 100 %   12.0 s
+      marchc       ▕███████████▎            ▏  46 %
+      random       ▕                        ▏  waits
+      hart   1 ▕███▊    ▏  48 %    hart   2 ▕███▋    ▏  46 %
+    the pass       ▕████████▉               ▏  37 %
+                    2 min 10 s left   0 errors   lines: 120, 0 lost
 """
 import os
 import shutil
@@ -29,12 +30,12 @@ def bar(percent, width, fine=True):
     percent = max(0, min(100, percent))
     if not fine:
         full = percent * width // 100
-        return "#" * full + "." * (width - full)
+        return "[" + "#" * full + "." * (width - full) + "]"
     eighths = percent * width * 8 // 100
     text = EIGHTHS[8] * (eighths // 8)
     if eighths % 8:
         text += EIGHTHS[eighths % 8]
-    return text + " " * (width - len(text))
+    return "▕" + text + " " * (width - len(text)) + "▏"
 
 
 def clean(text, limit=60):
@@ -60,6 +61,8 @@ def status_line(run, link):
     parts = [f"{run.error_count()} errors", f"lines: {run.good}, {lost} lost"]
     if run.eta:
         parts.insert(0, f"{duration(run.eta)} left")
+    if run.displaced:
+        parts.append("the kernel is moved away")
     if run.hold:
         ms = run.hold.number("ms", 0)
         parts.append(f"holds for {duration(ms / 1000)}")
@@ -191,13 +194,13 @@ class Terminal(Quiet):
 
     def _lines(self, columns):
         run = self.run
-        width = max(8, min(40, columns - 45))
+        width = max(8, min(40, columns - 48))
         lines = [f"Strata memtest  {title(run)}"]
         lines += self._tests(width)
         lines += self._harts(columns)
         overall = bar(run.pass_percent, width, self.fine)
-        lines.append(f"{'all':14} {overall} {run.pass_percent:3} %   "
-                     f"{status_line(run, self.link)}")
+        lines.append(f"{'the pass':14} {overall} {run.pass_percent:3} %")
+        lines.append(f"{'':14}  {status_line(run, self.link)}")
         return lines
 
     def _tests(self, width):
@@ -214,7 +217,7 @@ class Terminal(Quiet):
     def _test(self, name, t, width):
         name = clean(name, 12)
         if not t:
-            return f"  {name:12} {bar(0, width, self.fine)}   waits"
+            return f"  {name:12} {bar(0, width, self.fine)}  waits"
         took = f"{t.ms / 1000:.1f} s" if t.ms is not None else ""
         wrong = f"  {t.errors} ERRORS" if t.errors else ""
         return (f"  {name:12} {bar(t.percent, width, self.fine)} "

@@ -6,6 +6,7 @@ ptys and in QEMU.
 import collections
 import contextlib
 import html.parser
+import io
 import mmap
 import os
 import random
@@ -15,6 +16,7 @@ import struct
 import sys
 import tempfile
 import time
+import unittest.mock
 import zlib
 
 from harness import LOGS, ROOT, Failure, Test, files
@@ -27,7 +29,7 @@ from fake_kernel import Board, OnPty, Script, Simulated # noqa: E402
 from memlog import follow, glossary, options, parse     # noqa: E402
 from memlog import record                               # noqa: E402
 from memlog import report, show, state                  # noqa: E402
-from wire import Tool                                   # noqa: E402
+from wire import Tool, Uboot                            # noqa: E402
 
 SEED = 20261122
 BAD = {"marchc": [(0x90000000 + 8 * i * 37, 0, 1 << 13, "stuck")
@@ -96,13 +98,13 @@ def single_faults(good):
 
 
 def follow_one(script, noise=0, seed=0, values=None, cuts=(), later=None,
-               path=None, pulled=False):
+               path=None, pulled=False, shown=None):
     """(verdict, Follower, Board) of a run in simulated time. `later`: noise from
     when the run has started."""
     board = Board(script)
     link = Simulated(board, noise, seed, cuts, pulled)
     wall = record.Record(path, lambda: SEED + link.now())
-    sink = follow.Sink(wall, show.Quiet())
+    sink = follow.Sink(wall, shown or show.Quiet())
     ids = (f"{seed % 65536:04x}{n:04x}" for n in range(1000))
     f = follow.Follower(link, options.Asked(values or {}), sink,
                         ids=lambda: next(ids))
@@ -111,6 +113,7 @@ def follow_one(script, noise=0, seed=0, values=None, cuts=(), later=None,
         link.noise.p = noise if later is None else later
         end = f.follow()
     f.finish()
+    sink.show.close()
     check(link.now() < 20000, f"took {link.now():.0f} s")
     verdict = f.run.verdict(end)
     wall.note(f"verdict: {verdict.kind}: {verdict.why}")
@@ -270,6 +273,37 @@ def cuts(test):
             check(verdict.kind == truth, f"{cut}, {pulled}: {verdict}")
             count += 1
     return f"{count} cuts"
+
+
+# -- progress
+
+
+class Screen(io.StringIO):
+    encoding = "utf-8"
+
+
+def progress(test):
+    """Bars for each test and each hart, inside the terminal; a terminal that
+    can't show them gets others; without one, a line now and then."""
+    frames = {}
+    for encoding in ("utf-8", "ascii"):
+        out = Screen()
+        out.encoding = encoding
+        with unittest.mock.patch.dict(os.environ, COLUMNS="80", LINES="24"):
+            follow_one(Script(errors=BAD), shown=show.Terminal(out))
+        frames[encoding] = out.getvalue()
+        last = frames[encoding].split("\x1b[")[-1][1:]
+        test.note(last)
+        check(all(len(line) < 80 for line in last.split("\n")), "too wide")
+        for what in ("address", "marchc", "5 ERRORS", "hart   3", "100 %",
+                     "5 errors", "0 lost", "pass 1 of 1"):
+            check(what in last, f"no {what!r}")
+    check("█" in frames["utf-8"] and frames["ascii"].isascii(), "the bars")
+    out = Screen()
+    follow_one(Script(errors=BAD), shown=show.Plain(out))
+    text = out.getvalue()
+    check("ERROR marchc at 0x90000000" in text and "\x1b" not in text and
+          "pass 1 traffic: 0 errors, 25.0 s" in text and " left" in text, text)
 
 
 # -- reports
@@ -558,6 +592,16 @@ def kernel(test):
         check(status == 3 and "QEMU has ended" in text, text[-300:])
 
 
+def boot(test):
+    """From U-Boot's prompt: the kernel is loaded, and tests memory."""
+    with Uboot(test) as wire, tempfile.TemporaryDirectory() as folder:
+        status, text = tool(
+            test, "--port", wire.path, "--boot", f"--board qemu-virt --kernel "
+            f"{RELEASE}", "--test", "address", "--range", "0x90000000+16M",
+            "--log-file", f"{folder}/a.log")
+        check(status == 0 and "PASS: no error found" in text, text[-300:])
+
+
 def page_of_log(path):
     with open(os.path.splitext(path)[0] + ".html", encoding="utf-8") as f:
         page = Page(f.read())
@@ -699,6 +743,7 @@ TESTS = [
          "logs of all kinds", verdicts),
     Test("memtool-reports", "quick", 120, "its reports are whole, need nothing, "
          "and have the figures", reports),
+    Test("memtool-progress", "quick", 120, "what it shows meanwhile", progress),
     Test("memtool-usage", "quick", 120, "its options, and what it says of wrong "
          "ones", usage),
     Test("memtool-hostile", "all", 300, "logs that make no sense do no harm",
@@ -716,5 +761,7 @@ TESTS = [
          "command to the report", kernel, needs=("kernel-build",)),
     Test("memtool-flips", "all", 600, "bits flipped in QEMU's RAM are in the "
          "report", flips, needs=("kernel-build",)),
+    Test("memtool-boot", "all", 600, "a board at U-Boot's prompt: load, boot, "
+         "test", boot, needs=("kernel-build",)),
     Test("memtool-browser", "full", 600, "a browser shows a report", browser),
 ]
