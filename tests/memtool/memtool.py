@@ -203,6 +203,8 @@ def table(test):
         (NO_END, START, DONE.format("pass", 0, 0, 4096)),
         (state.INTERRUPTED, START, DONE.format("interrupted", 0, 0, 4096)),
         (DAMAGED, START, ruin, GOOD.replace("abc", "abd")),
+        (DAMAGED, START, ruin, DONE.format("fail", 1, 3, 4096).replace(
+            "abc", "abd")),                     # of another run
         (NO_END, START, GOOD.replace("errors=0", "errors=x")),
         (NO_END, START, GOOD.replace("errors=0", "errors=-0")),
         (DAMAGED, START.replace("abc", "abd"), ruin, GOOD),
@@ -219,7 +221,21 @@ def table(test):
             run.feed(line)
         verdict = run.verdict()
         check(verdict.kind == kind, f"{log}: {verdict}, should be {kind}")
-    return len(rows)
+    for values in ({"passes": "1"}, {"profile": "quick"}, {"harts": "0"}):
+        check(asked_for(values) == PASS, f"{values}")
+    for values in ({"passes": "2"}, {"profile": "soak"}, {"harts": "0,1"},
+                   {"range": "0-8"}, {"cache": "flush"}, {"test": "a,b"},
+                   {"hold": "1"}, {"kernel": "yes"}):
+        check(asked_for(values) == NO_START, f"{values}")
+    return len(rows) + 11
+
+
+def asked_for(values):
+    """The verdict on a run that passed, when this was asked for."""
+    run = state.Run("abc", options.Asked(values))
+    for seq, line in enumerate((START, GOOD)):
+        run.feed(parse.make(seq, line))
+    return run.verdict().kind
 
 
 # -- noise
