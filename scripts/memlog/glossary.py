@@ -70,9 +70,12 @@ SUSPECTS = {
     "address-line": "An address line",
     "byte-lane": "A byte lane",
     "cell": "A single cell",
+    "cells": "Cells",
     "row": "A row of cells",
     "chip": "A memory chip",
     "cache": "A cache",
+    "everywhere": "The whole of memory",
+    "transfer": "The way between memory and hart",
 }
 
 CACHES = {

@@ -144,7 +144,8 @@ def sentence(text):
 def amounts(run):
     """Bytes tested and not, as the run's end tells, else by its plan."""
     if run.done:
-        return run.done.number("tested", 0), run.done.number("untested", 0)
+        return run.done.number("tested", 0), (
+            run.done.number("untested", 0) + run.done.number("skipped", 0))
     return 0, sum(s.end - s.start for s in run.untested)
 
 
@@ -357,10 +358,9 @@ def fact(key, value):
 
 def quality(run):
     """How much of the log there is."""
-    lost = sum(h.count for h in run.holes)
     pairs = [("Intact lines", count(run.good)),
              ("Damaged lines", count(run.damaged)),
-             ("Missing by their numbers", count(lost))]
+             ("Missing by their numbers", count(run.lost))]
     if run.done and run.done.number("lines") is not None:
         pairs.append(("Lines before the end, as the run tells",
                       count(run.done.number("lines"))))

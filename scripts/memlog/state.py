@@ -79,7 +79,7 @@ class Run:
         self.seen = set()           # of errors
         self.more_errors = 0        # that are not kept
         self.claims = set()         # errors that other lines tell of
-        self.good = self.damaged = self.kept = 0
+        self.good = self.damaged = self.lost = 0
         self.holes = []
         self.events = []            # (host's seconds, text): reconnects, ...
         self.begin()
@@ -89,7 +89,6 @@ class Run:
         self.start = self.done = self.last = None
         self.foreign = self.reset = self.panic = None
         self.expected = 0           # seq of the next line
-        self.told = 0               # lines since start
         self.infos = {}
         self.regions, self.kernel, self.untested = [], [], []
         self.tests = []             # TestRuns
