@@ -200,10 +200,9 @@ static int begin_flush(const char **why)
 	}
 	kept = keeps_data(p);
 	page_free(p, 0);
-	if (kept)
-		return 0;
-	*why = "what is flushed is lost";
-	return -EIO;
+	*why = kept ? "what is flushed is loaded as fast as from a cache"
+		    : "what is flushed is lost";
+	return kept && cache_try_flush() != CACHE_FAILS ? 0 : -EIO;
 }
 
 /* --- uncached --- */

@@ -44,6 +44,9 @@ struct cache_report {
 /* Measure. NULL, or why that can't be done. */
 const char *cache_measure(struct cache_report *r);
 
+/* Is a flushed line loaded as from memory? Unknown also for want of memory to try. */
+enum cache_verdict cache_try_flush(void);
+
 /* Single accesses, in order with arch_mb() alone. What nobody answers is all ones
  * (<arch/io.h>). Natively they are a model's. */
 static inline uint64_t cache_peek(const volatile uint64_t *p)

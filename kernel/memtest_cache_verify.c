@@ -202,13 +202,18 @@ static void try_mode(struct chain *c, struct cache_report *r, enum cache_mode m)
 	r->mode[m].verdict = cache_judge(&r->figures, r->mode[m].ps);
 }
 
-static void measure_all(struct chain *c, struct cache_report *r)
+static struct cache_figures measure_figures(struct chain *c)
 {
-	r->figures = (struct cache_figures){
+	return (struct cache_figures){
 		.hit = measure_hit(c),
 		.memory = measure_memory(c),
 		.emulated = !arch_vendor(),
 	};
+}
+
+static void measure_all(struct chain *c, struct cache_report *r)
+{
+	r->figures = measure_figures(c);
 	for (unsigned m = 0; m < CACHE_MODES; m++) {
 		try_mode(c, r, (enum cache_mode)m);
 		verdicts[m] = r->mode[m].verdict;
@@ -229,6 +234,23 @@ const char *cache_measure(struct cache_report *r)
 	measure_all(&c, r);
 	page_free(c.frames, c.order);
 	return NULL;
+}
+
+enum cache_verdict cache_try_flush(void)
+{
+	struct chain c = {.hz = machine.timebase};
+	struct cache_figures f;
+	enum cache_verdict v;
+	struct cache_facts facts;
+
+	cache_facts(&facts);
+	/* An emulator would be judged by nothing. */
+	if (!arch_vendor() || !c.hz || !make_chain(&c, &facts))
+		return CACHE_UNKNOWN;
+	f = measure_figures(&c);
+	v = cache_judge(&f, measure_mode(&c, CACHE_FLUSH));
+	page_free(c.frames, c.order);
+	return v;
 }
 
 /* --- the table --- */
