@@ -60,6 +60,15 @@ int memtest_account(struct memtest_worker *w, uint64_t accesses);
  * never 0. */
 uint64_t memtest_random(const struct memtest *m, uint64_t place);
 
+/* Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003: full
+ * period, and cheaper than the load and store around it. Not of 0. */
+static inline uint64_t memtest_xorshift(uint64_t v)
+{
+	v ^= v << 13;
+	v ^= v >> 7;
+	return v ^ v << 17;
+}
+
 /* An operation is 4 bits, so that a list of up to 8 is one number; 0 ends it.
  * Bit 0: the complement; bit 1: a write. */
 enum { R0 = 4, R1 = 5, W0 = 6, W1 = 7 };

@@ -48,7 +48,6 @@ struct stepping {
 };
 
 struct memtest_march {
-	unsigned rounds;
 	/* The state of the word at pa; of the region's first word, where a
 	 * sequence goes through a region. */
 	uint64_t (*start)(const struct memtest *m, unsigned round, paddr_t pa);
@@ -127,21 +126,13 @@ static const struct stepping walk = {
 	{rotate_left, rotate_right},
 	{{walk_w}, {walk_r}, {walk_rw, walk_rw_down}}};
 
-/* Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003: full
- * period, and cheaper than the load and store around it. Upwards only. */
-static inline uint64_t xorshift(uint64_t v)
-{
-	v ^= v << 13;
-	v ^= v >> 7;
-	return v ^ v << 17;
-}
-
-SWEEP(sequence_w, OPS1(W0), xorshift, false)
-SWEEP(sequence_r, OPS1(R0), xorshift, false)
-SWEEP(sequence_rw, OPS2(R0, W1), xorshift, false)
+/* Upwards only. */
+SWEEP(sequence_w, OPS1(W0), memtest_xorshift, false)
+SWEEP(sequence_r, OPS1(R0), memtest_xorshift, false)
+SWEEP(sequence_rw, OPS2(R0, W1), memtest_xorshift, false)
 
 static const struct stepping sequence = {
-	{xorshift}, {{sequence_w}, {sequence_r}, {sequence_rw}}};
+	{memtest_xorshift}, {{sequence_w}, {sequence_r}, {sequence_rw}}};
 
 /* ---- what a word begins with ---- */
 
@@ -269,25 +260,26 @@ static const struct march_element hammered[] = {
 	{.ops = OPS1(W0)}, {0}, {.ops = OPS2(R0, W1)}, {0}, {.ops = OPS1(R1)},
 };
 
-#define MARCH(name, rounds, start, stepping, elements) \
-	const struct memtest_march memtest_##name = {  \
-		rounds, start, &(stepping), ARRAY_SIZE(elements), elements};
+/* The table of tests says how many rounds: its stages, by these elements. */
+#define MARCH(name, start, stepping, elements)        \
+	const struct memtest_march memtest_##name = { \
+		start, &(stepping), ARRAY_SIZE(elements), elements};
 
-MARCH(address, 1, start_address, address, verify)
-MARCH(marchca, 1, start_address, address, march_c)
-MARCH(walk1, 1, start_walk, walk, verify)
-MARCH(walk64, 64, start_walk, walk, verify)
-MARCH(checker, 1, start_checker, walk, verify)
-MARCH(marchc1, 1, start_log, constant, march_c)
-MARCH(marchc, MEMTEST_BACKGROUNDS, start_log, constant, march_c)
-MARCH(marchss, 1, start_log, constant, march_ss)
-MARCH(movinv, 2, start_solid, constant, invert_twice)
-MARCH(movinv8, 16, start_bytes, constant, invert_once)
-MARCH(movinvr, 4, start_random, constant, invert_once)
-MARCH(movinv64, 8, start_shifted, walk, invert_once)
-MARCH(sequence, 1, start_sequence, sequence, verify)
-MARCH(fade, 1, start_solid, constant, fade)
-MARCH(hammered, 1, start_solid, constant, hammered)
+MARCH(address, start_address, address, verify)
+MARCH(marchca, start_address, address, march_c)
+MARCH(walk1, start_walk, walk, verify)
+MARCH(walk64, start_walk, walk, verify)
+MARCH(checker, start_checker, walk, verify)
+MARCH(marchc1, start_log, constant, march_c)
+MARCH(marchc, start_log, constant, march_c)
+MARCH(marchss, start_log, constant, march_ss)
+MARCH(movinv, start_solid, constant, invert_twice)
+MARCH(movinv8, start_bytes, constant, invert_once)
+MARCH(movinvr, start_random, constant, invert_once)
+MARCH(movinv64, start_shifted, walk, invert_once)
+MARCH(sequence, start_sequence, sequence, verify)
+MARCH(fade, start_solid, constant, fade)
+MARCH(hammered, start_solid, constant, hammered)
 
 /* ---- how they run ---- */
 

@@ -28,6 +28,15 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE void expel_each(struct memtest_worker *w, volatile uint64_t *p,
+		       volatile uint64_t *q)
+{
+	if (__builtin_expect(w->each, 0)) {
+		memtest_expel(w, p);
+		memtest_expel(w, q);
+	}
+}
+
 /* ---- blockmove ---- */
 
 #define LINE 8 /* words */
@@ -50,10 +59,7 @@ INLINE void move_line(struct memtest_worker *w, volatile uint64_t *to,
 	memtest_store(to + 5, f);
 	memtest_store(to + 6, g);
 	memtest_store(to + 7, h);
-	if (__builtin_expect(w->each, 0)) {
-		memtest_expel(w, from);
-		memtest_expel(w, to);
-	}
+	expel_each(w, from, to);
 }
 
 /* n lines. */
@@ -123,82 +129,40 @@ int memtest_move(struct memtest_worker *w, const struct memtest_region *r)
 
 /* ---- traffic ---- */
 
-/* From a word's value to the next word's; odd, so all values differ. */
-#define STEP ((uint64_t)0x9e3779b97f4a7c15)
-
 /* Blocks that lie side by side: a power of two, or less than a whole one. */
 struct blocks {
 	volatile uint64_t *words;
+	paddr_t pa;
 	uint64_t n;
 	uint64_t size;	/* words of each */
-	uint64_t value; /* that the first word began with */
 	uint64_t moved; /* what a block's place is XORed with, to get its
 			 * origin's */
 };
 
-enum op { WRITE, READ, SWAP };
-
-INLINE void put(struct memtest_worker *w, volatile uint64_t *p, uint64_t v,
-		bool each)
+/* The word at p has a, that at q b: each gets the other's. Stored is what should
+ * have been loaded, so that an error is reported once. */
+INLINE void swap_word(struct memtest_worker *w, volatile uint64_t *p,
+		      volatile uint64_t *q, uint64_t a, uint64_t b)
 {
-	memtest_store(p, v);
-	if (each)
-		memtest_expel(w, p);
+	memtest_check(w, p, a);
+	memtest_check(w, q, b);
+	expel_each(w, p, q);
+	memtest_store(p, b);
+	memtest_store(q, a);
+	expel_each(w, p, q);
 }
 
-INLINE void get(struct memtest_worker *w, volatile uint64_t *p, uint64_t v,
-		bool each)
+static void swap(struct memtest_worker *w, volatile uint64_t *p,
+		 volatile uint64_t *q, uint64_t n, uint64_t a, uint64_t b)
 {
-	memtest_check(w, p, v);
-	if (each)
-		memtest_expel(w, p);
-}
-
-/* p has a, and q has b; SWAP: each gets the other's. Stored is what should have
- * been loaded, so that an error is reported once. */
-INLINE void do_word(struct memtest_worker *w, enum op op, volatile uint64_t *p,
-		    volatile uint64_t *q, uint64_t a, uint64_t b, bool each)
-{
-	if (op != WRITE)
-		get(w, p, a, each);
-	if (op == SWAP)
-		get(w, q, b, each);
-	if (op != READ)
-		put(w, p, b, each);
-	if (op == SWAP)
-		put(w, q, a, each);
-}
-
-INLINE void do_words(struct memtest_worker *w, enum op op, volatile uint64_t *p,
-		     volatile uint64_t *q, uint64_t n, uint64_t a, uint64_t b,
-		     bool each)
-{
-	for (; n >= 2; n -= 2, p += 2, q += 2) {
-		do_word(w, op, p, q, a, b, each);
-		do_word(w, op, p + 1, q + 1, a + STEP, b + STEP, each);
-		a += 2 * STEP;
-		b += 2 * STEP;
+	for (; n; n -= 2, p += 2, q += 2) {
+		swap_word(w, p, q, a, b);
+		a = memtest_xorshift(a);
+		b = memtest_xorshift(b);
+		swap_word(w, p + 1, q + 1, a, b);
+		a = memtest_xorshift(a);
+		b = memtest_xorshift(b);
 	}
-	if (n)
-		do_word(w, op, p, q, a, b, each);
-}
-
-static void do_block(struct memtest_worker *w, enum op op,
-		     const struct blocks *b, uint64_t i, uint64_t j)
-{
-	volatile uint64_t *p = b->words + i * b->size;
-	volatile uint64_t *q = b->words + j * b->size;
-	uint64_t vi = b->value + (i ^ b->moved) * b->size * STEP;
-	uint64_t vj = b->value + (j ^ b->moved) * b->size * STEP;
-
-	if (w->each && op == SWAP)
-		do_words(w, SWAP, p, q, b->size, vi, vj, true);
-	else if (op == SWAP)
-		do_words(w, SWAP, p, q, b->size, vi, vj, false);
-	else if (op == READ)
-		do_words(w, READ, p, p, b->size, vi, vi, w->each);
-	else
-		do_words(w, WRITE, p, p, b->size, vi, vi, w->each);
 }
 
 /* What places are XORed with in a stage; 0 only where there is one block. */
@@ -209,27 +173,43 @@ static uint64_t distance(const struct memtest *m, unsigned stage, uint64_t n)
 	return x ? x : n / 2;
 }
 
-/* One stage: each block once, in random order, a slice between two accounts. */
+static paddr_t origin(const struct blocks *b, uint64_t i)
+{
+	return b->pa + 8 * b->size * (i ^ b->moved);
+}
+
+/* Block i in a stage, with its partner; a pair is done once. What has no partner
+ * is verified, as all are in the end. */
+static int do_block(struct memtest_worker *w, const struct blocks *b,
+		    uint64_t i)
+{
+	const struct memtest *m = w->run;
+	uint64_t j = i ^ distance(m, m->stage, b->n);
+	volatile uint64_t *p = b->words + i * b->size;
+	bool last = m->stage + 1 == m->test->stages;
+
+	if (m->stage == 0 || last || i == j)
+		return memtest_element(w, &memtest_sequence, m->stage ? R0 : W0,
+				       p, b->size, origin(b, i));
+	if (i < j)
+		return 0;
+	swap(w, p, b->words + j * b->size, b->size,
+	     memtest_random(m, origin(b, i)), memtest_random(m, origin(b, j)));
+	return memtest_account(w, 4 * b->size);
+}
+
+/* One stage: each block once, in random order. */
 static int do_blocks(struct memtest_worker *w, struct blocks *b)
 {
 	const struct memtest *m = w->run;
-	bool last = m->stage + 1 == m->test->stages;
-	uint64_t x = distance(m, m->stage, b->n);
-	uint64_t r = memtest_random(m, m->stage), i = 0, n;
-	enum op op = m->stage == 0 ? WRITE : last || !x ? READ : SWAP;
-	unsigned accesses = m->stage == 0 || last ? 1 : 2;
+	uint64_t r = memtest_random(m, m->stage), i = 0;
 	int err = 0;
 
 	for (unsigned stage = 1; stage < m->stage; stage++)
 		b->moved ^= distance(m, stage, b->n);
-	for (uint64_t left = b->n; left && !err; left -= n) {
-		n = min_u64(left, MEMTEST_SLICE / MEMTEST_BLOCK);
-		for (uint64_t k = 0; k < n; k++) {
-			i = (i * (r << 2 | 1) + (r >> 32 | 1)) & (b->n - 1);
-			if (op != SWAP || (i ^ x) > i)
-				do_block(w, op, b, i, i ^ x);
-		}
-		err = memtest_account(w, n * b->size * accesses);
+	for (uint64_t left = b->n; left && !err; left--) {
+		i = (i * (r << 2 | 1) + (r >> 32 | 1)) & (b->n - 1);
+		err = do_block(w, b, i);
 	}
 	return err;
 }
@@ -241,9 +221,9 @@ int memtest_traffic(struct memtest_worker *w, const struct memtest_region *r)
 	w->pattern = memtest_random(w->run, r->pa);
 	for (uint64_t at = 0, left; at < r->nwords && !err;) {
 		struct blocks b = {.words = r->words + at,
+				   .pa = r->pa + 8 * at,
 				   .n = 1,
-				   .size = MEMTEST_BLOCK,
-				   .value = w->pattern + at * STEP};
+				   .size = MEMTEST_BLOCK};
 
 		left = r->nwords - at;
 		if (left < MEMTEST_BLOCK)

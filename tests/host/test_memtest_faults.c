@@ -85,6 +85,23 @@ KTEST(memtest_faults, accesses_are_those_of_the_table)
 		}
 }
 
+/* At 2 GB/s, 8 bytes an access. */
+KTEST(memtest_faults, quick_takes_a_minute_for_8_gib_by_its_accesses)
+{
+	uint64_t words = GIB(8) / 8, accesses = 0;
+
+	for (unsigned i = 0; i < memtest_ntests; i++)
+		if (memtest_profile(MEMTEST_QUICK) >> i & 1)
+			accesses += memtest_cost(&memtest_tests[i], words);
+	kprintf("# %llu s\n", (unsigned long long)(accesses * 8 / 2000000000));
+	EXPECT(accesses * 8 <= (uint64_t)60 * 2000000000);
+	EXPECT_EQ(memtest_profile(MEMTEST_QUICK) &
+			  ~memtest_profile(MEMTEST_SOAK),
+		  0);
+	EXPECT_EQ(ALL_TESTS & ~memtest_profile(MEMTEST_SOAK),
+		  one("hammer") | one("walk64"));
+}
+
 /* ---- what is found ---- */
 
 static void all_is_found(unsigned workers)
