@@ -130,7 +130,7 @@ static void look_for_line(struct memtest_errors *e,
 	uint64_t xor = f->expected ^ f->actual;
 	struct memtest_line_clue *line;
 
-	if (f->test->kind != MEMTEST_ADDRESS || !is_pow2(xor))
+	if ((f->expected != f->pa && f->expected != ~f->pa) || !is_pow2(xor))
 		return;
 	line = &e->line[lowest_bit(xor)];
 	if (f->actual & xor)

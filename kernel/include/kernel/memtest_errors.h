@@ -35,8 +35,8 @@ struct memtest_bit {
 	uint64_t where; /* bit (hash of the frame's number) for each */
 };
 
-/* Errors in tests of addresses in which this bit alone was wrong: the word was
- * another's, if the word's address is its contents. */
+/* Errors in words that held their own addresses, or the complements, with only this
+ * bit wrong: what was found was another word's. */
 struct memtest_line_clue {
 	uint64_t up, down;
 	uint64_t all, any; /* AND and OR of the addresses */
