@@ -22,7 +22,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", d)
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin, memtest_coverage # noqa: E401, E402
-import alloc, alloc_sites, alloc_stress         # noqa: E401, E402
+import alloc, alloc_sites, alloc_stress, badram # noqa: E401, E402
 import bench, boot, console, console_input      # noqa: E401, E402
 import devices, displace, dma, faults, firmware # noqa: E401, E402
 import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
@@ -34,9 +34,10 @@ import memtool                                  # noqa: E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
-           jh7110, console, console_input, faults, alloc, devices, mmio, dma,
-           virtio, silicon, guides, memtest_coverage, memcache, displace,
-           memtool, card, card_firmware, sdcard, qspi, loaders, network)
+           jh7110, console, console_input, faults, alloc, badram, devices,
+           mmio, dma, virtio, silicon, guides, memtest_coverage, memcache,
+           displace, memtool, card, card_firmware, sdcard, qspi, loaders,
+           network)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 
