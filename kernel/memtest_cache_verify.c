@@ -15,8 +15,8 @@
  * caches of the machine below it, which has other sizes and other work.
  *
  * The clock may tick once in a microsecond: a hit is measured over many laps, and of
- * a mode's laps, each hundreds of loads long, the median counts. The cost: 12 times
- * the last level's size of memory while it runs, and some tens of milliseconds.
+ * a mode's laps, each hundreds of loads long, the median counts. While it runs it has up
+ * to eight times the last level's size of memory.
  */
 #include <arch/cpu.h>
 #include <arch/firmware.h>

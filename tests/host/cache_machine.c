@@ -152,9 +152,10 @@ static uint64_t *behind(size_t offset)
 	case ALIAS_SHIFTED:
 		return &memory[(word + PAGE_SIZE / 8) % WORDS];
 	case ALIAS_CACHED:
-		if (reads[word] < 2)
+		if (reads[word] < 2) {
 			other[word] = memory[word];
-		reads[word] += reads[word] < 2;
+			reads[word]++;
+		}
 		return &other[word];
 	default:
 		return &memory[word];
