@@ -74,6 +74,8 @@ static bool run_one(const struct bench *b)
 	static const unsigned shown[] = {0, RUNS / 2, RUNS - 1};
 	uint32_t overhead;
 
+	if (b->all)
+		return b->all();
 	if (b->start && !b->start()) {
 		kprintf("bench: %s can't run here\n", b->name);
 		return false;

@@ -1,8 +1,9 @@
 /*
  * The `scaling` command: what do two harts get done, compared with one? For loops
- * over the allocators' hot paths, and for a control loop of the same kind of
- * instructions that shares nothing. On an emulator two harts that share nothing
- * already scale by anything but two, so what counts is the quotient.
+ * over the allocators' hot paths, for the memory tester, and for a control loop of
+ * the allocators' kind of instructions that shares nothing. On an emulator two harts
+ * that share nothing already scale by anything but two, so what counts is the
+ * quotient.
  *
  * A round measures, one right after the other and each TRIES times,
  *
@@ -14,6 +15,9 @@
  * alone: harts can differ, even emulated ones, where what a hart touches may collide
  * in the emulator's caches or not, and that is nothing that they do to each other.
  * The median of the rounds' quotients is the result.
+ *
+ * memtest: the memory tester's engine, with one worker on a mebibyte of its own,
+ * and with two that have one each, and meet after each stage.
  */
 #include <arch/cpu.h>
 #include <kernel/printk.h>
@@ -22,6 +26,8 @@
 #include <kernel/spinlock.h>
 #include <kernel/time.h>
 #include <mm/kmalloc.h>
+
+#include "bench_memtest.h"
 
 #define ROUNDS	  25u
 #define TRIES	  3
@@ -33,7 +39,14 @@
 struct loop {
 	const char *name;
 	void (*body)(void);
+	/* Instead of that: about as much as `n` times, by some harts. */
+	void (*whole)(unsigned n, unsigned who);
 };
+
+/* Who takes part. */
+#define HART0 1u
+#define HART1 2u
+#define BOTH  (HART0 | HART1)
 
 /* --- what is looped over --- */
 
@@ -110,22 +123,71 @@ static void planted(void)
 	spin_unlock(&lock);
 }
 
-static const struct loop control_loop = {"control", control};
-static const struct loop loops[] = {
-	{"frames", frames},
-	{"kmalloc", sizes},
-	{"objects", objects},
-	{"planted", planted},
-};
-
-/* --- measuring --- */
-
 static struct {
 	const struct loop *loop;
 	unsigned n;	  /* times */
 	unsigned waiting; /* for all to be there (a) */
 	uint64_t ticks[2];
 } run;
+
+/* --- the memory tester --- */
+
+/* A pass is so many times. */
+#define PASS 500
+
+static struct bench_memory memory;
+static unsigned who_tests;
+
+struct stage {
+	void (*fn)(void *ctx, unsigned worker);
+	void *ctx;
+};
+
+static void stage_on_1(void *arg)
+{
+	const struct stage *s = arg;
+
+	s->fn(s->ctx, who_tests == BOTH);
+}
+
+static void spread(void (*fn)(void *ctx, unsigned worker), void *ctx)
+{
+	struct stage s = {fn, ctx};
+	struct smp_work w = {.fn = stage_on_1, .arg = &s};
+
+	if (who_tests & HART1)
+		smp_run(1, &w);
+	if (who_tests & HART0)
+		fn(ctx, 0);
+	if (who_tests & HART1)
+		smp_wait(&w);
+}
+
+static void test_memory(unsigned n, unsigned who)
+{
+	struct bench_memory m = memory;
+	uint64_t start;
+
+	who_tests = who;
+	if (who != BOTH)
+		m.nwords /= 2;
+	if (who == HART1)
+		m.words += m.nwords;
+	m.workers = who == BOTH ? 2 : 1;
+	bench_memory_run(&m, "marchc1", 1);
+	start = arch_time();
+	bench_memory_run(&m, "marchc1", n / PASS);
+	run.ticks[0] = arch_time() - start + 1;
+}
+
+static const struct loop control_loop = {"control", control, NULL};
+static const struct loop loops[] = {
+	{"frames", frames, NULL},	{"kmalloc", sizes, NULL},
+	{"objects", objects, NULL},	{"planted", planted, NULL},
+	{"memtest", NULL, test_memory},
+};
+
+/* --- measuring --- */
 
 static void hart_runs(void *arg)
 {
@@ -145,11 +207,6 @@ static void hart_runs(void *arg)
 	run.ticks[arch_cpu() != 0] = arch_time() - start + 1;
 }
 
-/* Who takes part. */
-#define HART0 1u
-#define HART1 2u
-#define BOTH  (HART0 | HART1)
-
 /* Times per second, by who takes part together, until the last is through; the scale
  * is of no matter. */
 static uint64_t rate(const struct loop *l, unsigned n, unsigned who)
@@ -161,12 +218,16 @@ static uint64_t rate(const struct loop *l, unsigned n, unsigned who)
 	run.n = n;
 	run.waiting = harts;
 	run.ticks[0] = run.ticks[1] = 0;
-	if (who & HART1)
-		smp_run(1, &w);
-	if (who & HART0)
-		hart_runs(NULL);
-	if (who & HART1)
-		smp_wait(&w);
+	if (l->whole) {
+		l->whole(n, who);
+	} else {
+		if (who & HART1)
+			smp_run(1, &w);
+		if (who & HART0)
+			hart_runs(NULL);
+		if (who & HART1)
+			smp_wait(&w);
+	}
 	return ((uint64_t)n * harts << 20) /
 	       max_u64(run.ticks[0], run.ticks[1]);
 }
@@ -264,9 +325,16 @@ static int cmd_scaling(int argc, char **argv)
 	cache = kmem_cache_create("scaling", 200, 0, 0, NULL);
 	if (!cache)
 		return 1;
+	memory.spread = spread;
+	if (!bench_memory_get(&memory)) {
+		kmem_cache_destroy(cache);
+		return 1;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(loops) && done; i++)
 		done = scale(&loops[i]);
+	bench_memory_put(&memory);
 	kmem_cache_destroy(cache);
 	return done ? 0 : SHELL_INTERRUPTED;
 }
-COMMAND(scaling, cmd_scaling, "", "do allocators get more done on two harts?");
+COMMAND(scaling, cmd_scaling, "",
+	"do allocators, and the memory tester, get more done on two harts?");

@@ -1,7 +1,7 @@
 """Benchmarks: figures are instructions, so they have limits, and repeat."""
 import re
 
-from harness import Failure, Test
+from harness import ROOT, Failure, Test
 from machine import autorun
 
 # Name, minimum, median, maximum.
@@ -42,16 +42,37 @@ def bench(test):
     return f"{len(found)} within their limits"
 
 
+PER_WORD = re.compile(r"^memtest: (\w+) +[\d.]+ instructions a word, plain loop "
+                      r"+[\d.]+, (\d+) of 1000$", re.M)
+IN_TABLE = re.compile(r'^\t\{"(\w+)",', re.M)
+NOT_COMPARED = {"databus", "addrbus", "hammer"}     # bench_memtest.c says why
+
+
+def memtest(test):
+    """Each test of the memory tester takes at most 1.1 times the instructions of
+    plain loops with the same accesses."""
+    with open(f"{ROOT}/memtest/tests.c", encoding="utf-8") as f:
+        known = set(IN_TABLE.findall(f.read())) - NOT_COMPARED
+    out = autorun(test, "bench memtest", "--icount", append="quiet")
+    found = {name: int(ratio) for name, ratio in PER_WORD.findall(out)}
+    if set(found) != known:
+        raise Failure(f"not compared: {known ^ set(found)}")
+    worst = max(found, key=found.get)
+    if found[worst] > 1100:
+        raise Failure(f"{worst}: {found[worst]} of 1000")
+    return f"{len(found)} tests, {worst} the most: {found[worst]} of 1000"
+
+
 SCALING = re.compile(r"^scaling: (\w+) +(\d+) of 1000 .*; 2 harts: \d+, "
                      r"control (\d+);", re.M)
 ATTEMPTS = 6
 
 
 def scaling(test):
-    """On two harts, allocators get as much more done as a loop that shares
-    nothing: at least 0.95 of that; a loop that takes one lock does not. An
-    attempt in which the control loop does not scale by about two was disturbed
-    by other programs, and says nothing."""
+    """On two harts, allocators and the memory tester get as much more done as a
+    loop that shares nothing: at least 0.95 of that; a loop that takes one lock
+    does not. An attempt in which the control loop does not scale by about two was
+    disturbed by other programs, and says nothing."""
     best = {}
     for _ in range(ATTEMPTS):
         out = autorun(test, "scaling", "--harts", "2")
@@ -59,16 +80,18 @@ def scaling(test):
             if 1700 <= int(control) <= 2500:
                 best.setdefault(name, []).append(int(quotient))
         planted = best.get("planted", [1000])
-        rows = [max(best.get(n, [0])) for n in ("frames", "kmalloc", "objects")]
-        if min(rows) >= 950 and min(planted) < 950:
-            return (f"frames, kmalloc, objects: {rows} of 1000; "
-                    f"with one lock {min(planted)}")
+        rows = {n: max(best.get(n, [0]))
+                for n in ("frames", "kmalloc", "objects", "memtest")}
+        if min(rows.values()) >= 950 and min(planted) < 950:
+            return f"of 1000: {rows}; with one lock {min(planted)}"
     raise Failure(f"of 1000, by attempt: {best}")
 
 
 TESTS = [
-    Test("alloc-scaling", "full", 900, "allocators on two harts, by time",
+    Test("scaling", "full", 900, "allocators, memory tester on two harts, by time",
          scaling, ("kernel-build",)),
+    Test("bench-memtest", "all", 300, "memory tests beside plain loops", memtest,
+         ("kernel-build",)),
     Test("bench", "all", 300, "instructions of measured operations", bench,
          ("kernel-build",)),
 ]

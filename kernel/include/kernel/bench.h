@@ -24,6 +24,7 @@ struct bench {
 	void (*run)(void);   /* what is measured; interrupts are off */
 	void (*undo)(void);  /* after each run; NULL: nothing to do */
 	void (*end)(void);   /* once, after; NULL */
+	bool (*all)(void); /* instead: measures and prints; whether it could */
 };
 
 #define BENCH(name_)                            \
