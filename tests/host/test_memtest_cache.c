@@ -3,6 +3,8 @@
  * should be, and on such as are not (cache_machine.h); trees with odd caches; and what
  * verify-cache says of figures.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <arch/cpu.h>
@@ -236,6 +238,55 @@ KTEST(memtest_cache, a_way_that_is_too_long)
 	cache_facts(&f);
 	EXPECT(f.guessed);
 	EXPECT_EQ(f.largest, MIB(2));
+}
+
+static char *read_tree(const char *name, size_t *size)
+{
+	char path[4096], *data = malloc(MIB(1));
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.dtb", getenv("STRATA_DTB_DIR"),
+		 name);
+	f = fopen(path, "rb");
+	*size = f ? fread(data, 1, MIB(1), f) : 0;
+	if (f)
+		fclose(f);
+	return data;
+}
+
+/* The boards' own: a cache of 2 MiB, and nothing where RAM is seen again. */
+KTEST(memtest_cache, trees_of_boards)
+{
+	static const char *const names[] = {
+		"visionfive2-v1.2a-2g",
+		"visionfive2-v1.3b-8g",
+		"upstream",
+		"debian",
+		"factory",
+		"vendor-5",
+	};
+
+	if (!getenv("STRATA_DTB_DIR"))
+		return ktest_skip("STRATA_DTB_DIR is not set");
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		struct cache_facts f;
+		struct range r;
+		size_t size;
+		char *data = read_tree(names[i], &size);
+
+		EXPECT_EQ(devtree_init(&machine, data, size), 0);
+		cache_facts(&f);
+		EXPECT_EQ(f.largest, MIB(2));
+		EXPECT_EQ(f.line, 64);
+		EXPECT(!f.guessed);
+		EXPECT(f.uncached && !strcmp(f.uncached, "alias"));
+		r = ram_span(&machine);
+		EXPECT_EQ(r.start, GIB(1));
+		EXPECT(!in_tree(&machine.fdt,
+				range_make(r.start + JH7110_ALIAS,
+					   r.end + JH7110_ALIAS)));
+		free(data);
+	}
 }
 
 /* --- figures --- */
