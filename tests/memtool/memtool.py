@@ -245,8 +245,8 @@ def noise(test):
     """Runs that pass and runs that fail over bad lines: never a false pass,
     never a false fail; on a line that is hardly bad, nearly always the truth."""
     count, true, figures = 0, 0, []
-    for p, runs, later in ((0.1, 200, None), (0.1, 200, 0.1), (0.03, 100, 0.03),
-                           (0.01, 100, None), (0.01, 100, 0.01),
+    for p, runs, later in ((0.1, 150, None), (0.1, 150, 0.1), (0.03, 50, 0.03),
+                           (0.01, 50, None), (0.01, 50, 0.01),
                            (0.001, 100, None)):
         told = {}
         for seed in range(runs):
@@ -420,7 +420,7 @@ def hostile(test):
     """Intact lines that make no sense: a page without harm, in little time, or
     none; and progress on a terminal without its codes."""
     rng = random.Random(SEED)
-    for n in range(150):
+    for n in range(80):
         run = state.Run()
         for seq in range(rng.randrange(1, 300)):
             words = [f"ev={rng.choice(EVENTS)}"]
