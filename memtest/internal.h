@@ -30,6 +30,7 @@ struct memtest_worker {
 	uint64_t pattern; /* for reports: what the stage works with */
 	uint64_t errors;
 	uint64_t done; /* accesses in this test and pass */
+	uint64_t told; /* as of the last call of `progress` */
 	unsigned index;
 	bool each; /* config.each */
 } __attribute__((aligned(64)));
@@ -53,7 +54,8 @@ static inline __attribute__((always_inline)) void memtest_check(
 /* The next load of the word is to come from memory. Returns whether it will. */
 bool memtest_expel(struct memtest_worker *w, volatile uint64_t *p);
 
-/* After each slice: so many accesses were made. 0, or -EINTR to stop. */
+/* So many accesses were made: to be called for each slice at least. 0, or
+ * -EINTR to stop. */
 int memtest_account(struct memtest_worker *w, uint64_t accesses);
 
 /* The number that random patterns of a run, a pass and a place begin with;

@@ -60,12 +60,18 @@ void memtest_mismatch(struct memtest_worker *w, volatile uint64_t *p,
 	m->config->ops->error(m->config->arg, w->index, &e);
 }
 
-int memtest_account(struct memtest_worker *w, uint64_t accesses)
+static int tell_progress(struct memtest_worker *w)
 {
 	const struct memtest_config *c = w->run->config;
 
-	w->done += accesses;
+	w->told = w->done;
 	return c->ops->progress(c->arg, w->index, w->done) ? -EINTR : 0;
+}
+
+int memtest_account(struct memtest_worker *w, uint64_t accesses)
+{
+	w->done += accesses;
+	return w->done - w->told < MEMTEST_SLICE ? 0 : tell_progress(w);
 }
 
 uint64_t memtest_random(const struct memtest *m, uint64_t place)
@@ -153,6 +159,7 @@ static void run_worker(void *ctx, unsigned index)
 	struct memtest_worker w = {.run = m,
 				   .index = index,
 				   .done = m->done[index],
+				   .told = m->done[index],
 				   .each = c->each};
 	unsigned share = share_of(m, index);
 	int err;
@@ -162,6 +169,8 @@ static void run_worker(void *ctx, unsigned index)
 			       count_regions(&w, share));
 	else
 		err = run_up(&w, share);
+	if (!err && w.done != w.told)
+		err = tell_progress(&w);
 	c->ops->expel_all(c->arg, index);
 	m->done[index] = w.done;
 	__atomic_fetch_add(&m->errors, w.errors, __ATOMIC_RELAXED);

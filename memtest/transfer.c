@@ -29,9 +29,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE void expel_each(struct memtest_worker *w, volatile uint64_t *p,
-		       volatile uint64_t *q)
+		       volatile uint64_t *q, bool each)
 {
-	if (__builtin_expect(w->each, 0)) {
+	if (__builtin_expect(each, 0)) {
 		memtest_expel(w, p);
 		memtest_expel(w, q);
 	}
@@ -59,7 +59,7 @@ INLINE void move_line(struct memtest_worker *w, volatile uint64_t *to,
 	memtest_store(to + 5, f);
 	memtest_store(to + 6, g);
 	memtest_store(to + 7, h);
-	expel_each(w, from, to);
+	expel_each(w, from, to, w->each);
 }
 
 /* n lines. */
@@ -142,24 +142,27 @@ struct blocks {
 /* The word at p has a, that at q b: each gets the other's. Stored is what should
  * have been loaded, so that an error is reported once. */
 INLINE void swap_word(struct memtest_worker *w, volatile uint64_t *p,
-		      volatile uint64_t *q, uint64_t a, uint64_t b)
+		      volatile uint64_t *q, uint64_t a, uint64_t b, bool each)
 {
 	memtest_check(w, p, a);
 	memtest_check(w, q, b);
-	expel_each(w, p, q);
+	expel_each(w, p, q, each);
 	memtest_store(p, b);
 	memtest_store(q, a);
-	expel_each(w, p, q);
+	expel_each(w, p, q, each);
 }
 
 static void swap(struct memtest_worker *w, volatile uint64_t *p,
 		 volatile uint64_t *q, uint64_t n, uint64_t a, uint64_t b)
 {
-	for (; n; n -= 2, p += 2, q += 2) {
-		swap_word(w, p, q, a, b);
+	const volatile uint64_t *end = p + n;
+	const bool each = w->each;
+
+	for (; p != end; p += 2, q += 2) {
+		swap_word(w, p, q, a, b, each);
 		a = memtest_xorshift(a);
 		b = memtest_xorshift(b);
-		swap_word(w, p + 1, q + 1, a, b);
+		swap_word(w, p + 1, q + 1, a, b, each);
 		a = memtest_xorshift(a);
 		b = memtest_xorshift(b);
 	}
