@@ -13,7 +13,7 @@
 
 #include "badram_record.h"
 
-#define MAGIC	0x4d61526461426174u /* "taBdaRaM" */
+#define MAGIC	0x4d61526461426174u /* "taBadRaM", as it lies there */
 #define VERSION 1
 
 /* Of RAM may be bad, at most 1/4. */

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include <kernel/assert.h>
 #include <kernel/printk.h>
 #include <kernel/smp.h>
 #include <lib/errno.h>
@@ -105,8 +106,12 @@ static int retire(struct range bytes)
 
 void page_condemn(struct range r)
 {
-	while (change(range_set_add, r) && !grow()) {
+	assert(!range_empty(r));
+	while (change(range_set_add, r)) {
 		struct range gap = range_set_gap(&bad.set);
+
+		if (grow())
+			continue;
 
 		pr_warn("bad RAM: no memory for a longer list: %#llx to %#llx "
 			"counts as bad, too\n",

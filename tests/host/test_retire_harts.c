@@ -4,6 +4,7 @@
  * just then (mm/buddy_retire.c).
  */
 #include <host/harts.h>
+#include <mm/fail.h>
 #include <mm/retire.h>
 
 #include "../unit/frames_stress.h"
@@ -61,7 +62,7 @@ static void retire(void)
 		harts_yield();
 		if (rng_below(&h->rng, 4))
 			p = going;
-		if (rng_below(&h->rng, p ? 20 : 1000))
+		if (rng_below(&h->rng, p ? 8 : 1000))
 			continue;
 		pa = p ? page_to_phys(p + !!p->order)
 		       : page_to_phys(
@@ -80,13 +81,13 @@ KTEST(retire_harts, no_mark_is_lost)
 	uint64_t before = frames_used();
 	pfn_t at = 0;
 
-	for (uint64_t round = 0; round < ktest_ops() / 2000 + 1; round++) {
+	for (uint64_t round = 0; round < ktest_ops() / 1000 + 1; round++) {
 		nbad = 0;
 		seen = 0;
 		for (unsigned i = 0; i < HARTS; i++)
 			hart[i] = (struct stress_hart){
 				.rng = rng_seed(ktest_seed() + round * 8 + i),
-				.steps = 500,
+				.steps = 250,
 			};
 		harts_run(HARTS, fn, &hooks, ktest_seed() + round);
 		/* Nobody had the block for long: all are retired now. But one may
@@ -99,4 +100,47 @@ KTEST(retire_harts, no_mark_is_lost)
 			EXPECT(page_unretire(page_bad()->range[0]));
 		EXPECT_EQ(frames_used(), before);
 	}
+}
+
+/* Every other frame of a block, as many as no list has room for at first; then
+ * without any memory for more. */
+static void many(bool memory)
+{
+	struct page *p = page_alloc(10, 0);
+	uint64_t frames = (uint64_t)1 << 10, listed = 0;
+	pfn_t at = 0;
+
+	REQUIRE(p);
+	if (!memory)
+		fail_arm(1, true);
+	for (uint64_t i = 0; i < frames; i += 2) {
+		paddr_t pa = page_to_phys(p + i);
+
+		page_condemn(range_make(pa, pa + PAGE_SIZE));
+	}
+	fail_arm(0, false);
+	page_free_good(p, 10);
+	EXPECT(!page_audit(&at));
+	listed = range_set_sum(page_bad()) >> PAGE_SHIFT;
+	EXPECT(memory ? listed == frames / 2 : listed < frames);
+	EXPECT_EQ(zone_sums().bad, listed);
+	for (uint64_t i = 0; i < frames; i += 2)
+		EXPECT(page_is_bad(page_to_pfn(p + i)));
+	while (page_bad()->n)
+		EXPECT(page_unretire(page_bad()->range[0]));
+	EXPECT_EQ(zone_sums().bad, 0);
+	EXPECT(!page_audit(&at));
+}
+
+KTEST(retire_list, without_memory_ranges_join)
+{
+	uint64_t before = frames_used();
+
+	many(false);
+	EXPECT_EQ(frames_used(), before);
+}
+
+KTEST(retire_list, grows)
+{
+	many(true);
 }

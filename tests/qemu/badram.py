@@ -17,7 +17,7 @@ from machine import PROMPT, Machine
 MEMORY = 256 << 20
 BASE, PAGE = 0x80000000, 4096
 OPTIONS = ("--mem", "256M", "--harts", "2")
-MAGIC = b"tAaBdRaM"
+MAGIC = b"taBadRaM"
 HEAD = "<QII QQQQ QQ".replace(" ", "")
 
 # One alone, two that touch, the last frame of RAM, the boot loader's frames
