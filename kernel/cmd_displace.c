@@ -224,26 +224,37 @@ static bool do_block(struct range block, paddr_t spare, const struct options *o,
 	return !err && !t.errors;
 }
 
-static int do_rounds(const struct options *o, paddr_t spare)
-{
-	uint64_t bytes = 0, blocks = 0;
-	struct range b = {0, 0};
-	bool ok = true;
+struct sum {
+	uint64_t blocks, bytes;
+	bool failed;
+};
 
+static void do_rounds(struct range block, paddr_t spare,
+		      const struct options *o, struct sum *sum)
+{
 	for (uint64_t round = 0; round < o->rounds; round++) {
-		b = o->all ? next_block(0) : block_at(o->at);
-		for (; !range_empty(b) && !shell_interrupted();
-		     b = o->all ? next_block(b.end) : range_make(0, 0)) {
-			if (b.start == spare || (o->all && !movable(b)))
-				continue;
-			ok &= do_block(b, spare, o, round);
-			bytes += movable(b);
-			blocks++;
-		}
+		if (shell_interrupted())
+			return;
+		sum->failed |= !do_block(block, spare, o, round);
+		sum->bytes += movable(block);
+		sum->blocks++;
 	}
+}
+
+static int do_all(const struct options *o, paddr_t spare)
+{
+	struct sum sum = {.blocks = 0};
+
+	if (!o->all)
+		do_rounds(block_at(o->at), spare, o, &sum);
+	for (struct range b = {0, 0};
+	     o->all && !range_empty(b = next_block(b.end));)
+		if (b.start != spare && movable(b))
+			do_rounds(b, spare, o, &sum);
 	kprintf("displace: %s, %llu times, %llu KiB in all were free to test\n",
-		ok ? "ok" : "FAILED", ull(blocks), ull(bytes >> 10));
-	return !ok;
+		sum.failed ? "FAILED" : "ok", ull(sum.blocks),
+		ull(sum.bytes >> 10));
+	return sum.failed;
 }
 
 static bool parse(int argc, char **argv, struct options *o)
@@ -289,7 +300,7 @@ static int cmd_displace(int argc, char **argv)
 		kprintf("displace: no block of 2 MiB is free\n");
 		return 1;
 	}
-	status = do_rounds(&o, page_to_phys(p));
+	status = do_all(&o, page_to_phys(p));
 	page_free(p, p->order);
 	return status;
 }

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include <arch/mmu.h>
+#include <kernel/assert.h>
 #include <lib/errno.h>
 #include <mm/kmap.h>
+#include <mm/kmap_move.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/page_map.h>
@@ -61,6 +63,7 @@ int kmap_add(struct range va, paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 	struct tlb_gather g;
 	int err;
 
+	debug_assert(!kmap_is_moved());
 	tlb_gather_init(&g, NULL);
 	err = pgtable_map(&kernel_pgtable, va, pa, prot, attr, &g);
 	tlb_flush(&g);
@@ -76,6 +79,7 @@ static int change(struct range va,
 	struct tlb_gather g;
 	int err;
 
+	debug_assert(!kmap_is_moved());
 	tlb_gather_init(&g, NULL);
 	err = how(&kernel_pgtable, va, &g);
 	tlb_flush(&g);

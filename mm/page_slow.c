@@ -12,8 +12,10 @@
  * What is freed is looked at before anything is done with it: in O(1), the head
  * of the block tells whether it is handed out, and as what.
  */
+#include <kernel/assert.h>
 #include <mm/bug.h>
 #include <mm/fail.h>
+#include <mm/kmap_move.h>
 #include <mm/layout.h>
 #include <mm/page_debug.h>
 #include <mm/reclaim.h>
@@ -53,6 +55,7 @@ static struct page *serve(struct request *r, uintptr_t pc)
 
 	if (DEBUG_CHECKS && !(r->flags & ALLOC_ATOMIC))
 		spin_check_none();
+	debug_assert(!kmap_is_moved());
 	if (fail_now(pc))
 		return NULL;
 	p = from_zones(r);
@@ -125,6 +128,7 @@ static void report(const struct page *p, unsigned order, uintptr_t pc)
 
 static void free_one(struct page *p, unsigned order, bool cache, uintptr_t pc)
 {
+	debug_assert(!kmap_is_moved());
 	if (!is_used(p, order, PAGE_USED)) {
 		report(p, order, pc);
 		return;

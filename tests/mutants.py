@@ -11,7 +11,8 @@ native tests. So the sources have no switches, and a mutant can't be forgotten i
 them. Its text must occur exactly once; if it is gone, so is the mutant's
 meaning, and that is a failure.
 
-The numbers are those of docs/tlb.md; 0: a bug of DMA (docs/dma.md).
+The numbers are those of docs/tlb.md; 0: a bug of DMA (docs/dma.md), or of moving
+memory (docs/displace.md).
 """
 import os
 import sys
@@ -181,6 +182,29 @@ MUTANTS = [
            "\tif (!range_empty(m->bounce))\n"
            "\t\tmemcpy(m->cpu, phys_to_virt(m->bounce.start), m->size);\n", "",
            "dma."),
+    Mutant("move-forgets-pointers", 0, "mm/kmap_move.c",
+           "\t\t\tif (!moves(m, pte_next(e)))\n\t\t\t\tcontinue;\n",
+           "\t\t\tcontinue;\n", "kmap_move."),
+    Mutant("move-forgets-an-entry", 0, "mm/kmap_move.c",
+           "i < PT_ENTRIES; i++, va +=", "i < PT_ENTRIES - 1; i++, va +=",
+           "kmap_move."),
+    Mutant("move-forgets-the-root", 0, "mm/kmap_move.c",
+           "\treturn moves(m, root) ? root - m->from + m->to : root;\n",
+           "\treturn root;\n", "kmap_move."),
+    Mutant("move-copies-late", 0, "mm/kmap_move.c",
+           "\tcopy_frames(m);\n\tmove_table(m, root, first, level);\n",
+           "\tmove_table(m, root, first, level);\n\tcopy_frames(m);\n",
+           "kmap_move."),
+    Mutant("move-splits-nothing", 0, "mm/kmap_move.c",
+           "\treturn !range_empty(s->mixed);\n", "\treturn 0;\n",
+           "kmap_move."),
+    # What tests/qemu/displace.py sees.
+    Mutant("kernel-move-without-fences", 0, "arch/riscv/gate.S",
+           "\tsfence.vma\n\tcsrw\tsatp, t0\n\tsfence.vma\n",
+           "\tcsrw\tsatp, t0\n", None),
+    Mutant("kernel-move-before-all-wait", 0, "kernel/displace.c",
+           "\twhile (__atomic_load_n(&o->gate.here, __ATOMIC_ACQUIRE) != "
+           "o->others)\n\t\tsmp_relax();\n", "", None),
     # What the litmus tests in QEMU see (tests/qemu/litmus.py).
     Mutant("kernel-no-remote-leaf", 1, "mm/tlb.c",
            "\tif (now)\n\t\tfence_others(",

@@ -13,6 +13,7 @@ import tempfile
 from harness import Failure, Test
 from loader import Placed, call, tree
 from machine import DEBUG, PANIC, PROMPT, RELEASE, Machine, autorun
+from mutants import build_kernel
 
 AUDIT = "pagetable check; audit; meminfo"
 FREE = re.compile(r"^displace: (0x\w+)-(0x\w+) is nobody's$", re.M)
@@ -117,8 +118,8 @@ PLACES = [
 ]
 
 
-def place(test, image, dtb, kept):
-    options = ("--mem", "128M", "--harts", "2")
+def place(test, image, dtb, kept, kernel=RELEASE):
+    options = ("--mem", "128M", "--harts", "4")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "tree.dtb")
         tree(test, path, options, "mmu=sv48")
@@ -133,7 +134,7 @@ def place(test, image, dtb, kept):
             blob = f.read()
     with Ram("128M") as ram, \
             Placed(test, (*options, "--qemu", ram.qemu), image, dtb,
-                   blob) as m:
+                   blob, kernel) as m:
         done, listed = survives(m, ram, 1)
     for start, size, no_map in kept:
         if not re.search(r"; no-map \d" if no_map else r"; reserved \d",
@@ -170,10 +171,30 @@ def debug(test):
     return overwritten(test, "128M", "--harts", "4", kernel=DEBUG, rounds=1)
 
 
+# Kernels that do it wrong.
+MUTANTS = ("kernel-move-without-fences", "kernel-move-before-all-wait")
+
+
+def planted(test):
+    """Each is seen, in one of a few runs."""
+    for name in MUTANTS:
+        kernel = build_kernel(test, name)
+        for n in range(5):
+            try:
+                # QEMU forgets all when satp changes: not here.
+                place(test, *PLACES[1], kernel=kernel)
+            except Failure as e:
+                test.note(f"{name}: {e}")
+                break
+        else:
+            raise Failure(f"{name} was not seen")
+    return f"{len(MUTANTS)} kernels"
+
+
 def load(test, rounds, *options, kernel=RELEASE):
     """Many rounds while all other harts allocate; then nothing is missing, and
     all else works."""
-    out = autorun(test, f"test displace --ops {rounds * 250000}; {AUDIT}; "
+    out = autorun(test, f"test displace --ops {rounds * 1000000}; {AUDIT}; "
                   "test mmio. smp. slab kmalloc --ops 20000",
                   *options, kernel=kernel)
     m = re.search(r"^displace: ok, (\d+) times", out, re.M)
@@ -200,6 +221,8 @@ TESTS = [
          debug, ("kernel-debug",)),
     Test("displace-places", "all", 600, "image, tree and reserved frames at "
          "several places", places, BUILT),
+    Test("displace-planted", "full", 3600, "kernels that move themselves in a "
+         "wrong way fail these tests", planted, BUILT),
     Test("displace-load", "all", 900, "4 rounds while 3 harts allocate",
          load_short, BUILT),
     Test("displace-load-long", "full", 7200, "100 rounds while 3 harts "
