@@ -9,7 +9,7 @@
 
 #define MEMTEST_SHOWN	   64  /* errors of a test in a pass with a line each */
 #define MEMTEST_RANGES	   16  /* ranges of a test in a pass, for the others */
-#define MEMTEST_BAD_RANGES 256 /* of bad frames */
+#define MEMTEST_BAD_RANGES 512 /* of bad frames */
 #define MEMTEST_WORDS	   32  /* ranges of words that failed */
 
 /* Bytes with errors: so many, in these bits. */
