@@ -15,6 +15,7 @@
  * lower. That takes log2(n) places in memory and n * log2(n) steps of the
  * cursor, which is nothing beside what is done to a region.
  */
+#include <kernel/assert.h>
 #include <lib/rng.h>
 
 #include "internal.h"
@@ -248,6 +249,7 @@ int memtest_run(const struct memtest_config *c, struct memtest_result *result)
 	struct memtest m = {.config = c};
 	uint64_t words = memtest_words(c);
 
+	assert(c->workers && c->workers <= MEMTEST_WORKERS);
 	*result = (struct memtest_result){0};
 	/* Over nothing, `progress` is never called: endless passes would be. */
 	while (words && !m.stopped &&

@@ -16,7 +16,7 @@
 #include <kernel/types.h>
 
 /* What is tested at a time: words that lie side by side, at physical address `pa`,
- * a multiple of 8. At most 1 GiB or so. */
+ * a multiple of 8. At least one, at most 1 GiB or so. */
 struct memtest_region {
 	volatile uint64_t *words;
 	uint64_t nwords;
