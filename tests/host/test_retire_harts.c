@@ -4,6 +4,8 @@
  * just then (mm/buddy_retire.c).
  */
 #include <host/harts.h>
+#include <kernel/printk.h>
+#include <lib/errno.h>
 #include <mm/fail.h>
 #include <mm/retire.h>
 
@@ -136,11 +138,68 @@ KTEST(retire_list, without_memory_ranges_join)
 {
 	uint64_t before = frames_used();
 
+	printk_set_console_level(LOG_ERR); /* it says so each time */
 	many(false);
+	printk_set_console_level(LOG_INFO);
 	EXPECT_EQ(frames_used(), before);
 }
 
 KTEST(retire_list, grows)
 {
 	many(true);
+}
+
+/* A block that its owner is about to free; the hook retires it, once. */
+static struct page *victim;
+static bool marked;
+
+/* Here this hart could serve an interrupt: then a mark that is set now must be
+ * respected. */
+static void mark(void *ctx)
+{
+	struct page *p = victim;
+
+	(void)ctx;
+	if (!p || !arch_irq_enabled() || p->state != PAGE_USED)
+		return;
+	victim = NULL;
+	marked = true;
+	EXPECT_EQ(buddy_retire(zone_buddy(page_to_phys(p) >= GIB(4)),
+			       page_to_pfn(p)),
+		  -EAGAIN);
+}
+
+static void free_marked(void)
+{
+	unsigned marks = 0;
+
+	for (uint64_t i = 0; i < ktest_ops() / 10; i++) {
+		unsigned order = i % 3 ? 0 : 2;
+		struct page *p = page_alloc(order, 0);
+		paddr_t pa = page_to_phys(p);
+
+		page_condemn(range_make(pa, pa + PAGE_SIZE));
+		marked = false;
+		victim = p;
+		page_free(p, order);
+		victim = NULL;
+		marks += marked;
+		if (marked && !page_is_bad(page_to_pfn(p)))
+			ktest_fail(__FILE__, __LINE__, "a mark was lost");
+		EXPECT(page_unretire(range_make(pa, pa + PAGE_SIZE)));
+	}
+	EXPECT(marks);
+}
+
+KTEST(retire_harts, a_mark_between_two_steps)
+{
+	static void (*const fn[])(void) = {free_marked};
+	const struct harts_hooks hooks = {.yield = mark};
+	uint64_t before = frames_used();
+	pfn_t at = 0;
+
+	for (unsigned round = 0; round < 8; round++)
+		harts_run(1, fn, &hooks, ktest_seed() + round);
+	EXPECT(!page_audit(&at));
+	EXPECT_EQ(frames_used(), before);
 }
