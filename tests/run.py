@@ -30,14 +30,14 @@ import machines, memcache, mmio, silicon        # noqa: E401, E402
 import smp, trees, virtio                       # noqa: E401, E402
 import card, card_firmware, loaders             # noqa: E401, E402
 import network, qspi, sdcard                    # noqa: E401, E402
-import memtool                                  # noqa: E402
+import memreport, memtool                       # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, badram, devices,
            mmio, dma, virtio, silicon, guides, memtest_coverage, memcache,
-           displace, memtool, card, card_firmware, sdcard, qspi, loaders,
-           network)
+           displace, memtool, memreport, card, card_firmware, sdcard, qspi,
+           loaders, network)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

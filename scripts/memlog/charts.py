@@ -1,4 +1,4 @@
-"""The report's pictures: where errors are, in which bits, and what took how long.
+"""The report's pictures: where errors are, in which bits, what took how long.
 
 Widths are in units; the page scales pictures to its own width. Figures of the
 log may be absurd: every picture has a bound on how many shapes it draws.
@@ -346,7 +346,7 @@ def hart_rates(run):
     work, spent = collections.Counter(), collections.Counter()
     for t in run.tests:
         n = len(t.harts)
-        if not t.accesses or not n or n > 64:
+        if not t.accesses or not n or n > 64 or t.moved or t.held:
             continue
         share = t.accesses * 8 / n
         for name, i in zip(hart_names(run, n), range(n)):

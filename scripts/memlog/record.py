@@ -21,7 +21,8 @@ ODD = re.compile(rb"[^ -~\t]")
 
 def stamp(at):
     when = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
-    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03}Z"
+    thousandths = when.microsecond // 1000
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{thousandths:03}Z"
 
 
 def seconds(text):

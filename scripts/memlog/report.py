@@ -1,5 +1,5 @@
-"""The report: one page with pictures that needs no other file, no network and no
-script.
+"""The report: one page with pictures that needs no other file, no network and
+no script.
 
 It is made from a stored log and nothing else, so the same log gives the same
 page. Whatever comes from the log passes through esc().
@@ -34,7 +34,9 @@ FACTS = (
     ("timebase", "Timebase, Hz"), ("sbi", "Firmware (SBI)"),
     ("sbi_spec", "SBI specification"), ("mvendorid", "mvendorid"),
     ("marchid", "marchid"), ("mimpid", "mimpid"),
-    ("cache_l2", "Last-level cache"), ("line", "Cache line"), ("baud", "Baud"),
+    ("cache_l2", "Last-level cache"), ("cache_guessed", "Its size is a guess"),
+    ("line", "Cache line"), ("flusher", "Cache lines are flushed by"),
+    ("uncached", "Uncached access by"), ("baud", "Baud"),
 )
 OPTIONS = (
     ("run", "Run"), ("version", "Kernel"), ("profile", "Profile"),
@@ -82,7 +84,8 @@ def section(name, title, intro, *body):
     if not inside:
         return ""
     intro = f"<p>{intro}</p>" if intro else ""
-    return f'<section id="{name}">\n<h2>{title}</h2>{intro}{inside}\n</section>\n'
+    return (f'<section id="{name}">\n<h2>{title}</h2>{intro}{inside}\n'
+            "</section>\n")
 
 
 def table(heads, rows):
@@ -128,7 +131,7 @@ def header(run, board, began):
 def banner(run, verdict):
     means = MEANS[verdict.kind]
     if verdict.kind == state.FAIL and run.bad:
-        means = "The frames concerned are listed below, ready for a device tree."
+        means = "The frames concerned are listed below."
     if verdict.kind == state.PASS:
         means = coverage(run)
     return (f'<div class="verdict {LOOKS[verdict.kind]}" id="verdict"><b>'
@@ -298,11 +301,12 @@ def tests(run):
 
 
 def mean_rate(ts):
-    """MB/s over all runs of a test; None when that is not known."""
-    known = [t for t in ts if t.accesses and t.ms]
-    spent = sum(t.ms for t in known)
-    return round(sum(t.accesses for t in known) * 8 / spent / 1000, 1) \
-        if spent else None
+    """MB/s of all runs of a test together, waits left out; None when it is not
+    known. Over the kernel's small blocks it would tell of caches."""
+    known = [t for t in ts if t.accesses and t.rate]
+    known = [t for t in known if not t.moved] or known
+    spent = sum(t.accesses / t.rate for t in known)
+    return round(sum(t.accesses for t in known) / spent, 1) if spent else None
 
 
 def hart_part(run):
@@ -313,8 +317,9 @@ def hart_part(run):
     lines = charts.harts(run)
     t = charts.longest(run)
     return section(
-        "harts", "Harts", "While a hart works on its share of a test; as "
-        "exact as the log's signs of life, one in some seconds.",
+        "harts", "Harts", "While a hart works on its share of a test, in tests "
+        "without waits; as exact as the log's signs of life, one in some "
+        "seconds.",
         table(("Hart", "#Bandwidth", ""), rows),
         lines and f"<h3>Progress in {esc(t.name)}</h3>"
         f'<div class="pictures">{lines}</div>')

@@ -57,7 +57,8 @@ def test_names(run):
 
 def status_line(run, link):
     """What stands at the end of it all."""
-    parts = [f"{run.error_count()} errors", f"lines: {run.good}, {run.lost} lost"]
+    parts = [f"{run.error_count()} errors",
+             f"lines: {run.good}, {run.lost} lost"]
     if run.eta:
         parts.insert(0, f"{duration(run.eta)} left")
     if run.displaced:

@@ -36,6 +36,7 @@ class TestRun:
 
     def __init__(self, record, moved=False):
         self.moved = moved      # of the kernel's memory, a block
+        self.held = False       # did it wait?
         self.number = record.number("pass", 0)
         self.name = record.text("name") or record.text("test", "?")
         self.kind = record.text("kind")
@@ -228,6 +229,8 @@ class Run:
 
     def _on_hold(self, record):
         self.hold = record
+        if self.current:
+            self.current.held = True
 
     def _on_resume(self, record):
         if self.hold and len(self.holds) < KEPT:

@@ -1,9 +1,9 @@
-"""A board with Strata's prompt and its memtest, as far as the host tool can tell:
-logs of every kind, at any speed, over lines of every quality.
+"""A board with Strata's prompt and its memtest, as far as the host tool can
+tell: logs of every kind, at any speed, over lines of every quality.
 
-The program is a generator: it yields the seconds that it waits for a byte and gets
-that, or None when none came. So it runs in simulated time (Simulated) as well as
-behind a pty (OnPty).
+The program is a generator: it yields the seconds that it waits for a byte and
+gets that, or None when none came. So it runs in simulated time (Simulated) as
+well as behind a pty (OnPty).
 """
 import dataclasses
 import os
@@ -283,7 +283,8 @@ class Board:
         for i, (addr, expect, actual, cls) in enumerate(mine[:64]):
             xor = expect ^ actual
             lanes = sum(1 << b for b in range(8) if xor >> 8 * b & 0xff)
-            self.log(f"ev=error {what} type={kind} hart={i % self.script.harts} "
+            hart = i % self.script.harts
+            self.log(f"ev=error {what} type={kind} hart={hart} "
                      f"addr={addr:#x} expect=0x{expect:016x} "
                      f"actual=0x{actual:016x} xor=0x{xor:016x} "
                      f"bits={xor.bit_count()} "
