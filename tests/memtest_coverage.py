@@ -59,10 +59,14 @@ def main():
     os.chdir(ROOT)
     for command in (["cmake", "--preset", "host-gcc"],
                     ["cmake", "--build", "build/host-gcc", "--target",
-                     "memtest-coverage"]):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    measured = subprocess.run([PROGRAM], check=True, capture_output=True,
-                              text=True).stdout
+                     "memtest-coverage"],
+                    [PROGRAM]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            print(done.stdout + done.stderr + f"{command[0]} failed",
+                  file=sys.stderr)
+            return 1
+    measured = done.stdout
     with open(DOCUMENT, encoding="utf-8") as f:
         before, told, behind = parts(f.read())
     if args.write:
