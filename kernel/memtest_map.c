@@ -1,6 +1,7 @@
 /* See <kernel/memtest_map.h>. */
 #include <string.h>
 
+#include <kernel/badram.h>
 #include <kernel/displace.h>
 #include <kernel/memtest_map.h>
 #include <kernel/ram.h>
@@ -35,27 +36,50 @@ static void look_at_pool(struct memtest_map *m)
 		m->taken = range_make(UINT64_MAX, UINT64_MAX);
 }
 
+/* The known bad RAM at `at`, or the first behind it. */
+static struct range bad_from(uint64_t at)
+{
+	const struct range *bad;
+	unsigned n = badram_ranges(&bad);
+
+	for (unsigned i = 0; i < n; i++)
+		if (bad[i].end > at)
+			return bad[i];
+	return range_make(UINT64_MAX, UINT64_MAX);
+}
+
+/* Of what the pool has not: how it can be had. */
+static void look_at_rest(uint64_t at, uint64_t end, struct memtest_span *s)
+{
+	struct range part, rest, bad = bad_from(at);
+
+	s->bytes = range_make(at, min_u64(end, bad.end));
+	s->place = MEMTEST_NOT;
+	s->why = "bad";
+	if (bad.start <= at)
+		return;
+	rest = range_make(at, min_u64(end, bad.start));
+	rest.end = min_u64(rest.end,
+			   align_down(at, DISPLACE_BLOCK) + DISPLACE_BLOCK);
+	s->why = displace_refuses(rest, &part);
+	s->place = s->why ? MEMTEST_NOT : MEMTEST_KERNEL;
+	s->bytes = range_intersect(part, rest);
+	/* It is told in frames; the range may begin inside one. */
+	if (s->bytes.start != at || range_empty(s->bytes))
+		s->bytes = rest;
+}
+
 /* The piece at m->at, that is in a region of RAM. */
 static void look_at_ram(struct memtest_map *m, struct range region,
 			struct memtest_span *s)
 {
-	struct range part, rest = range_make(m->at, region.end);
-
 	look_at_pool(m);
 	if (m->taken.start <= m->at) {
 		s->place = MEMTEST_POOL;
 		s->bytes = range_make(m->at, m->taken.end);
 		return;
 	}
-	rest.end = min_u64(rest.end, m->taken.start);
-	rest.end = min_u64(rest.end,
-			   align_down(m->at, DISPLACE_BLOCK) + DISPLACE_BLOCK);
-	s->why = displace_refuses(rest, &part);
-	s->place = s->why ? MEMTEST_NOT : MEMTEST_KERNEL;
-	s->bytes = range_intersect(part, rest);
-	/* It is told in frames; the range may begin inside one. */
-	if (s->bytes.start != m->at || range_empty(s->bytes))
-		s->bytes = rest;
+	look_at_rest(m->at, min_u64(region.end, m->taken.start), s);
 }
 
 static bool next_piece(struct memtest_map *m, struct memtest_span *s)

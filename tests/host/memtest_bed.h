@@ -132,6 +132,14 @@ static enum badram_state bed_badram_add_range(struct range r)
 	return BADRAM_IN_USE;
 }
 
+static struct range bed_bad[2];
+
+static unsigned bed_badram_ranges(const struct range **ranges)
+{
+	*ranges = bed_bad;
+	return range_empty(bed_bad[0]) ? 0 : ARRAY_SIZE(bed_bad);
+}
+
 /* Frames below that belong to somebody who keeps them. */
 static uint64_t bed_used;
 
@@ -422,6 +430,7 @@ static void bed_init(uint64_t used)
 
 	memset(&user, 0, sizeof(user));
 	memset(&bed, 0, sizeof(bed));
+	memset(bed_bad, 0, sizeof(bed_bad));
 	user.after = "";
 	user.when = "ev=hold";
 	user.bits = 1;
@@ -456,6 +465,7 @@ static void bed_init(uint64_t used)
 	(BED_START +    \
 	 (uint64_t)((const uint8_t *)(v) - (const uint8_t *)bed.memory))
 #define badram_add_range    bed_badram_add_range
+#define badram_ranges	    bed_badram_ranges
 #define badram_state	    bed_badram_state
 #define badram_each_line    bed_badram_each_line
 #define arch_cpu	    bed_arch_cpu

@@ -259,6 +259,26 @@ KTEST(memtest_command, range_is_kept_to_and_gaps_are_told)
 		EXPECT_EQ(bed.memory[used * 512 + i], ~(used * 512 + i));
 }
 
+/* What is known to be bad is left alone. */
+KTEST(memtest_command, bad_frames_are_told)
+{
+	fresh();
+	mark_used();
+	bed_set_free(1000, 500, false);
+	bed_bad[0] = range_make(BED_START + 4 * PAGE_SIZE,
+				BED_START + 5 * PAGE_SIZE);
+	bed_bad[1] = range_make(BED_START + 1000 * PAGE_SIZE,
+				BED_START + 1500 * PAGE_SIZE);
+	EXPECT_EQ(run("memtest --test address --kernel yes"), 0);
+	check_run(TOTAL);
+	EXPECT_EQ(count("ev=untested start=0x80004000 end=0x80005000 why=bad "),
+		  1);
+	EXPECT_EQ(count("ev=untested start=0x803e8000 end=0x805dc000 why=bad "),
+		  1);
+	EXPECT_EQ(value("ev=done", "tested"), MIB(8) - 501 * PAGE_SIZE);
+	EXPECT(used_is_as_marked());
+}
+
 KTEST(memtest_command, only_the_kernels_memory)
 {
 	fresh();

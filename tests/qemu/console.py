@@ -179,25 +179,6 @@ def reboot(test):
         m.wait()
 
 
-def memtest(test):
-    """Good RAM passes, all of it that is free."""
-    out = autorun(test, "memtest", append="quiet")
-    m = re.search(r"^memtest: PASS, (\S+ \S+ tested), .*\b0 errors$", out, re.M)
-    if not m:
-        raise Failure("no verdict PASS")
-    return m[1]
-
-
-def memflip(test):
-    """memtest finds each bit that is flipped behind its back."""
-    memflip = ("/usr/bin/python3", "-B", "tests/qemu/memflip.py")
-    test.run(*memflip, "--self-check")
-    out = test.run(*memflip, "--image", RELEASE, "--timeout", "1000",
-                   "--seed", str(SEED))
-    m = re.search(r"(\d+) of (\d+)", out)
-    return f"{m[0]} flips found" if m else None
-
-
 BUILT = ("kernel-build",)
 TESTS = [
     Test("console", "quick", 300, "type at the prompt", typing, BUILT),
@@ -208,7 +189,4 @@ TESTS = [
          panic_autorun, BUILT),
     Test("console-poweroff", "all", 300, "poweroff", poweroff, BUILT),
     Test("console-reboot", "all", 300, "reboot", reboot, BUILT),
-    Test("memtest", "all", 600, "memtest of 128M of good RAM", memtest, BUILT),
-    Test("memflip", "all", 1200, "20 of 20 planted bit flips in 1 GiB",
-         memflip, BUILT),
 ]
