@@ -31,7 +31,7 @@ OPTIONS = {
 
 def add(parser):
     group = parser.add_argument_group(
-        "what to test", "As at the board's own prompt; docs/memtest.md tells "
+        "what to test", "As at the board's own prompt; docs/memtest.md tells\n"
         "more. Without any: the quick tests, once, over all free memory.")
     for name, (metavar, _, text) in OPTIONS.items():
         group.add_argument(f"--{name}", metavar=metavar, help=text)

@@ -59,7 +59,7 @@ def status_line(run, link):
     """What stands at the end of it all."""
     parts = [f"{run.error_count()} errors",
              f"lines: {run.good}, {run.lost} lost"]
-    if run.eta:
+    if run.eta and not run.done:
         parts.insert(0, f"{duration(run.eta)} left")
     if run.displaced:
         parts.append("the kernel is moved away")
@@ -207,7 +207,7 @@ class Terminal(Quiet):
         """Those of this pass; where they are too many, those around the
         present one."""
         latest = {t.name: t for t in self.run.tests[-200:]
-                  if t.number == self.run.pass_number}
+                  if t.number == self.run.pass_number and not t.moved}
         names = test_names(self.run)
         at = max([i for i, n in enumerate(names) if n in latest], default=0)
         first = max(0, min(at - TESTS // 2, len(names) - TESTS))

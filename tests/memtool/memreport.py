@@ -5,6 +5,7 @@ import mmap
 import os
 import random
 import re
+import signal
 import struct
 import tempfile
 import time
@@ -148,6 +149,32 @@ def kernel(test):
         check(status == 3 and "nonsense" in text, text[-300:])
         status, text = tool(test, "--qemu", "--mem nonsense", "--log-file", log)
         check(status == 3 and "QEMU has ended" in text, text[-300:])
+
+
+def dies(test):
+    """QEMU is killed in the middle of a run: no end, and no waiting."""
+    with tempfile.TemporaryDirectory() as folder:
+        t = Tool(test, "../memtest", "--qemu", f"--mem 256M --kernel {RELEASE}",
+                 "--passes", "0", "--log-file", f"{folder}/a.log")
+        t.wait_for("memtest: run")
+        for pid in children(t.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        status, text = t.end()
+        check(status == 3 and "NO END: QEMU has ended (signal 9)" in text,
+              f"{status}: {text[-300:]}")
+
+
+def children(parent):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(pid))
+    return found
 
 
 def boot(test):
@@ -303,6 +330,8 @@ TESTS = [
          "command to the report", kernel, needs=("kernel-build",)),
     Test("memtool-flips", "all", 600, "bits flipped in QEMU's RAM are in the "
          "report", flips, needs=("kernel-build",)),
+    Test("memtool-dies", "all", 300, "QEMU is killed in the middle of a run",
+         dies, needs=("kernel-build",)),
     Test("memtool-boot", "all", 600, "a board at U-Boot's prompt: load, boot, "
          "test", boot, needs=("kernel-build",)),
     Test("memtool-browser", "full", 600, "a browser shows a report", browser),
