@@ -198,6 +198,8 @@ static const char *error_text(int err)
 		return "user spaces exist, or a device has memory";
 	case -ENOMEM:
 		return "no memory";
+	case -EIO:
+		return "the RAM where it was to go is bad";
 	default:
 		return "nothing in it can be moved";
 	}

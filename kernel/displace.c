@@ -18,7 +18,7 @@
  *  I1  While memory is copied and entries change nobody stores to the block or the
  *      spare: the others are in a loop of loads, and the mover is on a stack in
  *      neither, has all its data there, interrupts off, and calls nothing that
- *      has data elsewhere.
+ *      has data elsewhere. Debug builds look whether anything was stored.
  *  I2  Each hart goes over to the new root by itself and forgets by itself, data
  *      and code, before it stores anything; the mover goes on when all have. So
  *      nothing here asks firmware for a fence, and a root in the block is no
@@ -33,7 +33,10 @@
  * firmware's console, which asks image_to_phys() each time; devices, whose memory
  * stays where it is; harts that are to start: when one is late, nothing moves.
  *
- * Cost: 2 MiB copied twice each way, and a walk over the kernel's tables.
+ * The copy is compared before it is used: to a spare that does not hold it nothing
+ * moves. Back, all must go: RAM that is bad there was as bad before.
+ *
+ * Cost, each way: 2 MiB copied and compared, and a walk over the kernel's tables.
  */
 #include <arch/cpu.h>
 #include <arch/gate.h>
@@ -41,6 +44,7 @@
 #include <drivers/device.h>
 #include <kernel/assert.h>
 #include <kernel/displace.h>
+#include <kernel/printk.h>
 #include <kernel/ram.h>
 #include <kernel/smp.h>
 #include <kernel/smp_boot.h>
@@ -58,8 +62,14 @@ struct outside {
 	uint64_t pinned[KMAP_MOVE_FRAMES / 64];
 	struct arch_gate gate;
 	unsigned others; /* harts at the gate */
+	bool must;	 /* move even if the copy is not good */
 	paddr_t root;
+	paddr_t bad;	 /* RAM that did not take the copy */
+	uint64_t strays; /* stores that were lost: I1 was broken */
 };
+
+/* Times that a copy is made which must be. */
+#define TRIES 4
 
 /* What the parked harts do next. */
 static struct {
@@ -294,19 +304,29 @@ static void stand_at_gate(void *ctx, unsigned i)
 static void cross_outside(void *arg)
 {
 	struct outside *o = arg;
+	unsigned tries = o->must ? TRIES : 1;
 
-	o->root = kmap_move(&o->move, o->root, kernel_pgtable.levels);
+	do
+		o->bad = kmap_move_copy(&o->move);
+	while (o->bad != KMAP_MOVE_GOOD && --tries);
+	if (o->bad == KMAP_MOVE_GOOD || o->must) {
+		o->root = kmap_move_entries(&o->move, o->root,
+					    kernel_pgtable.levels);
+		if (DEBUG_CHECKS && o->bad == KMAP_MOVE_GOOD)
+			o->strays = kmap_move_strays(&o->move);
+	}
 	arch_gate_open(&o->gate, o->root, kernel_pgtable.levels);
 	while (__atomic_load_n(&o->gate.passed, __ATOMIC_ACQUIRE) != o->others)
 		arch_relax();
 }
 
-/* From where all is now to the other place. */
-static void cross(struct outside *o)
+/* From where all is now to the other place. Returns whether all is there. */
+static bool cross(struct outside *o, bool must)
 {
 	uint64_t flags = arch_irq_save();
 
 	o->others = (unsigned)__builtin_popcountll(others());
+	o->must = must;
 	o->root = kernel_pgtable.root;
 	o->gate = (struct arch_gate){.open = 0};
 	publish(stand_at_gate, &o->gate, others());
@@ -317,6 +337,8 @@ static void cross(struct outside *o)
 	kernel_pgtable.root = o->root;
 	finish();
 	arch_irq_restore(flags);
+	assert(!o->strays);
+	return must || o->bad == KMAP_MOVE_GOOD;
 }
 
 static int map_window(const struct outside *o)
@@ -371,19 +393,24 @@ static void put_away(const struct outside *o)
 	kmap_move_rejoin(o->move.to);
 }
 
-static void go_and_return(struct outside *o, const struct displace *d)
+static int go_and_return(struct outside *o, const struct displace *d)
 {
 	struct kmap_move there = o->move;
 
 	current = d;
-	cross(o);
+	if (!cross(o, false))
+		return -EIO;
 	kmap_moved(&there);
 	count++;
 	d->run(d->arg, (volatile uint64_t *)(uintptr_t)KMAP_MOVE_WINDOW);
 	o->move = kmap_move_back(&there);
-	cross(o);
+	cross(o, true);
 	kmap_moved(NULL);
 	o->move = there;
+	if (o->bad != KMAP_MOVE_GOOD)
+		pr_err("displace: the kernel lives in bad RAM, at %#llx\n",
+		       (unsigned long long)o->bad);
+	return 0;
 }
 
 static bool is_good(const struct displace *d)
@@ -423,7 +450,7 @@ int displace(const struct displace *d)
 	park();
 	err = get_ready(o, d);
 	if (!err)
-		go_and_return(o, d);
+		err = go_and_return(o, d);
 	put_away(o);
 	unpark();
 	page_free(p, OUTSIDE_ORDER);

@@ -84,11 +84,29 @@ static bool keeps(const struct kmap_move *m, vaddr_t va)
 	return range_has(m->keep[0], va) || range_has(m->keep[1], va);
 }
 
-static void copy_frames(const struct kmap_move *m)
+paddr_t kmap_move_copy(const struct kmap_move *m)
 {
 	for (uint64_t at = 0; at < KMAP_MOVE_SIZE; at += PAGE_SIZE)
 		if (!is_pinned(m, at))
 			memcpy(m->copy + at, m->seen + at, PAGE_SIZE);
+	for (uint64_t at = 0; at < KMAP_MOVE_SIZE; at += PAGE_SIZE)
+		if (!is_pinned(m, at) &&
+		    memcmp(m->copy + at, m->seen + at, PAGE_SIZE))
+			return m->to + at;
+	return KMAP_MOVE_GOOD;
+}
+
+uint64_t kmap_move_strays(const struct kmap_move *m)
+{
+	const pte_t *seen = (const pte_t *)(void *)m->seen;
+	const pte_t *copy = (const pte_t *)(void *)m->copy;
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < KMAP_MOVE_SIZE / sizeof(pte_t); i++)
+		n += !is_pinned(m, i * sizeof(pte_t)) &&
+		     !pte_same(seen[i], copy[i]) &&
+		     !pte_same(pte_move(seen[i], m->from, m->to), copy[i]);
+	return n;
 }
 
 static pte_t *table_of(const struct kmap_move *m, paddr_t pa)
@@ -118,14 +136,14 @@ static void move_table(const struct kmap_move *m, paddr_t pa, vaddr_t va,
 	}
 }
 
-paddr_t kmap_move(const struct kmap_move *m, paddr_t root, unsigned levels)
+paddr_t kmap_move_entries(const struct kmap_move *m, paddr_t root,
+			  unsigned levels)
 {
 	unsigned level = levels - 1;
 	/* Its middle is where the upper half begins; the lower is empty. */
 	vaddr_t first = pgtable_upper_half(levels).start -
 			PT_ENTRIES / 2 * pt_span(level);
 
-	copy_frames(m);
 	move_table(m, root, first, level);
 	return moves(m, root) ? root - m->from + m->to : root;
 }

@@ -191,10 +191,6 @@ MUTANTS = [
     Mutant("move-forgets-the-root", 0, "mm/kmap_move.c",
            "\treturn moves(m, root) ? root - m->from + m->to : root;\n",
            "\treturn root;\n", "kmap_move."),
-    Mutant("move-copies-late", 0, "mm/kmap_move.c",
-           "\tcopy_frames(m);\n\tmove_table(m, root, first, level);\n",
-           "\tmove_table(m, root, first, level);\n\tcopy_frames(m);\n",
-           "kmap_move."),
     Mutant("move-splits-nothing", 0, "mm/kmap_move.c",
            "\treturn !range_empty(s->mixed);\n", "\treturn 0;\n",
            "kmap_move."),
@@ -202,6 +198,10 @@ MUTANTS = [
     Mutant("kernel-move-without-fences", 0, "arch/riscv/gate.S",
            "\tsfence.vma\n\tcsrw\tsatp, t0\n\tsfence.vma\n",
            "\tcsrw\tsatp, t0\n", None),
+    Mutant("kernel-move-on-the-stack-inside", 0, "kernel/displace.c",
+           "\tarch_call_on((vaddr_t)(uintptr_t)o + "
+           "(PAGE_SIZE << OUTSIDE_ORDER),\n\t\t     cross_outside, o);\n",
+           "\tcross_outside(o);\n", None),
     Mutant("kernel-move-before-all-wait", 0, "kernel/displace.c",
            "\twhile (__atomic_load_n(&o->gate.here, __ATOMIC_ACQUIRE) != "
            "o->others)\n\t\tsmp_relax();\n", "", None),

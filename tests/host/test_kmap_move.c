@@ -359,7 +359,9 @@ static bool go(const struct kmap_move *m, paddr_t *root, bool away)
 	bool stale;
 
 	note_copied(m);
-	*root = kmap_move(m, old, kernel_pgtable.levels);
+	EXPECT_EQ(kmap_move_copy(m), KMAP_MOVE_GOOD);
+	*root = kmap_move_entries(m, old, kernel_pgtable.levels);
+	EXPECT_EQ(kmap_move_strays(m), 0);
 	only_entries_changed(m);
 	any_mix(old, *root);
 	walk_from(*root);
@@ -434,6 +436,20 @@ KTEST(kmap_move, a_spare_that_somebody_sees_is_refused)
 		      PAGE_SIZE, VM_READ),
 		  0);
 	EXPECT_EQ(kmap_move_prepare(&t.move), -EINVAL);
+	kernel_pgtable = (struct pgtable){0};
+}
+
+KTEST(kmap_move, lost_stores_are_counted)
+{
+	if (!get_memory())
+		return ktest_skip("no memory");
+	build(4, false);
+	memset(t.pinned, 0, sizeof(t.pinned));
+	EXPECT_EQ(kmap_move_copy(&t.move), KMAP_MOVE_GOOD);
+	EXPECT_EQ(kmap_move_strays(&t.move), 0);
+	t.move.seen[MIB(1)]++;
+	t.move.copy[MIB(2) - 1]++;
+	EXPECT_EQ(kmap_move_strays(&t.move), 2);
 	kernel_pgtable = (struct pgtable){0};
 }
 

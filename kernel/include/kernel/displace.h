@@ -42,8 +42,8 @@ struct displace {
  * Do it: copy, switch, run, copy back, switch back. Parts of the block that are
  * no RAM of the kernel's (displace_refuses) are neither copied nor unmapped: run()
  * must not touch them. Returns 0, or without any effect -EBUSY (other address
- * spaces exist, a device has memory lent), -EINVAL, -ENOMEM. No spinlock held;
- * interrupts on.
+ * spaces exist, a device has memory lent), -EINVAL, -ENOMEM, -EIO (the spare does not
+ * hold what is copied there). No spinlock held; interrupts on.
  */
 int displace(const struct displace *d);
 

@@ -32,13 +32,24 @@ struct kmap_move {
 int kmap_move_prepare(const struct kmap_move *m);
 
 /*
- * Copy, then change the entries in whatever lies below `root`. Returns the root that
- * names the copy, which is `root` if that did not lie in `from`. Nobody may store
- * to `from` meanwhile; nothing is stored but to `to`, and to entries in other
- * frames. At any time, in any mix of old entries and new ones, all addresses show
- * the same. Nothing is fenced.
+ * Copy, and compare: where in `to` RAM does not hold what was stored, or
+ * KMAP_MOVE_GOOD. From the first byte that is copied until no hart walks old entries,
+ * nobody may store to `from`; nothing is stored by this and the next but to `to`,
+ * and to entries in other frames.
  */
-paddr_t kmap_move(const struct kmap_move *m, paddr_t root, unsigned levels);
+paddr_t kmap_move_copy(const struct kmap_move *m);
+#define KMAP_MOVE_GOOD UINT64_MAX
+
+/*
+ * Then change the entries in whatever lies below `root`. Returns the root that names
+ * the copy, which is `root` if that did not lie in `from`. At any time, in any mix
+ * of old entries and new ones, all addresses show the same. Nothing is fenced.
+ */
+paddr_t kmap_move_entries(const struct kmap_move *m, paddr_t root,
+			  unsigned levels);
+
+/* Words of `from` that somebody stored to since the copy: there must be none. */
+uint64_t kmap_move_strays(const struct kmap_move *m);
 
 /* The inverse of a move. */
 struct kmap_move kmap_move_back(const struct kmap_move *m);
