@@ -20,8 +20,8 @@
  * what began as block i^x1^x2^x3. The pairs come in a pseudo-random order, a
  * linear congruential sequence of period 2^k (Hull, Dobell, "Random number
  * generators", SIAM Review 4(3), 1962: multiplier 1 modulo 4, odd increment).
- * Each word is verified as it moves. A region is cut into such powers of two;
- * what is left changes places with itself. From stage to stage another worker
+ * Each word is verified as it moves. A region is cut into such powers of two; a
+ * single block that is left is only verified. From stage to stage another worker
  * has the share (run.c), so lines move between harts, too.
  */
 #include "internal.h"

@@ -101,12 +101,12 @@ static bool next(void *arg, unsigned share, struct memtest_cursor *c,
 	uint64_t words = t->nwords ? t->nwords : RAM_MODEL_WORDS;
 	uint64_t n = (uint64_t)t->workers * t->nregions;
 	uint64_t at = share * (uint64_t)t->nregions + c->offset;
-	uint64_t start = words * at / n;
+	uint64_t start = t->skipped + words * at / n;
 
 	if (c->offset++ == t->nregions)
 		return false;
 	*r = (struct memtest_region){ram_model_words + start,
-				     words * (at + 1) / n - start,
+				     t->skipped + words * (at + 1) / n - start,
 				     TRIAL_BASE + 8 * start};
 	return true;
 }

@@ -51,6 +51,7 @@ struct trial {
 	unsigned workers;  /* 1 to 4, each with an equal part of memory ... */
 	unsigned nregions; /* ... in so many regions */
 	unsigned nwords;   /* of the model's; 0: all */
+	unsigned skipped;  /* that many are left out before these */
 	bool any_hold;	   /* time passes in each hold, not just in long ones */
 	unsigned every;	   /* of the class' faults, try one of so many */
 	struct rng rng;	   /* for junk, places, and workers' turns */

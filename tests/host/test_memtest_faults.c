@@ -143,6 +143,59 @@ KTEST(memtest_faults, retention_is_seen_after_a_hold)
 	EXPECT_EQ(t.found, t.total);
 }
 
+static bool finds_all(uint64_t tests, enum trial_mode mode, enum trial_class c)
+{
+	struct trial t = uncached(tests);
+
+	t.mode = mode;
+	trial_class(&t, c);
+	return t.found == t.total;
+}
+
+/* Behind a cache that is emptied before a wait, all fades; March SS finds what
+ * deceives if each access gets there. */
+KTEST(memtest_faults, modes_differ_in_what_reaches_memory)
+{
+	EXPECT(!finds_all(one("fade"), TRIAL_WB, DRF));
+	EXPECT(finds_all(one("fade"), TRIAL_EVICT, DRF));
+	EXPECT(!finds_all(one("marchss"), TRIAL_EVICT, DRDF));
+	EXPECT(finds_all(one("marchss"), TRIAL_FLUSH, DRDF));
+}
+
+/* What the pattern that finds it tells: the walk, before anything else does. Only
+ * the complement on its way to the parking makes an open line lie. */
+KTEST(memtest_faults, open_data_line_is_seen_at_once)
+{
+	for (unsigned line = 0; line < 64; line++) {
+		struct trial t = uncached(one("databus"));
+		struct ram_fault f = {.kind = RAM_DATA_OPEN, .from = line};
+		int ones;
+
+		REQUIRE(trial_finds(&t, &f));
+		EXPECT_EQ(t.first.pa, TRIAL_BASE);
+		EXPECT_EQ(t.first.expected ^ t.first.actual,
+			  (uint64_t)1 << line);
+		ones = __builtin_popcountll(t.first.expected);
+		EXPECT(ones == 1 || ones == 63);
+	}
+}
+
+/* Words 10 to 33: the roundest is 32, and its partners are below. */
+KTEST(memtest_faults, address_lines_of_a_region_that_ends_behind_its_middle)
+{
+	for (unsigned line = 0; line < 4; line++)
+		for (unsigned value = 0; value < 2; value++) {
+			struct trial t = uncached(one("addrbus"));
+			struct ram_fault f = {.kind = RAM_LINE_STUCK,
+					      .from = line,
+					      .value = value};
+
+			t.skipped = 10;
+			t.nwords = 24;
+			EXPECT(trial_finds(&t, &f));
+		}
+}
+
 /* A line that picks the region, not a word in it; and the worker. */
 KTEST(memtest_faults, alias_between_regions)
 {

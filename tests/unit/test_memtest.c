@@ -204,6 +204,22 @@ KTEST(memtest, sound_memory_passes)
 	sound_memory(&f, NREGIONS);
 }
 
+/* Nearly all of memory is one region. */
+KTEST(memtest, transfers_go_from_worker_to_worker)
+{
+	struct memtest_result result;
+	struct fixture f;
+	struct memtest_config c;
+
+	if (!fixture_init(&f))
+		return;
+	f.workers = NREGIONS;
+	c = config(&f, (uint64_t)1 << memtest_find("traffic", 7));
+	EXPECT_EQ(memtest_run(&c, &result), 0);
+	for (unsigned i = 0; i < NREGIONS; i++)
+		EXPECT(f.done[i] > NWORDS);
+}
+
 /* A bit that changes after the word was written and before it is verified. */
 static void flip_is_found(struct fixture *f, unsigned test, uint64_t word,
 			  unsigned bit)
