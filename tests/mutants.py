@@ -202,9 +202,6 @@ MUTANTS = [
            "\tarch_call_on((vaddr_t)(uintptr_t)o + "
            "(PAGE_SIZE << OUTSIDE_ORDER),\n\t\t     cross_outside, o);\n",
            "\tcross_outside(o);\n", None),
-    Mutant("kernel-move-before-all-wait", 0, "kernel/displace.c",
-           "\twhile (__atomic_load_n(&o->gate.here, __ATOMIC_ACQUIRE) != "
-           "o->others)\n\t\tsmp_relax();\n", "", None),
     # What the litmus tests in QEMU see (tests/qemu/litmus.py).
     Mutant("kernel-no-remote-leaf", 1, "mm/tlb.c",
            "\tif (now)\n\t\tfence_others(",

@@ -19,7 +19,7 @@ ALLOCATORS = {
 }
 # Commands that allocate, run so that their calls are seen.
 COMMANDS = ("memtest --range 0xa0000000+1M --passes 1", "litmus --rounds 1", "tlbcross",
-            "bench slab", "stress --ops 10", "slabguard 16 1")
+            "bench slab", "stress --ops 10", "slabguard 16 1", "displace all")
 # The same with a disk, and random numbers.
 DEVICES = ("virtio_mmio@10007000", "virtio_mmio@10008000")
 DISK_COMMANDS = ("load vda", "disk crc vda", "disk test vda --yes --size 1M",
