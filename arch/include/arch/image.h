@@ -1,6 +1,6 @@
 /*
  * The kernel image: a run of sections at a fixed virtual address, and in RAM
- * wherever it was loaded. Its place in RAM is one variable, since it can move.
+ * wherever it was loaded. Parts of it can be elsewhere for a while (<mm/kmap_move.h>).
  */
 #pragma once
 
@@ -17,10 +17,10 @@ struct image_section {
 /* All sections in ascending order, without holes; ends with a NULL name. */
 extern const struct image_section arch_image_sections[];
 
-/* Physical address of the image's first byte, now. */
+/* Physical address of the image's first byte, at home. */
 extern paddr_t image_phys;
 
-/* All of the image, as it lies in RAM now. */
+/* All of the image, as it lies in RAM. */
 struct range image_range(void);
 
 /* Where a byte of the image lies in RAM now: for use at once, not to be kept. */
