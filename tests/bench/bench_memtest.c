@@ -148,16 +148,17 @@ static uint64_t nwords, wrong;
 	R; \
 	*p = ~v
 
-#define STEP 0x9e3779b97f4a7c15 /* odd, so all values differ */
+#define SEED 0x9e3779b97f4a7c15
 #define SAME
 #define ADDRESS v += 8
 #define ROTATE	v = v << 1 | v >> 63
-#define XORSHIFT              \
+#define SHIFT(v)              \
 	do {                  \
 		v ^= v << 13; \
 		v ^= v >> 7;  \
 		v ^= v << 17; \
 	} while (0)
+#define XORSHIFT SHIFT(v)
 
 LOOP(same_w, W, SAME)
 LOOP(same_r, R, SAME)
@@ -174,6 +175,7 @@ LOOP(rotate_rw, RW, ROTATE)
 LOOP(rotate_not, NOT, ROTATE)
 LOOP(rotate_last, R_NOT, ROTATE)
 LOOP(random_w, W, XORSHIFT)
+LOOP(random_r, R, XORSHIFT)
 LOOP(random_rw, RW, XORSHIFT)
 LOOP(random_not, NOT, XORSHIFT)
 LOOP(random_last, R_NOT, XORSHIFT)
@@ -202,11 +204,16 @@ static __attribute__((noinline)) void copy(uint64_t v)
 		*q++ = *p++;
 }
 
+/* Two sequences. */
 static __attribute__((noinline)) void fill_halves(uint64_t v)
 {
-	for (uint64_t i = 0, half = nwords / 2; i < half; i++, v += STEP) {
+	uint64_t u = ~v;
+
+	for (uint64_t i = 0, half = nwords / 2; i < half; i++) {
 		words[i] = v;
-		words[half + i] = ~v;
+		words[half + i] = u;
+		SHIFT(v);
+		SHIFT(u);
 	}
 }
 
@@ -221,8 +228,8 @@ static __attribute__((noinline)) void swap(uint64_t v)
 		EXPECT_WORD(*q, u);
 		*p = u;
 		*q = v;
-		v += STEP;
-		u -= STEP;
+		SHIFT(v);
+		SHIFT(u);
 	}
 }
 
@@ -267,9 +274,9 @@ static const struct {
 	  {address_w, address_r, 1},
 	  {address_not, address_last, 1}}},
 	{"traffic",
-	 {{address_w, address_w, 1},
+	 {{random_w, random_w, 1},
 	  {fill_halves, swap, 8},
-	  {address_w, address_r, 1}}},
+	  {random_w, random_r, 1}}},
 	{"fade", MARCH(same, 1, rw, 1)},
 	{"walk64", VERIFY(rotate, 64)},
 };
@@ -280,7 +287,7 @@ static uint64_t count(void (*loop)(uint64_t v))
 {
 	uint64_t before = arch_instret();
 
-	loop(STEP);
+	loop(SEED);
 	return arch_instret() - before;
 }
 
@@ -289,7 +296,7 @@ static uint64_t run_plain(unsigned i)
 	uint64_t sum = 0;
 
 	for (unsigned k = 0; k < MAX_PART && plain[i].part[k].loop; k++) {
-		plain[i].part[k].prepare(STEP);
+		plain[i].part[k].prepare(SEED);
 		sum += plain[i].part[k].times * count(plain[i].part[k].loop);
 	}
 	return sum;
