@@ -199,7 +199,7 @@ static const char *error_text(int err)
 	case -ENOMEM:
 		return "no memory";
 	case -EIO:
-		return "the RAM where it was to go is bad";
+		return "the copy is not right, RAM is bad";
 	default:
 		return "nothing in it can be moved";
 	}

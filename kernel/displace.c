@@ -33,8 +33,8 @@
  * firmware's console, which asks image_to_phys() each time; devices, whose memory
  * stays where it is; harts that are to start: when one is late, nothing moves.
  *
- * The copy is compared before it is used: to a spare that does not hold it nothing
- * moves. Back, all must go: RAM that is bad there was as bad before.
+ * The copy is compared before it is used: if it is never right, nothing moves. Back,
+ * all must go: RAM that is bad there was as bad before.
  *
  * Cost, each way: 2 MiB copied and compared, and a walk over the kernel's tables.
  */
@@ -68,7 +68,7 @@ struct outside {
 	uint64_t strays; /* stores that were lost: I1 was broken */
 };
 
-/* Times that a copy is made which must be. */
+/* Times that a copy is made, if need be: a bit may flip on the way. */
 #define TRIES 4
 
 /* What the parked harts do next. */
@@ -304,7 +304,7 @@ static void stand_at_gate(void *ctx, unsigned i)
 static void cross_outside(void *arg)
 {
 	struct outside *o = arg;
-	unsigned tries = o->must ? TRIES : 1;
+	unsigned tries = TRIES;
 
 	do
 		o->bad = kmap_move_copy(&o->move);
@@ -408,7 +408,7 @@ static int go_and_return(struct outside *o, const struct displace *d)
 	kmap_moved(NULL);
 	o->move = there;
 	if (o->bad != KMAP_MOVE_GOOD)
-		pr_err("displace: the kernel lives in bad RAM, at %#llx\n",
+		pr_err("displace: RAM at %#llx does not hold what was there\n",
 		       (unsigned long long)o->bad);
 	return 0;
 }

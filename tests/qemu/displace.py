@@ -12,8 +12,10 @@ import tempfile
 
 from harness import Failure, Test
 from loader import Placed, call, tree
-from machine import DEBUG, PANIC, PROMPT, RELEASE, Machine, autorun
+from machine import (DEBUG, PANIC, PROMPT, RELEASE, STATUS, Machine,
+                     autorun)
 from mutants import build_kernel
+from virtio import disk_options, new_image
 
 AUDIT = "pagetable check; audit; meminfo"
 FREE = re.compile(r"^displace: (0x\w+)-(0x\w+) is nobody's$", re.M)
@@ -55,7 +57,7 @@ class Ram:
 
 
 def leave(m, ram, block):
-    """Have one block displaced, overwrite it, go back. Returns its free bytes."""
+    """Have one block displaced, overwrite it, go back. Its free bytes."""
     begin = m.seen
     m.send(f"displace {block:#x} --hold\r")
     m.expect(r"^displace: \^C ends it\n", unless=rf"{PANIC}|.* stays: ",
@@ -172,6 +174,33 @@ def debug(test):
     return overwritten(test, "128M", "--harts", "4", kernel=DEBUG, rounds=1)
 
 
+def moves(test, *options, commands=""):
+    """All blocks, three times, where the console is all that there is of the
+    machine. What it printed."""
+    line = ("displace --list; displace all --rounds 3; "
+            f"{AUDIT}{commands}")
+    with Machine(test, *options, "--append", f'autorun="{line}"') as m:
+        if m.expect(STATUS, unless=PANIC)[1] != "0":
+            raise Failure(f"{options}: a command failed")
+        return m.output
+
+
+def boards(test):
+    """Two banks, harts that can't run the kernel, other consoles."""
+    for board in ("icicle", "sifive_u"):
+        moves(test, "--board", board)
+
+
+def device(test):
+    """What a device knows stays, and it works as before."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = disk_options(new_image(folder, 8 << 20))
+        out = moves(test, "--harts", "2", "--qemu", disk,
+                    commands="; disk test vda --yes --size 1M; displace all")
+    if not re.search(r"; dma \d", out):
+        raise Failure("the device's memory is not told of")
+
+
 # Kernels that do it wrong.
 MUTANTS = ("kernel-move-on-the-stack-inside", "kernel-move-without-fences",
            "move-forgets-pointers")
@@ -223,6 +252,10 @@ TESTS = [
          debug, ("kernel-debug",)),
     Test("displace-places", "all", 600, "image, tree and reserved frames at "
          "several places", places, BUILT),
+    Test("displace-boards", "all", 300, "PolarFire's two banks; sifive_u",
+         boards, BUILT),
+    Test("displace-device", "all", 300, "a disk's memory stays where it is",
+         device, BUILT),
     Test("displace-planted", "full", 3600, "kernels that move themselves in a "
          "wrong way fail these tests", planted, BUILT),
     Test("displace-load", "all", 900, "4 rounds while 3 harts allocate",

@@ -22,7 +22,7 @@
 #define DISPLACE_BLOCK KMAP_MOVE_SIZE
 
 /* Why RAM can't be displaced: a word for logs ("firmware", "no-map", "reserved",
- * "dma", "user", "late-hart", ...), or NULL if it can. `block` may have parts of
+ * "dma", "late-hart", ...), or NULL if it can. `block` may have parts of
  * several kinds: then *part is the first run of bytes from block.start on for which
  * the answer holds. */
 const char *displace_refuses(struct range block, struct range *part);
@@ -30,8 +30,8 @@ const char *displace_refuses(struct range block, struct range *part);
 struct displace {
 	struct range block; /* 2 MiB of physical addresses, aligned */
 	paddr_t spare;	    /* the block to live in meanwhile */
-	cpumask_t harts;    /* those that `worker` is called on; the caller's among
-			     * them */
+	cpumask_t harts;    /* those that displace_spread() calls; the caller's
+			     * among them */
 	/* Called on the calling hart, interrupts on, while the block is free for
 	 * tests; `view` is its first byte. */
 	void (*run)(void *arg, volatile uint64_t *view);
@@ -40,12 +40,18 @@ struct displace {
 
 /*
  * Do it: copy, switch, run, copy back, switch back. Parts of the block that are
- * no RAM of the kernel's (displace_refuses) are neither copied nor unmapped: run()
- * must not touch them. Returns 0, or without any effect -EBUSY (other address
- * spaces exist, a device has memory lent), -EINVAL, -ENOMEM, -EIO (the spare does not
- * hold what is copied there). No spinlock held; interrupts on.
+ * no RAM of the kernel's (displace_refuses) stay, and `view` does not show
+ * them. Returns 0, or without any effect -EBUSY (user spaces exist, a device has
+ * memory lent), -EINVAL, -ENOMEM, -EIO (the copy is
+ * never what was copied: one of the two is bad). No spinlock held; interrupts on.
  */
 int displace(const struct displace *d);
+
+/*
+ * In run(), on all harts: nothing is allocated or freed, mapped or unmapped, lent to a
+ * device; no smp_call(). No address but the view's leads to the block, so no cache
+ * gets lines of it but by the view.
+ */
 
 /* Inside run(): call fn(ctx, i) on each of d->harts, i from 0 up (0 is the calling
  * hart), at the same time; return when all have. */
