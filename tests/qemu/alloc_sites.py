@@ -18,8 +18,9 @@ ALLOCATORS = {
     "c_posix_memalign",
 }
 # Commands that allocate, run so that their calls are seen.
-COMMANDS = ("memtest --range 0xa0000000+1M --passes 1", "litmus --rounds 1", "tlbcross",
-            "bench slab", "stress --ops 10", "slabguard 16 1", "displace all")
+COMMANDS = ("memtest --range 0xa0000000+1M --passes 1 --cache evict",
+            "memtest --range 0x80200000+64K", "litmus --rounds 1", "tlbcross",
+            "bench slab", "stress --ops 10", "slabguard 16 1")
 # The same with a disk, and random numbers.
 DEVICES = ("virtio_mmio@10007000", "virtio_mmio@10008000")
 DISK_COMMANDS = ("load vda", "disk crc vda", "disk test vda --yes --size 1M",
