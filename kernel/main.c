@@ -20,6 +20,7 @@
 #include <kernel/load.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
+#include <kernel/memtest_cache.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
@@ -291,7 +292,7 @@ __init static void map_kernel(struct range fdt, const void *fdt_view)
 		       -err);
 	check_ram();
 	bump.bounds = range_make(0, UINT64_MAX);
-	if (kmap_reserve(&ram))
+	if (kmap_reserve(&ram, cache_views_room(memblock_total(&ram))))
 		refuse("no RAM is left for page tables\n");
 }
 

@@ -29,6 +29,8 @@
 
 #define JH7110_ALIAS ((paddr_t)0x200000000)
 
+#define MOST_VIEWED GIB(32) /* of RAM */
+
 #define SAMPLES 16
 #define ENOUGH	4 /* of them */
 
@@ -49,6 +51,15 @@ const char *cache_bypass(const struct devtree *dt, paddr_t *offset)
 		return "alias";
 	*offset = 0;
 	return pte_attr(nc) == ATTR_NC ? "svpbmt" : NULL;
+}
+
+uint64_t cache_views_room(uint64_t ram_bytes)
+{
+	paddr_t offset;
+
+	return cache_bypass(&machine, &offset)
+		       ? 2 * min_u64(ram_bytes, MOST_VIEWED)
+		       : 0;
 }
 
 static struct range ram_span(const struct devtree *dt)

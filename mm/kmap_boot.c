@@ -35,11 +35,8 @@
 
 #define EARLY_BLOCK MIB(2)
 
-/* So much of the arena is used as these tables below the root can map: in Sv39, 4 GiB.
- * There, windows on all of RAM, if it is no more than 32 GiB, fit as well: each on
- * 1 GiB, which with its guard page takes the place of two. */
-#define ARENA_TABLES	  4
-#define RAM_TABLES(bytes) (2 * (min_u64(bytes, GIB(32)) >> 30))
+/* So much of the arena is used as these tables below the root can map: in Sv39, 4 GiB. */
+#define ARENA_TABLES 4
 
 uint64_t direct_map_offset;
 
@@ -233,11 +230,11 @@ static int reserve_page_map(struct range ram)
 			       1);
 }
 
-int kmap_reserve(const struct memblock *mb)
+int kmap_reserve(const struct memblock *mb, uint64_t more)
 {
 	/* In Sv39 each entry of the root maps 1 GiB only. */
-	uint64_t tables = ARENA_TABLES + RAM_TABLES(memblock_total(mb));
-	uint64_t room = tables * pt_span(kernel_pgtable.levels - 1);
+	uint64_t span = pt_span(kernel_pgtable.levels - 1);
+	uint64_t room = ARENA_TABLES * span + align_up(more, span);
 	const struct region *r;
 	struct tlb_gather g;
 	paddr_t at = 0;

@@ -225,7 +225,7 @@ KTEST(kmap_host, completing_the_root_is_fenced)
 	/* The process's memory is beyond the page map. */
 	memblock_add(mb, range_make(GIB(2), GIB(4)));
 	before = mmu_model;
-	EXPECT_EQ(kmap_reserve(mb), 0);
+	EXPECT_EQ(kmap_reserve(mb, 0), 0);
 	EXPECT(mmu_model.flushed_all > before.flushed_all);
 	EXPECT(!range_empty(kmap_arena));
 	EXPECT(range_within(kmap_arena, range_make(ARENA_BASE, ARENA_END)));

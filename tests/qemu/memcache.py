@@ -13,7 +13,7 @@ from harness import Failure, Test
 from jh7110 import run as on_jh7110
 from machines import run
 
-COMMAND = "cachetest"
+COMMAND = "memtest verify-cache"
 ROW = re.compile(r"^(wb|evict|flush|uncached) +(-|\d+\.\d)  (.*)$", re.M)
 
 NO_FLUSH = "not here: nothing here flushes lines: "

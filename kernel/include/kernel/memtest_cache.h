@@ -65,6 +65,10 @@ bool cache_expel(volatile void *p, paddr_t pa);
  * stored leaves the caches. Else nothing. */
 void cache_settle(void);
 
+/* Addresses that uncached views of so much RAM take, a view on 1 GiB those of two with
+ * its guard page: what boot keeps for them. 0: nothing leads past the caches here. */
+uint64_t cache_views_room(uint64_t ram_bytes);
+
 /*
  * Addresses to reach the RAM [pa, pa + size) by, whole pages, in the mode that has
  * begun: the direct map's, or uncached ones. It is the caller's, at most 1 GiB; while

@@ -48,10 +48,10 @@ int kmap_init(struct bump *bump, const struct kmap_plan *plan, struct range fdt,
 /*
  * Add the tables that make the root complete: from now on no entry of it ever
  * changes, and roots of user spaces can be copies. Sets kmap_arena: in Sv39 4 GiB
- * and twice the size of RAM, else all that there is room for. After kmap_init, once
- * RAM can be had. Returns 0 or -ENOMEM.
+ * and `more` bytes, else all that there is room for. After kmap_init, once RAM can be
+ * had. Returns 0 or -ENOMEM.
  */
-int kmap_reserve(const struct memblock *mb);
+int kmap_reserve(const struct memblock *mb, uint64_t more);
 
 /* Tables come from the page allocator from now on. */
 void kmap_bump_retired(void);
