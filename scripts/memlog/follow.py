@@ -203,7 +203,7 @@ class Follower:
         """For the `done` that should have come: None, also when the run goes
         on, or what its absence means."""
         self.sink.note("no end of the run so far: asking for it")
-        mute, life = 0, self.life
+        mute, good = 0, self.run.good
         for _ in range(ASKS):
             self.prompt.seen = b""
             self.link.write(b"\x15memtest last\r")
@@ -215,23 +215,24 @@ class Follower:
                     return end
             if self.run.done or self.link.down is not None:
                 return None
-            if self._going_on(life):
+            if self._going_on(good):
                 return None
             mute = mute + 1 if self.prompt.heard == heard else 0
             if mute >= MUTE and self._quiet() <= self._patience():
                 return None
             if mute >= MUTE:
                 return state.NO_END, (f"the board hangs: no sign of life for "
-                                      f"{self.link.now() - life:.0f} s")
+                                      f"{self._quiet():.0f} s")
         if self.run.damaged or self.run.holes:
             return state.DAMAGED, ("the line is too noisy: the run's last line "
                                    "never came whole")
         return state.NO_END, ("the board is at its prompt and knows of no such "
                               "run")
 
-    def _going_on(self, life):
-        """Did a line of the run itself come, and no prompt?"""
-        return self.life > life and not self.prompt.there() and \
+    def _going_on(self, good):
+        """Did a line of the run itself come, and no prompt? An intact one: ruins
+        may be those of answers, and this must end."""
+        return self.run.good > good and not self.prompt.there() and \
             self.run.last is not None and self.run.last.ev in (
                 "tick", "test_start", "test_end", "resume", "hold")
 

@@ -62,6 +62,9 @@ REASONS = {
     "busy": "what it holds could not be moved away just then",
     "no-memory": "no memory for moving its contents",
     "kernel": "the kernel lives there, and was not to be moved (--kernel yes)",
+    "bad": "known to be bad, and retired before",
+    "not-reached": "the run ended before",
+    "interrupted": "the run was stopped before",
     "not-ram": "there is no RAM",
 }
 

@@ -16,7 +16,7 @@ import zlib
 from harness import Test
 from toolruns import (BAD, DAMAGED, FAIL, LIVE, NO_END, NO_START, PASS, SEED,
                       check, follow_one, tool)
-from fake_kernel import Board, OnPty, Script
+from fake_kernel import Board, Noise, OnPty, Script
 from memlog import options, parse, show, state
 from wire import Tool
 
@@ -312,6 +312,18 @@ def port(test):
     return "3 boards"
 
 
+def bad_line(test):
+    """The tool as it is, on a line that turns bad once the run has begun."""
+    for script, status in ((Script(), (4,)), (Script(errors=BAD), (1, 4))):
+        with board_on_pty(test, script, speed=60) as wire:
+            t = Tool(test, "../memtest", "--port", wire.link, *wire.files)
+            t.wait_for("memtest: run")
+            wire.faults = lambda way, data, n=Noise(0.1, SEED): n(data)
+            got, text = t.end()
+            check(got in status and ("LOG DAMAGED" in text or "FAIL" in text),
+                  f"{got}: {text[-300:]}")
+
+
 def interrupt(test):
     """^C stops the board, too; its last line is waited for."""
     with board_on_pty(test, Script(), speed=4) as wire:
@@ -366,6 +378,8 @@ TESTS = [
     Test("memtool-cuts", "all", 300, "lines cut for a while, wherever", cuts),
     Test("memtool-port", "all", 300, "boards at a port that pass, fail and "
          "reset", port),
+    Test("memtool-bad-line", "all", 300, "a port where every tenth byte is "
+         "wrong", bad_line),
     Test("memtool-interrupt", "all", 300, "^C stops the board as well",
          interrupt),
     Test("memtool-unplugged", "all", 300, "the adapter comes and goes",
