@@ -195,8 +195,7 @@ bool memtest_pool_next(const struct memtest_pool *pool,
 	r->start = r->end = 0;
 	for (; block != &pool->blocks; block = block->next) {
 		rest = range_intersect(wanted_of(pool, block), left);
-		if (range_empty(rest) ||
-		    (r->end && (rest.start != r->end || r->end == cut)))
+		if (range_empty(rest) || (r->end && rest.start != r->end))
 			break;
 		if (!r->end) {
 			r->start = rest.start;

@@ -369,6 +369,19 @@ static void log_text(void *ctx, const char *text)
 	memtest_line_end(&l);
 }
 
+/* A range of bad frames may be several that became one: between them there may be
+ * what is no RAM of ours. */
+static void retire_range(struct range bad)
+{
+	for (unsigned i = 0; i < ram.n; i++) {
+		struct range part = range_intersect(bad, ram.region[i].range);
+
+		part = range_align_in(part, PAGE_SIZE);
+		if (!range_empty(part) && badram_is_ram(part))
+			badram_add_range(part);
+	}
+}
+
 /* Frames that failed are never allocated again. But the fault is none of cells
  * where so many failed, and the kernel could not live on the rest. */
 static void retire(struct memtest_session *s)
@@ -381,7 +394,7 @@ static void retire(struct memtest_session *s)
 		bad += range_size(s->errors.bad.range[i].bytes);
 	keep = bad > (s->pool_bytes + s->kernel_bytes) / MOST_BAD;
 	for (unsigned i = 0; i < s->errors.bad.n && !keep; i++)
-		badram_add_range(s->errors.bad.range[i].bytes);
+		retire_range(s->errors.bad.range[i].bytes);
 	/* What is in use goes when it becomes free: now. */
 	memtest_pool_release(&s->pool);
 	for (unsigned i = 0; i < s->errors.bad.n; i++) {

@@ -132,6 +132,13 @@ static enum badram_state bed_badram_add_range(struct range r)
 	return BADRAM_IN_USE;
 }
 
+static bool bed_badram_is_ram(struct range r)
+{
+	const struct region *region = memblock_at(&bed.ram, r.start);
+
+	return region && region->type == REGION_FREE;
+}
+
 static struct range bed_bad[2];
 
 static unsigned bed_badram_ranges(const struct range **ranges)
@@ -465,6 +472,7 @@ static void bed_init(uint64_t used)
 	(BED_START +    \
 	 (uint64_t)((const uint8_t *)(v) - (const uint8_t *)bed.memory))
 #define badram_add_range    bed_badram_add_range
+#define badram_is_ram	    bed_badram_is_ram
 #define badram_ranges	    bed_badram_ranges
 #define badram_state	    bed_badram_state
 #define badram_each_line    bed_badram_each_line

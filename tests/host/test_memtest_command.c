@@ -172,6 +172,7 @@ KTEST(memtest_command, sound_memory_passes)
 					"kernel 1."));
 		EXPECT(ends_with(" MiB), 0 errors\r\n"));
 		EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+		EXPECT_EQ(bed.pages[BED_FRAMES].state, PAGE_FREE);
 		EXPECT(used_is_as_marked());
 	}
 }
@@ -416,6 +417,31 @@ KTEST(memtest_command, flips_in_the_kernels_memory)
 	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
 }
 
+/* It does not move to where there were errors. */
+KTEST(memtest_command, the_spare_block_is_a_good_one)
+{
+	fresh();
+	mark_used();
+	plan_flips(600 * 512, 500 * 512, 2, 1);
+	EXPECT_EQ(run("memtest --hold 1 --test marchc1 --kernel yes"), 1);
+	EXPECT_EQ(count("ev=error "), 2);
+	EXPECT(bed.displaced > 0);
+	EXPECT_EQ(count(" spare=0x80600000 "), bed.displaced);
+	EXPECT(used_is_as_marked());
+}
+
+KTEST(memtest_command, holds_and_fades)
+{
+	fresh();
+	EXPECT_EQ(run("memtest --test fade,address --fade 70"), 0);
+	EXPECT_EQ(count("ev=hold "), 2);
+	EXPECT_EQ(count(" ms=70 test="), 2);
+	EXPECT_EQ(count(" name=fade why=fade "), 2);
+	EXPECT_EQ(run("memtest --test fade,address --fade 0 --hold 30"), 0);
+	EXPECT_EQ(count("ev=hold "), 2);
+	EXPECT_EQ(count(" name=address why=hold "), 2);
+}
+
 KTEST(memtest_command, errors_beyond_the_limit_are_ranges)
 {
 	fresh();
@@ -453,6 +479,31 @@ KTEST(memtest_command, too_many_bad_frames_are_kept)
 	EXPECT_EQ(count(" state=kept "), 1);
 	EXPECT_EQ(count("ev=dts"), 0);
 	EXPECT_EQ(bed.nfree, BED_FRAMES - USED);
+}
+
+/* A range that is several has a part in it that nobody may retire. */
+KTEST(memtest_command, merged_ranges_have_gaps)
+{
+	const struct console_device *console = console_current();
+	static struct memtest_session s;
+	struct range bad = range_make(BED_START + 600 * PAGE_SIZE,
+				      BED_START + 700 * PAGE_SIZE);
+	struct range gap = range_make(BED_START + 640 * PAGE_SIZE,
+				      BED_START + 650 * PAGE_SIZE);
+
+	fresh();
+	EXPECT_EQ(memblock_claim(&ram, gap, REGION_NOMAP), 0);
+	memset(&s, 0, sizeof(s));
+	list_init(&s.pool.blocks);
+	s.pool_bytes = MIB(8);
+	s.errors.bad.n = 1;
+	s.errors.bad.range[0].bytes = bad;
+	console_set(&bed_keeper);
+	retire(&s);
+	console_set(console);
+	for (unsigned i = 0; i < BED_FRAMES; i++)
+		EXPECT_EQ(bed.bad[i],
+			  i >= 600 && i < 700 && (i < 640 || i >= 650));
 }
 
 KTEST(memtest_command, the_last_run_again)

@@ -280,6 +280,24 @@ KTEST(memtest_pool, ranges_are_cut_at_their_limit)
 	EXPECT_EQ(fake.nfree, n);
 }
 
+KTEST(memtest_pool, more_shares_than_pages)
+{
+	struct memtest_pool pool;
+	struct walk w;
+	struct range r;
+
+	REQUIRE(fixture(64, true));
+	memtest_pool_take(&pool, range_make(START + PAGE_SIZE + 8,
+					    START + 3 * PAGE_SIZE - 8));
+	walk_begin(&w, &pool, MAX_SHARES);
+	REQUIRE(walk_next(&w, &r));
+	EXPECT_EQ(r.start, START + PAGE_SIZE + 8);
+	REQUIRE(walk_next(&w, &r));
+	EXPECT_EQ(r.end, START + 3 * PAGE_SIZE - 8);
+	EXPECT(!walk_next(&w, &r));
+	memtest_pool_release(&pool);
+}
+
 KTEST(memtest_pool, finds_blocks)
 {
 	const uint64_t n = 2048;
