@@ -11,6 +11,13 @@
 #include <lib/errno.h>
 #include <mm/layout.h>
 
+/* The pages that have some of these bytes: one more than their size tells, where they
+ * begin late in a page. */
+static struct range pages_of(struct range bytes)
+{
+	return range_align_out(bytes, PAGE_SIZE);
+}
+
 static int make_views(struct memtest_session *s, const char **why)
 {
 	struct memtest_cursor c = {0};
@@ -20,17 +27,17 @@ static int make_views(struct memtest_session *s, const char **why)
 	memtest_pool_share(&s->pool, 1, &all);
 	while (memtest_pool_next(&s->pool, &all, &c, &r)) {
 		struct memtest_view *v = &s->view[s->nviews];
+		struct range pages = pages_of(r);
 
 		*why = "free memory is in too many pieces; a --range helps";
 		if (s->nviews == MEMTEST_VIEWS)
 			return -ENOSPC;
 		*why = "no memory to map it with";
 		v->bytes = r;
-		v->words = cache_view(align_down(r.start, PAGE_SIZE),
-				      align_up(range_size(r), PAGE_SIZE));
+		v->words = cache_view(pages.start, range_size(pages));
 		if (!v->words)
 			return -ENOMEM;
-		v->words += r.start % PAGE_SIZE / 8;
+		v->words += (r.start - pages.start) / 8;
 		s->nviews++;
 	}
 	return 0;
@@ -50,10 +57,10 @@ void memtest_reach_end(struct memtest_session *s)
 {
 	while (s->nviews) {
 		const struct memtest_view *v = &s->view[--s->nviews];
-		uint64_t first = align_down(v->bytes.start, PAGE_SIZE);
+		struct range pages = pages_of(v->bytes);
 
-		cache_unview(v->words - (v->bytes.start - first) / 8, first,
-			     align_up(range_size(v->bytes), PAGE_SIZE));
+		cache_unview(v->words - (v->bytes.start - pages.start) / 8,
+			     pages.start, range_size(pages));
 	}
 }
 

@@ -389,11 +389,13 @@ static bool bed_cache_expel(volatile void *p, paddr_t pa)
 }
 
 static unsigned bed_views;
+static struct range bed_viewed; /* last */
 
 static volatile uint64_t *bed_cache_view(paddr_t pa, uint64_t size)
 {
 	EXPECT(is_aligned(pa | size, PAGE_SIZE));
 	bed_views++;
+	bed_viewed = range_make(pa, pa + size);
 	return &bed.memory[(pa - BED_START) / 8];
 }
 

@@ -333,6 +333,13 @@ KTEST(memtest_command, cache_modes)
 	EXPECT_EQ(bed.displaced, 0);
 	EXPECT(count("why=uncached") > 0);
 	EXPECT(value("ev=done", "untested") >= USED * PAGE_SIZE);
+	/* A range that begins at the end of a page has a part of one more. */
+	EXPECT_EQ(run("memtest --test address --cache uncached --range "
+		      "0x80400ff8-0x80402010"),
+		  0);
+	EXPECT_EQ(bed_viewed.start, 0x80400000);
+	EXPECT_EQ(bed_viewed.end, 0x80403000);
+	EXPECT_EQ(value("ev=done", "tested"), 0x1018);
 	/* Too many pieces. */
 	for (uint64_t i = USED; i < BED_FRAMES; i += 2)
 		bed_set_free(i, 1, false);
