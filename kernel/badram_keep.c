@@ -99,6 +99,7 @@ static struct range place(unsigned i)
 
 __init void badram_recall(struct memblock *mb)
 {
+	const struct badram_record *r;
 	unsigned found;
 
 	badram_places(&places, mb);
@@ -110,7 +111,10 @@ __init void badram_recall(struct memblock *mb)
 		newest = BADRAM_COPIES;
 	if (newest == BADRAM_COPIES)
 		return;
-	claim(mb, look(mb, newest));
+	/* RAM that is bad may say something else each time. */
+	r = look(mb, newest);
+	if (r)
+		claim(mb, r);
 	for (unsigned i = 0; i < BADRAM_COPIES; i++) {
 		const struct region *region = memblock_at(mb, places.at[i]);
 
@@ -118,8 +122,7 @@ __init void badram_recall(struct memblock *mb)
 		    !memblock_claim(mb, place(i), REGION_METADATA))
 			ours |= 1u << i;
 	}
-	/* A bad frame that has the newest copy itself: nobody trusts that. */
-	if (!(ours >> newest & 1))
+	if (!r || !(ours >> newest & 1))
 		newest = BADRAM_COPIES;
 }
 

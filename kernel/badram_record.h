@@ -43,8 +43,9 @@ bool badram_record_fill(struct badram_record *r, const struct range_set *bad,
 
 /*
  * Is this a record that was written at this place on such a machine? What is in it
- * may be anything. Returns 0; -ENOENT: it is none; -EINVAL: it is one, and makes no
- * sense: ranges that are no RAM, or more than a quarter of it.
+ * may be anything. Returns 0; -ENOENT: it is none, or in a frame that is bad by its
+ * own words; -EINVAL: it is one, and makes no sense: ranges that are no RAM, or more
+ * than a quarter of it.
  */
 int badram_record_check(const struct badram_record *r,
 			const struct badram_places *p,

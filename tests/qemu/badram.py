@@ -26,6 +26,9 @@ SOME = [(0x80400000, 0x80401000), (0x84000000, 0x84003000),
         (0x86fff000, 0x87000000), (0x8ffff000, 0x90000000)]
 IMAGE = (0x80200000, 0x80201000)
 
+# Of the copies.
+PLACES = [BASE + MEMORY // 16 * (2 * i + 1) for i in range(8)]
+
 
 def add(m, ranges):
     for start, end in ranges:
@@ -98,6 +101,24 @@ def soft_reboot(test):
         if regions(m, "bad"):
             raise Failure("forgotten, and still bad")
         sound(m)
+
+
+def bad_place(test):
+    """Bad RAM may be where a copy is: the others count."""
+    bad = [(a, a + PAGE) for a in (SOME[1][0], *PLACES[:2])]
+    with Machine(test, *OPTIONS) as m:
+        m.expect(PROMPT)
+        for r in bad:
+            add(m, [r])
+        for _ in range(2):
+            reboot(m)
+            expect_list(m, sorted(bad))
+            sound(m)
+        m.command("badram forget")
+        reboot(m)
+        expect_list(m, [])
+        if regions(m, "bad"):
+            raise Failure("forgotten, and still bad")
 
 
 def turned_off(test):
@@ -269,6 +290,8 @@ BUILT = ("kernel-build",)
 TESTS = [
     Test("badram-reboot", "all", 300, "bad frames are known after a reboot",
          soft_reboot, BUILT),
+    Test("badram-place", "all", 300, "bad frames that have copies of the list",
+         bad_place, BUILT),
     Test("badram-option", "all", 120, "badram= on the command line",
          turned_off, BUILT),
     Test("badram-damage", "all", 300, "records of bad frames that are damaged",
