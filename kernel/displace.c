@@ -9,7 +9,8 @@
  *	look, map, split
  *	job: go to the gate		at the gate: they read, and store nothing
  *	on the stack outside:
- *	  copy, change entries
+ *	  copy, open the gate by half	forget instructions
+ *	  change entries
  *	  open the gate			walk the new root, forget all, go on
  *	run()				do what displace_spread() wants
  *	and back, the same way
@@ -19,10 +20,12 @@
  *      spare: the others are in a loop of loads, and the mover is on a stack in
  *      neither, has all its data there, interrupts off, and calls nothing that
  *      has data elsewhere. Debug builds look whether anything was stored.
- *  I2  Each hart goes over to the new root by itself and forgets by itself, data
- *      and code, before it stores anything; the mover goes on when all have. So
- *      nothing here asks firmware for a fence, and a root in the block is no
- *      special case.
+ *  I2  Each hart goes over to the new root by itself and forgets by itself before
+ *      it stores anything; the mover goes on when all have. So nothing here asks
+ *      firmware for a fence, and a root in the block is no special case.
+ *      Instructions it forgets between the copy and the first entry: an entry may
+ *      be walked as soon as it is stored, and without fence.i a hart may run what
+ *      it fetched from there long ago.
  *  I3  From parking to the end only the mover changes tables; away from home, not
  *      even it. So what was found holds good: no other spaces, nothing lent to
  *      devices, which leaf is whole.
@@ -309,6 +312,7 @@ static void cross_outside(void *arg)
 	do
 		o->bad = kmap_move_copy(&o->move);
 	while (o->bad != KMAP_MOVE_GOOD && --tries);
+	arch_gate_copied(&o->gate, o->others);
 	if (o->bad == KMAP_MOVE_GOOD || o->must) {
 		o->root = kmap_move_entries(&o->move, o->root,
 					    kernel_pgtable.levels);
@@ -320,10 +324,12 @@ static void cross_outside(void *arg)
 		arch_relax();
 }
 
-/* From where all is now to the other place. Returns whether all is there. */
-static bool cross(struct outside *o, bool must)
+/* From where all is now to the other place; then `away` is true. Returns whether all
+ * is there. */
+static bool cross(struct outside *o, const struct kmap_move *away, bool must)
 {
 	uint64_t flags = arch_irq_save();
+	bool moved;
 
 	o->others = (unsigned)__builtin_popcountll(others());
 	o->must = must;
@@ -334,11 +340,15 @@ static bool cross(struct outside *o, bool must)
 		smp_relax();
 	arch_call_on((vaddr_t)(uintptr_t)o + (PAGE_SIZE << OUTSIDE_ORDER),
 		     cross_outside, o);
+	moved = must || o->bad == KMAP_MOVE_GOOD;
 	kernel_pgtable.root = o->root;
+	/* Whatever prints from here on may ask where it is. */
+	if (moved)
+		kmap_moved(away);
 	finish();
 	arch_irq_restore(flags);
 	assert(!o->strays);
-	return must || o->bad == KMAP_MOVE_GOOD;
+	return moved;
 }
 
 static int map_window(const struct outside *o)
@@ -398,14 +408,12 @@ static int go_and_return(struct outside *o, const struct displace *d)
 	struct kmap_move there = o->move;
 
 	current = d;
-	if (!cross(o, false))
+	if (!cross(o, &there, false))
 		return -EIO;
-	kmap_moved(&there);
 	count++;
 	d->run(d->arg, (volatile uint64_t *)(uintptr_t)KMAP_MOVE_WINDOW);
 	o->move = kmap_move_back(&there);
-	cross(o, true);
-	kmap_moved(NULL);
+	cross(o, NULL, true);
 	o->move = there;
 	if (o->bad != KMAP_MOVE_GOOD)
 		pr_err("displace: RAM at %#llx does not hold what was there\n",

@@ -1,6 +1,7 @@
 /*
  * Where harts stand while memory moves (<arch/gate.h>). In assembly, as compilers
- * may store to the stack whenever they like. The gate: 0 satp, 8 here, 12 passed.
+ * may store to the stack whenever they like. The gate: 0 satp, 8 here, 12 copied,
+ * 16 fresh, 20 passed.
  */
 	.section .text.gate, "ax"
 
@@ -13,17 +14,25 @@ arch_gate_wait:
 	 * all to be here, then copies. */
 	fence	rw, rw
 	amoadd.w zero, t1, (t2)
-1:	ld	t0, 0(a0)
+1:	lw	t0, 12(a0)
 	.insn	i 0x0f, 0, x0, x0, 0x010 /* pause */
 	beqz	t0, 1b
-	/* Acquire: what is fetched and walked from here on is what was stored
-	 * before the gate opened. */
+	/* Acquire: what is fetched from here on is what was stored before. */
+	fence	rw, rw
+	fence.i
+	addi	t2, a0, 16
+	fence	rw, rw
+	amoadd.w zero, t1, (t2)
+2:	ld	t0, 0(a0)
+	.insn	i 0x0f, 0, x0, x0, 0x010 /* pause */
+	beqz	t0, 2b
+	/* Acquire: what is walked from here on is what was stored before the
+	 * gate opened. */
 	fence	rw, rw
 	sfence.vma
 	csrw	satp, t0
 	sfence.vma
-	fence.i
-	addi	t2, a0, 12
+	addi	t2, a0, 20
 	fence	rw, rw
 	amoadd.w zero, t1, (t2)
 	ret

@@ -145,13 +145,21 @@ void arch_mmu_activate(paddr_t table, unsigned levels)
 	sfence_vma();
 }
 
+void arch_gate_copied(struct arch_gate *g, uint32_t others)
+{
+	/* Release: the copy is seen by whoever sees this. */
+	__atomic_store_n(&g->copied, 1, __ATOMIC_RELEASE);
+	arch_icache_fence();
+	while (__atomic_load_n(&g->fresh, __ATOMIC_ACQUIRE) != others)
+		arch_relax();
+}
+
 void arch_gate_open(struct arch_gate *g, paddr_t table, unsigned levels)
 {
 	/* Release: the copy and its tables are seen by whoever sees this. */
 	__atomic_store_n(&g->open, satp_value(table, levels, 0),
 			 __ATOMIC_RELEASE);
 	arch_mmu_activate(table, levels);
-	arch_icache_fence();
 }
 
 unsigned arch_asid_bits(void)

@@ -9,16 +9,25 @@
 struct arch_gate {
 	uint64_t open;	 /* 0, else how (a) */
 	uint32_t here;	 /* so many harts have come (a) */
+	uint32_t copied; /* what they run is where it will be, too (a) */
+	uint32_t fresh;	 /* so many fetch it from there as it is (a) */
 	uint32_t passed; /* and so many are through (a) */
 };
 
 /*
- * Stand at the gate: counts itself in, and from there on stores nothing at all,
- * not even to the stack, until it is open. Then the hart walks the tables that
- * arch_gate_open() named, forgets all that it remembers of others, and of
- * instructions, and counts itself out. Interrupts are off.
+ * Stand at the gate: counts itself in, and from there on stores nothing but to the
+ * gate, not even to the stack, until it is open. Then the hart walks the tables that
+ * arch_gate_open() named, forgets all that it remembers of others, and counts itself
+ * out. Interrupts are off.
  */
 void arch_gate_wait(struct arch_gate *g);
+
+/*
+ * All others are at the gate, and the copy is complete. From here on none fetches
+ * what was at its place before: each entry that is changed from now on can be walked
+ * at once, by any hart. `others` of them are waited for.
+ */
+void arch_gate_copied(struct arch_gate *g, uint32_t others);
 
 /* All others are at the gate. What was stored before is what they see when they are
  * through; this hart goes through, too. */
