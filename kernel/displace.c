@@ -46,6 +46,7 @@
 #include <arch/mmu.h>
 #include <drivers/device.h>
 #include <kernel/assert.h>
+#include <kernel/badram.h>
 #include <kernel/displace.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
@@ -56,6 +57,7 @@
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/umap.h>
+#include <mm/zone.h>
 
 /* What the mover has while it moves: a block of two frames, the stack at its end. */
 #define OUTSIDE_ORDER 1
@@ -145,6 +147,27 @@ static const char *why_region(paddr_t at, paddr_t *end)
 	return next < at + PAGE_SIZE ? "not-ram" : why;
 }
 
+/* Is the frame at `at` retired? Nobody wants what is in it, and to read it may
+ * give something else each time. *end as above. */
+static bool is_retired(paddr_t at, paddr_t *end)
+{
+	const struct range *bad;
+	unsigned n = badram_ranges(&bad);
+
+	while (n && bad->end <= at) {
+		bad++;
+		n--;
+	}
+	if (!n || bad->start >= *end)
+		return false;
+	if (bad->start > at) {
+		*end = bad->start;
+		return false;
+	}
+	*end = at + PAGE_SIZE;
+	return page_is_bad(at >> PAGE_SHIFT);
+}
+
 static const char *why_frames(paddr_t at, paddr_t *end)
 {
 	const char *why = why_region(at, end);
@@ -154,6 +177,8 @@ static const char *why_frames(paddr_t at, paddr_t *end)
 		return why;
 	if (smp_late())
 		return "late-hart";
+	if (is_retired(at, end))
+		return "bad";
 	dma = dma_frames_in(range_make(at, *end));
 	if (range_empty(dma))
 		return NULL;

@@ -201,6 +201,31 @@ def device(test):
         raise Failure("the device's memory is not told of")
 
 
+def retired(test):
+    """A frame that is retired is not copied, not back either."""
+    frame, end = RAM + (64 << 20) + 0x5000, RAM + (64 << 20) + 0x6000
+    block = frame & -BLOCK_SIZE
+    with Ram("128M") as ram, \
+            Machine(test, "--mem", "128M", "--harts", "2", "--qemu",
+                    ram.qemu) as m:
+        m.expect(PROMPT, unless=PANIC)
+        m.command(f"badram add {frame:#x}")
+        if not re.search(rf" {block:#x} .*; bad 4\b",
+                         m.command("displace --list")):
+            raise Failure("the retired frame is not told of")
+        m.send(f"displace {block:#x} --hold\r")
+        m.expect(r"^displace: \^C ends it\n", unless=rf"{PANIC}|.* stays: ",
+                 patience=30)
+        ram.overwrite(frame, end)
+        seen = ram.map[frame - RAM:end - RAM]
+        m.send("\x03")
+        m.expect(PROMPT, unless=PANIC)
+        if ram.map[frame - RAM:end - RAM] != seen:
+            raise Failure("the retired frame was stored to")
+        m.send("\r")
+        survives(m, ram, 1)
+
+
 # Kernels that do it wrong.
 MUTANTS = ("kernel-move-on-the-stack-inside", "kernel-move-without-fences",
            "move-forgets-pointers")
@@ -256,6 +281,8 @@ TESTS = [
          boards, BUILT),
     Test("displace-device", "all", 300, "a disk's memory stays where it is",
          device, BUILT),
+    Test("displace-bad", "all", 300, "retired frames are left alone", retired,
+         BUILT),
     Test("displace-planted", "full", 3600, "kernels that move themselves in a "
          "wrong way fail these tests", planted, BUILT),
     Test("displace-load", "all", 900, "4 rounds while 3 harts allocate",

@@ -22,7 +22,7 @@
 #define DISPLACE_BLOCK KMAP_MOVE_SIZE
 
 /* Why RAM can't be displaced: a word for logs ("firmware", "no-map", "reserved",
- * "dma", "late-hart", ...), or NULL if it can. `block` may have parts of
+ * "dma", "bad", "late-hart", ...), or NULL if it can. `block` may have parts of
  * several kinds: then *part is the first run of bytes from block.start on for which
  * the answer holds. */
 const char *displace_refuses(struct range block, struct range *part);
