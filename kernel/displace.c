@@ -462,9 +462,9 @@ static struct page *page_outside(struct range block)
 {
 	struct range below = {0, block.start >> PAGE_SHIFT};
 	struct range above = {block.end >> PAGE_SHIFT, UINT64_MAX};
-	struct page *p = page_alloc_within(OUTSIDE_ORDER, below, 0);
+	struct page *p = page_alloc_within(OUTSIDE_ORDER, below, ALLOC_RESERVE);
 
-	return p ? p : page_alloc_within(OUTSIDE_ORDER, above, 0);
+	return p ? p : page_alloc_within(OUTSIDE_ORDER, above, ALLOC_RESERVE);
 }
 
 int displace(const struct displace *d)
