@@ -29,7 +29,8 @@ bool badram_is_ram(struct range r)
 		    region->type == REGION_NOMAP)
 			return false;
 	}
-	return true;
+	/* In whole frames, one may have wrapped. */
+	return !range_empty(r);
 }
 
 /* Is it all out of reach: since the start, or retired? */

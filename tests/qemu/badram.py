@@ -123,12 +123,16 @@ def bad_place(test):
 
 def turned_off(test):
     """badram=off: what RAM says does not count. Else it may be given."""
-    out = "badram=0x84000000+8K,rubbish,0x10-0x20"
+    last = f"{2**64 - PAGE:#x}-{2**64 - 1:#x}"
+    out = f"badram=0x84000000+8K,rubbish,{last},0x10-0x20"
     with Machine(test, *OPTIONS, "--append", out) as m:
         m.expect(r"badram=rubbish is no range of RAM")
+        m.expect(rf"badram={last} is no range of RAM")
         m.expect(r"badram=0x10-0x20 is no range of RAM")
         m.expect(PROMPT)
         expect_list(m, [(0x84000000, 0x84002000)])
+        if "is not all RAM" not in m.command(f"badram add {last}"):
+            raise Failure("the last frame of all is no RAM")
         sound(m)
     with Machine(test, *OPTIONS, "--append", "badram=off") as m:
         m.expect(PROMPT)

@@ -17,7 +17,8 @@ enum badram_state {
 			 * and at the next start */
 };
 
-/* Is it all RAM that a kernel can have: not firmware's, not kept from being mapped? */
+/* Is it all RAM that a kernel can have: not firmware's, not kept from being mapped? An
+ * empty range is not. */
 bool badram_is_ram(struct range r);
 
 /* This frame of RAM, or all of these (bytes, whole frames, not empty), are bad.
