@@ -4,6 +4,7 @@ import signal
 import stat
 import sys
 import time
+import traceback
 
 
 class Error(Exception):
@@ -21,6 +22,9 @@ def main(fn, failed=1):
     for s in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(s) != signal.SIG_IGN:
             signal.signal(s, signal.default_int_handler)
+    # Somebody may have closed them.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
     # Names of files and of disks may have any bytes.
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -31,6 +35,10 @@ def main(fn, failed=1):
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted", file=sys.stderr)
         status = 130
+    except Exception:   # pylint: disable=broad-except
+        # A mistake in the tool is no result of what it does: not 1, Python's.
+        traceback.print_exc()
+        status = failed
     sys.exit(status)
 
 

@@ -3,6 +3,7 @@
 Widths are in units; the page scales pictures to its own width. Figures of the
 log may be absurd: every picture has a bound on how many shapes it draws.
 """
+import bisect
 import collections
 
 from . import glossary
@@ -22,10 +23,34 @@ Point = collections.namedtuple("Point", "addr xor record")
 
 def areas(run):
     """All that the log says about memory, rising."""
-    found = [Area(s.start, s.end, "tested", "") for s in run.regions]
-    found += [Area(s.start, s.end, "moved", "") for s in run.kernel]
+    through = any(t.whole and not t.moved for t in run.tests)
+    found = [Area(s.start, s.end, "tested" if through else "planned", "")
+             for s in run.regions]
+    blocks = sorted({**run.stays, **run.moved}.values())
+    for s in run.kernel:
+        found += kernel_areas(s, blocks, run.moved)
     found += [Area(s.start, s.end, "untested", s.why) for s in run.untested]
     return sorted(found)
+
+
+def kernel_areas(span, blocks, moved):
+    """Of what the kernel lives in, block by block."""
+    at = span.start
+    for b in blocks[max(0, bisect.bisect(blocks, (at,)) - 1):]:
+        start, end = max(at, b.start), min(span.end, b.end)
+        if b.start >= span.end:
+            break
+        if start >= end:
+            continue
+        if at < start:
+            yield Area(at, start, "planned", "")
+        if b.start in moved:
+            yield Area(start, end, "moved", "")
+        else:
+            yield Area(start, end, "untested", b.why)
+        at = end
+    if at < span.end:
+        yield Area(at, span.end, "planned", "")
 
 
 def banks(found):
@@ -57,7 +82,8 @@ def points(run):
 
 def what(area):
     names = {"tested": "tested", "moved": "tested: the kernel was moved away "
-             "meanwhile", "untested": "not tested"}
+             "meanwhile", "untested": "not tested", "planned": "no test went "
+             "through all of it"}
     why = area.why and f": {glossary.REASONS.get(area.why, area.why)}"
     return (f"{area.start:#x} to {area.end:#x}, {size(area.end - area.start)}, "
             f"{names[area.kind]}{why}")
@@ -285,7 +311,7 @@ def timeline(run):
     bottom, scale = 22 * len(names) + 8, STRIP / top
     for at in steps(top, 8):
         svg.line(LEFT + at * scale, 4, LEFT + at * scale, bottom, "cut")
-        svg.text(LEFT + at * scale, bottom + 15, f"{at:g} s", "small", "middle")
+    seconds(svg, bottom + 15, top)
     for a, b in run.holds[:MANY]:
         svg.rect(LEFT + a * scale, 4, max(1, (b - a) * scale), bottom - 4,
                  "hold", f"hold: {b - a:.1f} s between writing and verifying")
@@ -305,6 +331,14 @@ def timeline(run):
         svg.area([(x - 4, 0), (x + 4, 0), (x, 7)], "warn",
                  f"{plural(hole.count, 'line')} of the log lost here")
     return svg.done()
+
+
+def seconds(svg, y, top):
+    """The labels of an axis of time."""
+    for at in steps(top, 8):
+        x = LEFT + at * STRIP / top
+        svg.text(min(x, WIDE), y, f"{at:g} s", "small",
+                 "middle" if x < WIDE - 30 else "end")
 
 
 def hart_names(run, n):
@@ -329,8 +363,7 @@ def harts(run):
         y = 160 - 1.5 * percent
         svg.line(LEFT, y, LEFT + STRIP, y, "cut")
         svg.text(LEFT - 12, y + 4, f"{percent} %", "small", "end")
-    for at in steps(top, 8):
-        svg.text(LEFT + at * STRIP / top, 178, f"{at:g} s", "small", "middle")
+    seconds(svg, 178, top)
     stride = max(1, len(t.samples) // 300)
     for i, name in enumerate(hart_names(run, len(t.harts))):
         track = [(0, 0)] + [(ts - t.began, s[i]) for ts, s in

@@ -16,6 +16,8 @@ from .prompt import Prompt
 
 TRIES = 20          # to start
 SILENCE = 30        # seconds without a line, beyond a hold: what a run may be
+SLACK = 20          # the same, beyond --tick
+RUINS = 1800        # seconds with damaged lines only: worth asking
 BACK = 12           # the same, since the port came back: worth asking once
 ASKS = 8            # for a `done` that was lost
 MUTE = 3            # asks in a row without a single byte: the board hangs
@@ -48,6 +50,7 @@ class Follower:
         self.run = state.Run("", asked)
         self.listening = False      # do lines count?
         self.life = link.now()      # when the last line came
+        self.sound = self.life      # when the last intact one came
         self.back = None            # when the port last came back
         self.ask_soon = False       # did the run end while it was gone?
         self.garbled = 0            # echoes that were wrong
@@ -67,8 +70,11 @@ class Follower:
         self.sink.record.line(line)
         if not self.listening:
             return
+        good = self.run.good
         if self.run.feed(line, self.sink.record.clock()):
             self.life = self.link.now()
+            if self.run.good > good:
+                self.sound = self.life
         else:
             self.lines = self.lines[-20:] + [line]
 
@@ -170,6 +176,8 @@ class Follower:
         if self.ask_soon and quiet > BACK:
             self.ask_soon = False
             return True
+        if self.link.now() - self.sound > RUINS + self._patience():
+            return True
         return quiet > self._patience() or self.prompt.there() and quiet > 1.5
 
     def _ended(self):
@@ -192,12 +200,13 @@ class Follower:
         """Seconds without a line that mean nothing yet. When lines were lost,
         one of them may have announced a hold."""
         start, hold = self.run.start, self.run.hold
+        silence = max(SILENCE, self.asked.tick() + SLACK)
         if hold:
-            return SILENCE + hold.number("ms", 0) / 1000
+            return silence + hold.number("ms", 0) / 1000
         if self.run.damaged or self.run.holes or self.back is not None:
-            return SILENCE + max(start.number("hold_ms", 0),
+            return silence + max(start.number("hold_ms", 0),
                                  start.number("fade_ms", 0)) / 1000
-        return SILENCE
+        return silence
 
     def _ask(self):
         """For the `done` that should have come: None, also when the run goes
@@ -219,6 +228,7 @@ class Follower:
                 return None
             mute = mute + 1 if self.prompt.heard == heard else 0
             if mute >= MUTE and self._quiet() <= self._patience():
+                self.sound = self.link.now()    # no need to ask so soon again
                 return None
             if mute >= MUTE:
                 return state.NO_END, (f"the board hangs: no sign of life for "
@@ -226,6 +236,9 @@ class Follower:
         if self.run.damaged or self.run.holes:
             return state.DAMAGED, ("the line is too noisy: the run's last line "
                                    "never came whole")
+        if not self.prompt.there():
+            return state.NO_END, ("what comes is not the run's any more, and "
+                                  "Strata's prompt does not answer")
         return state.NO_END, ("the board is at its prompt and knows of no such "
                               "run")
 

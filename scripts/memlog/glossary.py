@@ -66,6 +66,8 @@ REASONS = {
     "not-reached": "the run ended before",
     "interrupted": "the run was stopped before",
     "not-ram": "there is no RAM",
+    "uncached": "this cache mode can't reach it",
+    "late-hart": "a hart that did not come up may yet arrive there",
 }
 
 SUSPECTS = {

@@ -28,6 +28,7 @@ class PortLink:
         self.path, self.baud, self.note = path, baud, note
         self.port = port or self._open()
         self.down = self.dead = None
+        self.lost = None        # when it went, until something came again
 
     def _open(self):
         from port import Port   # not before scripts/setup
@@ -40,10 +41,13 @@ class PortLink:
         if self.down is not None and not self._again(seconds):
             return b""
         try:
-            return self.port.read(seconds)
+            data = self.port.read(seconds)
         except Error as e:
             self._lost(e)
             return b""
+        if data:
+            self.lost = None
+        return data
 
     def write(self, data):
         if self.down is not None:
@@ -56,8 +60,13 @@ class PortLink:
             return False
 
     def _lost(self, why):
-        self.note(f"{why}; waiting for it to come back")
-        self.down = self.now()
+        """A port that opens and breaks, over and over, has been gone since the
+        first time."""
+        self.again = self.lost is not None
+        if not self.again:
+            self.note(f"{why}; waiting for it to come back")
+            self.lost = self.now()
+        self.down = self.lost
         self.close()
 
     def _again(self, seconds):
@@ -70,8 +79,9 @@ class PortLink:
         except Error:
             time.sleep(min(RETRY, seconds))
             return False
-        self.note(f"{self.path} is back after "
-                  f"{self.now() - self.down:.0f} s")
+        if not self.again:
+            self.note(f"{self.path} is back after "
+                      f"{self.now() - self.down:.0f} s")
         self.down = None
         return True
 
@@ -87,7 +97,9 @@ class QemuLink:
 
     def __init__(self, words):
         self.down = self.dead = None
-        command = [os.path.join(board.ROOT, "scripts/run"), *words]
+        # Whatever ends this tool ends QEMU.
+        command = ["setpriv", "--pdeathsig", "TERM",
+                   os.path.join(board.ROOT, "scripts/run"), *words]
         # A socket, for a pipe that nobody reads any more would end this tool.
         self.keys, far = socket.socketpair()
         # A session of its own: the keyboard's ^C is this tool's alone.

@@ -112,6 +112,10 @@ class Asked:
             words += [f"--{name}", text]
         return " ".join(words)
 
+    def tick(self):
+        """Seconds between signs of life, when they were asked for."""
+        return size(self.values.get("tick", "0"))
+
     def differs(self, start):
         """What the run's first line says otherwise than asked: a sentence, or
         None."""

@@ -68,7 +68,7 @@ def pairs(text):
 def record_at(line, start, at):
     """(Record, end) of the intact line that begins there, or None. Its text may
     have something like a checksum in it: the first that is right counts."""
-    for m in CRC.finditer(line, start):
+    for m in CRC.finditer(line, start, start + LONGEST):
         body = line[start:m.start()]
         if zlib.crc32(body) != int(m[1], 16):
             continue

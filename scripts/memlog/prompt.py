@@ -11,6 +11,7 @@ from uboot import LOGIN, STRATA, plain, rubbish
 
 AHEAD = 8           # characters typed ahead of the echo
 ECHO = 2.0          # seconds it may take
+BABBLE = 10.0       # the same, when something comes all the time
 PROMPT = "strata> "
 UBOOT = re.compile(r"(?:^|[\r\n])(?:=>|StarFive #|U-Boot>) $")
 
@@ -110,7 +111,9 @@ class Prompt:
                 data = self.read(0.3)
                 cells.feed(data)
                 whole = len(cells.cells) >= min(len(due), 60)
-                if not data and (whole or self.link.now() >= limit or
-                                 self.link.dead):
+                late = self.link.now() - limit
+                if not data and (whole or late >= 0 or self.link.dead):
                     return cells.shows(due)
+                if late > BABBLE:
+                    return False
         return True

@@ -11,11 +11,14 @@ program has recorded can be read as well: what stands before MTLOG is skipped.
 import datetime
 import os
 import re
+import stat
 
 import say
 
 HEAD = re.compile(rb"# Strata memtest log 1 run=([\w.-]*) command=\"([^\"]*)\"")
-STAMP = re.compile(rb"(# )?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
+WHEN = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) "
+STAMP = re.compile(rb"(# )?" + WHEN)
+NOTE = re.compile(rb"^# " + WHEN, re.M)
 ODD = re.compile(rb"[^ -~\t]")
 
 
@@ -46,9 +49,13 @@ class Record:
             return
         try:
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-            self.file = open(path, "wb")
+            self.file = open(path, "wb", opener=lambda name, flags: os.open(
+                name, flags | os.O_NONBLOCK, 0o666))
         except OSError as e:
             raise say.Error(f"can't write {path}: {e.strerror}") from None
+        # The report is made of what can be read again.
+        if not stat.S_ISREG(os.fstat(self.file.fileno()).st_mode):
+            raise say.Error(f"can't keep a log in {path}: it is not a file")
 
     def head(self, run_id, command):
         self._write(f'# Strata memtest log 1 run={run_id} '
@@ -80,15 +87,15 @@ class Record:
 
 
 class Stored:
-    """A stored log: run_id and command, when its head tells them."""
+    """A stored log; `commands`: {run's ID: command}, as its heads tell. A
+    recording by another program has none."""
 
     def __init__(self, path):
         with say.open_file(path) as f:
             self.data = f.read()
-        # The last head: what went before was an attempt.
-        heads = [m for m in map(HEAD.match, self.data.split(b"\n")) if m]
-        self.run_id = heads[-1][1].decode() if heads else None
-        self.command = heads[-1][2].decode() if heads else None
+        heads = filter(None, map(HEAD.match, self.data.split(b"\n")))
+        self.commands = {m[1].decode(): m[2].decode() for m in heads}
+        self.own = bool(self.commands or NOTE.search(self.data))
 
     def lines(self):
         """(seconds or None, line, is it the tool's own?)"""

@@ -47,12 +47,20 @@ OPTIONS = (
 )
 
 
+def check(path):
+    """Error when no report could be written there."""
+    _put(path, "a", "")
+
+
 def write(path, *what):
     """Make the page. Error when it can't be written."""
-    text = page(*what)
+    _put(path, "w", page(*what))
+
+
+def _put(path, mode, text):
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as f:
+        with open(path, mode, encoding="utf-8") as f:
             f.write(text)
     except OSError as e:
         raise say.Error(f"can't write {path}: {e.strerror}") from None
@@ -203,20 +211,25 @@ def legend(*items):
 
 
 def memory(run):
-    picture = charts.memory_map(run)
+    found, picture = charts.areas(run), charts.memory_map(run)
+    kinds = {a.kind for a in found} | ({"bad"} if run.errors else set())
     around = charts.zooms(run)
     rows = [(False, f"<code>{a.start:#x}</code>", f"<code>{a.end:#x}</code>",
              size(a.end - a.start),
              esc(glossary.REASONS.get(a.why, a.why) or "no reason is told"))
-            for a in charts.areas(run) if a.kind == "untested"]
+            for a in found if a.kind == "untested"]
     more = f"<p>and {len(rows) - 100} more</p>" if len(rows) > 100 else ""
     return section(
         "memory", "Memory map", "Addresses rise from left to right and from "
-        "row to row.", picture and legend(
-            ("tested", "tested"), ("moved", "tested while the kernel was moved "
-                                   "away"), ("untested", "not tested"),
-            ("bad", "errors")), picture,
-        around and f"<h3>Around the errors</h3>{around}",
+        "row to row.", picture and legend(*(
+            (kind, text) for kind, text in (
+                ("tested", "tested"),
+                ("moved", "tested while the kernel was moved away"),
+                ("planned", "begun or to come: no test went through all of it"),
+                ("untested", "not tested"), ("bad", "errors"))
+            if kind in kinds)) + f'<div class="pictures">{picture}</div>',
+        around and f'<h3>Around the errors</h3><div class="pictures">{around}'
+        "</div>",
         rows and "<h3>Not tested</h3>", table(
             ("From", "To", "#Size", "Why"), rows[:100]), more)
 

@@ -34,8 +34,9 @@ Hole = collections.namedtuple("Hole", "after count ts")
 class TestRun:
     """A test in a pass."""
 
-    def __init__(self, record, moved=False):
+    def __init__(self, record, moved=False, before=0):
         self.moved = moved      # of the kernel's memory, a block
+        self.before = before    # errors of the run when it began
         self.held = False       # did it wait?
         self.number = record.number("pass", 0)
         self.name = record.text("name") or record.text("test", "?")
@@ -45,13 +46,13 @@ class TestRun:
         self.ms = self.rate = self.accesses = None
         self.harts = []
         self.samples = []       # (ts, percents of harts)
-        self.ended = False
+        self.ended, self.ticked = False, None
         self.began = self.until = record.real("ts", 0.0)
 
     def tick(self, record):
-        self.until = record.real("ts", self.until)
+        self.until = self.ticked = record.real("ts", self.until)
         self.percent = min(100, record.number("test_pct", self.percent))
-        self.errors = max(self.errors, record.number("errors", 0))
+        self.errors = max(self.errors, record.number("errors", 0) - self.before)
         parts = record.text("harts").split(",")
         if all(re.fullmatch("[0-9]{1,3}", p, re.A) for p in parts):
             self.harts = [min(100, int(p)) for p in parts][:4096]
@@ -59,14 +60,23 @@ class TestRun:
             del self.samples[:-5000]
 
     def end(self, record):
-        self.ended, self.percent = True, 100
+        self.ended = True
         self.until = record.real("ts", self.until)
-        self.errors = max(self.errors, record.number("errors", 0))
+        # A tick comes with the end; less than all means that it was stopped.
+        if self.ticked is None or self.until - self.ticked > 0.5:
+            self.percent = 100
+        self.errors = record.number("errors", self.errors)
         self.shown = record.number("shown")
         self.ms = record.number("ms")
         self.rate = record.real("mb_s")
         self.accesses = record.number("accesses")
         self.bytes = record.number("bytes", self.bytes)
+
+
+    @property
+    def whole(self):
+        """Did it go through all its memory?"""
+        return self.ended and self.percent == 100
 
 
 class Run:
@@ -95,11 +105,13 @@ class Run:
         self.tests = []             # TestRuns
         self.current = None
         self.pass_number, self.pass_percent, self.eta = 0, 0, 0
+        self.told = 0               # errors of the run, as its ticks tell
         self.passes = {}            # number: status
         self.hold = None            # Record, while it holds
         self.holds = []             # (from, until)
         self.displaced = None
         self.moves = 0
+        self.moved, self.stays = {}, {}     # {start: Span} of blocks
         self.ranges, self.bits = {}, {}
         self.suspects, self.bad = [], []
         self.series = 0             # of sequence numbers
@@ -135,8 +147,10 @@ class Run:
         self.series += series
         due = 0 if series or record.ev == "start" else self.expected
         if due is not None and record.seq > due:
-            self.holes.append(Hole(due, record.seq - due,
-                                   record.real("ts", 0.0)))
+            self.lost += record.seq - due
+            if len(self.holes) < KEPT:
+                self.holes.append(Hole(due, record.seq - due,
+                                       record.real("ts", 0.0)))
         self.expected = record.seq + 1
 
     def _take(self, record):
@@ -154,10 +168,12 @@ class Run:
         if self.run_id is not None and name != self.run_id:
             self.foreign = name
             return
-        errors, seen, claims = self.errors, self.seen, self.claims
+        if self.run_id is None and self.start and name != \
+                self.start.text("run"):
+            self.errors, self.seen, self.claims = [], set(), set()
+            self.more_errors = 0
         self.begin()
         self.expected = record.seq + 1
-        self.errors, self.seen, self.claims = errors, seen, claims
         self.start = record
 
     # -- events
@@ -187,7 +203,7 @@ class Run:
         self.pass_number = record.number("pass", self.pass_number)
 
     def _on_test_start(self, record):
-        self.current = TestRun(record, self.displaced is not None)
+        self.current = TestRun(record, self.displaced is not None, self.told)
         if len(self.tests) < KEPT:
             self.tests.append(self.current)
         self.hold = None
@@ -215,6 +231,7 @@ class Run:
         self.pass_percent = min(100, record.number("pass_pct",
                                                    self.pass_percent))
         self.eta = record.number("eta_s", 0)
+        self.told = max(self.told, record.number("errors", 0))
 
     def _on_test_end(self, record):
         self._claim(record)
@@ -242,8 +259,20 @@ class Run:
         self.displaced = record
         self.moves += 1
 
-    def _on_restored(self, _):
+    def _block(self, record, to):
+        found = []
+        self._span(record, found)
+        if found and len(to) < KEPT:
+            to[found[0].start] = found[0]
+
+    def _on_restored(self, record):
+        t, self.displaced = self.current, None
+        if t and t.moved and t.whole:
+            self._block(record, self.moved)
+
+    def _on_stays(self, record):
         self.displaced = None
+        self._block(record, self.stays)
 
     def _on_error(self, record):
         key = tuple(record.text(k) for k in (
@@ -317,8 +346,8 @@ class Run:
     def error_count(self):
         """As many as the run itself tells of, or as are known."""
         told = self.done.number("errors", 0) if self.done else 0
-        return max(told, len(self.errors) + self.more_errors,
-                   sum(t.errors for t in self.tests))
+        return max(told, self.told, len(self.errors) + self.more_errors,
+                   sum(t.errors for t in self.tests if t.ended))
 
     def verdict(self, end=None):
         """`end`: (kind, why) of how the following ended, when not by `done`."""

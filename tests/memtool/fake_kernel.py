@@ -43,6 +43,10 @@ class Script:
     nothing: bool = False       # to test
     board: str = "Fake board"
     swallow: tuple = ()         # ev= of lines that never leave
+    stays: bool = False         # can't the kernel be moved away?
+    babbles: bytes = b""        # comes for ever, once something was typed
+    wedge: bytes = b""          # comes for ever, in place of the first test
+    before: str = ""            # this command runs already
 
 
 class Reset(Exception):
@@ -70,6 +74,10 @@ class Board:
         if self.script.deaf:
             while True:
                 yield 3600
+        if self.script.before:
+            self.script.swallow = ("start",)    # before anybody listened
+            yield from self.command(self.script.before)
+            self.script.swallow, self.script.errors = (), {}
         self.say(PROMPT)
         while True:
             line = yield from self.line()
@@ -98,6 +106,7 @@ class Board:
             elif byte == 21:
                 text = ""
             elif 32 <= byte < 127 and len(text) < 255:
+                yield from self.forever(self.script.babbles, 0.1)
                 text += chr(byte)
             view = text
             if len(text) > WIDTH - 2:
@@ -105,6 +114,11 @@ class Board:
                 view = "<" + text[at + 1:]
             self.redraw(shown, view)
             shown = view
+
+    def forever(self, text, seconds):
+        while text:
+            self.say(text)
+            yield seconds
 
     def redraw(self, old, new):
         same = 0
@@ -224,14 +238,26 @@ class Board:
                 return
             yield from self.test(number, i, names)
         if self.script.kernel and not self.interrupted:
-            self.log(f"ev=displace start={BANK + 0x200000:#x} "
-                     f"end={BANK + 0x400000:#x} spare={BANK + 0x10000000:#x}")
-            yield from self.pause(0.2)
-            self.log(f"ev=restored start={BANK + 0x200000:#x} "
-                     f"end={BANK + 0x400000:#x}")
+            yield from self.displaced(f"pass={number} test=1 "
+                                      f"name={names[0]}")
         errors = self.found - before
         self.log(f"ev=pass_end pass={number} errors={errors} "
                  f"status={'fail' if errors else 'pass'}")
+
+    def displaced(self, what):
+        block = f"start={BANK + 0x200000:#x} end={BANK + 0x400000:#x}"
+        self.log(f"ev=displace {block} spare={BANK + 0x10000000:#x}")
+        if self.script.stays:
+            self.log(f"ev=stays {block} why=busy")
+            return
+        self.log(f"ev=test_start {what} kind=data bytes=2097152")
+        percent = 0 if (yield from self.pause(0.2)) else 100
+        harts = ",".join([str(percent)] * self.script.harts)
+        self.log(f"ev=tick {what} pass_pct=100 test_pct={percent} "
+                 f"errors={self.found} harts={harts} eta_s=0")
+        self.log(f"ev=test_end {what} errors=0 shown=0 ms=200 bytes=2097152 "
+                 f"accesses=1048576 mb_s=42")
+        self.log(f"ev=restored {block}")
 
     def test(self, number, index, names):
         s, name = self.script, names[index]
@@ -239,22 +265,23 @@ class Board:
         what = f"pass={number} test={index + 1} name={name}"
         size = (s.mbytes << 20) - 0x600000
         self.log(f"ev=test_start {what} kind={kind} bytes={size}")
+        yield from self.forever(s.wedge, 5)
         steps = max(1, int(s.slow / float(self.o["tick"])))
         errors = 0
         for step in range(steps):
-            yield from self.pause(s.slow / steps)
-            if self.interrupted:
-                break
-            if step == steps // 2:
+            stopped = yield from self.pause(s.slow / steps)
+            if step == steps // 2 and not stopped:
                 yield from self.middle(what, name)
                 errors = self.errors(what, name, kind)
-            percent = 100 * (step + 1) // steps
+            percent = 100 * (step + (not stopped)) // steps
             harts = ",".join(str(max(0, percent - 3 * h))
                              for h in range(s.harts))
             overall = (100 * index + percent) // len(names)
             self.log(f"ev=tick {what} pass_pct={overall} test_pct={percent} "
-                     f"errors={errors} harts={harts} "
+                     f"errors={self.found} harts={harts} "
                      f"eta_s={int((100 - overall) * s.slow / 20)}")
+            if stopped:
+                break
         ms = int(s.slow * 1000)
         self.log(f"ev=test_end {what} errors={errors} shown={min(64, errors)} "
                  f"ms={ms} bytes={size} accesses={4 * size // 8} "

@@ -4,6 +4,7 @@ Most of it runs in simulated time against fake_kernel.py; the tool as it is, on
 ptys.
 """
 import contextlib
+import dataclasses
 import io
 import os
 import random
@@ -81,6 +82,7 @@ def verdicts(test):
     with tempfile.TemporaryDirectory() as folder:
         for kind, why, script, values in LIVE:
             path = f"{folder}/log"
+            script = dataclasses.replace(script)
             verdict, f, _ = follow_one(script, values=values, path=path)
             test.note(f"{script}: {verdict}")
             check(verdict.kind == kind and re.search(why, verdict.why),
@@ -161,6 +163,58 @@ def asked_for(values):
     for seq, line in enumerate((START, GOOD)):
         run.feed(parse.make(seq, line))
     return run.verdict().kind
+
+
+def logs(test):
+    """Stored logs, whole and in parts: which run counts, and nothing of any
+    other; and that what is missing never makes a pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for seed, script in enumerate((Script(errors=BAD), Script(),
+                                       Script(errors=BAD))):
+            paths[seed] = f"{folder}/{seed}"
+            follow_one(script, seed=seed, path=paths[seed])
+        data = {n: open_bytes(p) for n, p in paths.items()}
+        bare = {n: re.sub(rb"(?m)^#.*\n|^\S+Z ", b"", d)
+                for n, d in data.items()}
+        cases = 0
+        for text, more, status, errors in (
+                (data[0] + data[1], (), 0, 0),
+                (data[1] + data[0], (), 1, 5),
+                (data[0] + data[1] + data[2], ("--run-id", "00010000"), 0, 0),
+                (data[0] + data[1] + data[2], ("--run-id", "00000000"), 1, 5),
+                (data[0] + data[1], ("--run-id", "nobody"), 3, 0),
+                (bare[0] + bare[1], (), 0, 0),
+                (bare[0] + bare[1], ("--run-id", "00000000"), 1, 5),
+                (bare[1] + bare[0], ("--run-id", "00010000"), 0, 0),
+                (bare[1] + bare[0], (), 1, 5),
+                (data[1] + b"# a comment of mine\n", (), 0, 0),
+                (b"", (), 3, 0)):
+            got, errs = verdict_of(test, folder, text, more)
+            check((got, errs) == (status, errors),
+                  f"{more}: {got}, {errs}, not {status}, {errors}; {text!r}")
+            cases += 1
+        end = data[1].index(b"ev=done") + 5
+        for text in [data[1][:n] for n in range(0, end, end // 12)]:
+            got, _ = verdict_of(test, folder, text)
+            check(got not in (0, 1), f"a part of a log: {got}")
+            cases += 1
+    return f"{cases} logs"
+
+
+def open_bytes(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def verdict_of(test, folder, text, more=()):
+    """(status, errors that the report lists)"""
+    with open(f"{folder}/log", "wb") as f:
+        f.write(text)
+    status, _ = tool(test, "--log", f"{folder}/log", *more)
+    page = open_bytes(f"{folder}/log.html")
+    m = re.search(rb"<b>(\d+)</b><span>errors", page)
+    return status, int(m[1])
 
 
 # -- noise
@@ -370,6 +424,7 @@ TESTS = [
          "what noise makes of them", lines),
     Test("memtool-verdicts", "quick", 120, "the host tool's verdict on runs "
          "and logs of all kinds", verdicts),
+    Test("memtool-logs", "quick", 120, "stored logs: which run counts", logs),
     Test("memtool-progress", "quick", 120, "what it shows meanwhile", progress),
     Test("memtool-usage", "quick", 120, "its options, and what it says of "
          "wrong ones", usage),

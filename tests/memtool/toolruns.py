@@ -74,6 +74,15 @@ LIVE = (
     (FAIL, "5 memory", Script(errors=BAD, swallow=("error",)), {}),
     (DAMAGED, "too noisy to start", Script(swallow=("start",)), {}),
     (NO_END, "knows of no such run", Script(swallow=("done",)), {}),
+    (PASS, "no error", Script(slow=300), {"tick": "100"}),
+    # A run of somebody else's, with errors, that is stopped first.
+    (PASS, "no error", Script(errors=BAD, passes=9,
+                              before="memtest --run-id other"), {}),
+    # What never ends.
+    (DAMAGED, "too noisy", Script(babbles=b"x"), {}),
+    (DAMAGED, "last line never came", Script(
+        wedge=b"MTLOG seq=1 ts=0.1 ev=ti\r\n"), {}),
+    (NO_END, "does not answer", Script(wedge=b"what? what?\r\n"), {}),
 )
 
 
