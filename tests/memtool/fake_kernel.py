@@ -46,7 +46,7 @@ class Script:
     stays: bool = False         # can't the kernel be moved away?
     babbles: bytes = b""        # comes for ever, once something was typed
     wedge: bytes = b""          # comes for ever, in place of the first test
-    before: str = ""            # this command runs already
+    before: tuple = ()          # what is left of an earlier run
 
 
 class Reset(Exception):
@@ -74,10 +74,9 @@ class Board:
         if self.script.deaf:
             while True:
                 yield 3600
-        if self.script.before:
-            self.script.swallow = ("start",)    # before anybody listened
-            yield from self.command(self.script.before)
-            self.script.swallow, self.script.errors = (), {}
+        for text in self.script.before:
+            yield 0.2
+            self.log(text)
         self.say(PROMPT)
         while True:
             line = yield from self.line()

@@ -76,8 +76,8 @@ LIVE = (
     (NO_END, "knows of no such run", Script(swallow=("done",)), {}),
     (PASS, "no error", Script(slow=300), {"tick": "100"}),
     # A run of somebody else's, with errors, that is stopped first.
-    (PASS, "no error", Script(errors=BAD, passes=9,
-                              before="memtest --run-id other"), {}),
+    (PASS, "no error", Script(before=("ev=bits bit=13 up=5 down=0",
+     "ev=done run=x status=fail passes=0 errors=5 tested=8")), {}),
     # What never ends.
     (DAMAGED, "too noisy", Script(babbles=b"x"), {}),
     (DAMAGED, "last line never came", Script(
