@@ -15,7 +15,7 @@
 
 struct command_line {
 	struct memtest_options o;
-	bool has_tests, has_passes, has_fade, has_kernel;
+	bool has_profile, has_tests, has_passes, has_fade, has_kernel;
 };
 
 /* A profile is so many tests, endless or not. */
@@ -160,8 +160,10 @@ static bool parse_option(const char *option, const char *s,
 {
 	struct memtest_options *o = &c->o;
 
-	if (strcmp(option, "--profile") == 0)
+	if (strcmp(option, "--profile") == 0) {
+		c->has_profile = true;
 		return parse_profile(s, c);
+	}
 	if (strcmp(option, "--range") == 0)
 		return parse_range(s, c);
 	if (strcmp(option, "--test") == 0)
@@ -220,6 +222,8 @@ static bool parse(int argc, char **argv, struct command_line *c)
 		if (!parse_option(argv[i], argv[i + 1], c))
 			return false;
 	}
+	if (c->has_tests && !c->has_profile)
+		c->o.profile = "none";
 	return true;
 }
 

@@ -264,7 +264,7 @@ uint64_t memtest_kernel(struct memtest_session *s)
 	paddr_t spare = find_spare(s, &page);
 	struct memtest_span span;
 	struct memtest_map m;
-	uint64_t tested = 0;
+	uint64_t tested = next_block(s, spare, 0);
 
 	memtest_map_begin(&m, &s->pool, false);
 	while (memtest_map_next(&m, &span)) {

@@ -59,6 +59,9 @@ static bool selected(const struct memtest_session *s, unsigned test)
 
 static uint64_t rate(uint64_t ticks, uint64_t accesses)
 {
+	/* Runs last for weeks. */
+	for (; ticks >> (64 - RATE); ticks /= 2)
+		accesses /= 2;
 	return accesses ? (ticks << RATE) / accesses : 0;
 }
 
@@ -90,7 +93,7 @@ static uint64_t time_left(const struct memtest_session *s, uint64_t now_done)
 {
 	const struct memtest_progressing *p = &s->progress;
 	uint64_t more = s->o.passes - min_u64(s->o.passes, s->passes + 1);
-	uint64_t ticks = 0, all = rate_of_all(s);
+	uint64_t ticks = 0, whole = 0, all = rate_of_all(s);
 
 	if (!s->o.passes || !all)
 		return 0;
@@ -103,11 +106,13 @@ static uint64_t time_left(const struct memtest_session *s, uint64_t now_done)
 			continue;
 		if (p->test == &memtest_tests[i])
 			done += now_done;
-		ticks += more * time_of(s, i, accesses, fades, all);
+		whole += time_of(s, i, accesses, fades, all);
 		ticks += time_of(s, i, accesses - min_u64(accesses, done),
 				 fades - min_u64(fades, p->of[i].fades), all);
 	}
-	return memtest_ms(ticks) / 1000 + 1;
+	if (more > (UINT64_MAX - ticks) / max_u64(whole, 1))
+		return 0;
+	return memtest_ms(ticks + more * whole) / 1000 + 1;
 }
 
 /* The rate of the test that runs, as far as it is known. */
@@ -226,9 +231,9 @@ static void log_ranges(const struct memtest_session *s)
 	for (unsigned i = 0; i < s->errors.test.n; i++) {
 		const struct memtest_range *r = &s->errors.test.range[i];
 
-		memtest_log("errors test=%u name=%s start=0x%llx end=0x%llx "
-			    "count=%llu xor_or=0x%016llx",
-			    number_of(s->progress.test) + 1,
+		memtest_log("errors pass=%llu test=%u name=%s start=0x%llx "
+			    "end=0x%llx count=%llu xor_or=0x%016llx",
+			    LL(s->passes + 1), number_of(s->progress.test) + 1,
 			    s->progress.test->name, LL(r->bytes.start),
 			    LL(r->bytes.end), LL(r->count), LL(r->bits));
 	}

@@ -27,9 +27,10 @@
 
 /* ---- the start ---- */
 
-static void log_run(const struct memtest_session *s)
+/* `more`: keys that only some have. */
+static void log_run(const struct memtest_options *o, enum cache_verdict verdict,
+		    const char *more)
 {
-	const struct memtest_options *o = &s->o;
 	static const char *const verified[] = {
 		[CACHE_UNKNOWN] = "unknown",
 		[CACHE_WORKS] = "yes",
@@ -39,8 +40,8 @@ static void log_run(const struct memtest_session *s)
 	const char *comma = "";
 
 	memtest_line_begin(&l, "start");
-	memtest_line_put(&l, " format=%u version=strata arch=riscv64 run=%s",
-			 FORMAT, o->run_id);
+	memtest_line_put(&l, " format=%u arch=riscv64 run=%s", FORMAT,
+			 o->run_id);
 	memtest_line_put(&l, " profile=%s tests=", o->profile);
 	for (unsigned i = 0; i < memtest_ntests; i++)
 		if (o->tests >> i & 1) {
@@ -55,14 +56,17 @@ static void log_run(const struct memtest_session *s)
 		memtest_line_put(&l, " range=all");
 	memtest_line_put(&l, " passes=%llu seed=%llu harts=", LL(o->passes),
 			 LL(o->seed));
-	for (unsigned i = 0; i < s->harts.n; i++)
-		memtest_line_put(&l, "%s%llu", i ? "," : "",
-				 LL(s->harts.hart[i].hartid));
+	comma = "";
+	for_each_cpu (cpu, o->harts) {
+		memtest_line_put(&l, "%s%llu", comma,
+				 LL(memtest_hartid((unsigned)cpu)));
+		comma = ",";
+	}
 	memtest_line_put(&l, " cache=%s verified=%s", cache_mode_name(o->cache),
-			 verified[cache_verified(o->cache)]);
-	memtest_line_put(&l, " hold_ms=%llu fade_ms=%llu kernel=%s",
+			 verified[verdict]);
+	memtest_line_put(&l, " hold_ms=%llu fade_ms=%llu kernel=%s%s",
 			 LL(o->hold_ms), LL(o->fade_ms),
-			 o->kernel ? "yes" : "no");
+			 o->kernel ? "yes" : "no", more);
 	memtest_line_end(&l);
 }
 
@@ -212,11 +216,16 @@ void memtest_report_memory(struct memtest_session *s)
 
 void memtest_report_start(const struct memtest_session *s)
 {
-	log_run(s);
+	log_run(&s->o, cache_verified(s->o.cache), "");
 	log_board();
 	log_cpu(s);
 	log_firmware();
 	log_caches();
+}
+
+void memtest_report_again(const struct memtest_outcome *o)
+{
+	log_run(&o->o, o->verified, " again=yes");
 }
 
 /* ---- the end ---- */
@@ -247,9 +256,9 @@ void memtest_report_outcome(const struct memtest_outcome *o)
 		memtest_log("done run=%s status=%s passes=%llu errors=%llu "
 			    "tested=%llu untested=%llu skipped=%llu ms=%llu "
 			    "lines=%llu",
-			    o->run_id, o->status, LL(o->passes), LL(o->errors),
-			    LL(o->tested), LL(o->untested), LL(o->skipped),
-			    LL(o->ms), LL(o->lines));
+			    o->o.run_id, o->status, LL(o->passes),
+			    LL(o->errors), LL(o->tested), LL(o->untested),
+			    LL(o->skipped), LL(o->ms), LL(o->lines));
 }
 
 /* "12.3 MiB", or KiB when it is less than one MiB, or bytes. */
@@ -302,7 +311,8 @@ static void fill_outcome(struct memtest_session *s, const char *status)
 {
 	struct memtest_outcome *o = &s->outcome;
 
-	memcpy(o->run_id, s->o.run_id, sizeof(o->run_id));
+	o->o = s->o;
+	o->verified = cache_verified(s->o.cache);
 	o->status = status;
 	o->passes = s->passes;
 	o->errors = s->errors.count;
@@ -332,9 +342,10 @@ static int verdict(struct memtest_session *s)
 	account(s, s->kernel_bytes - s->kernel_tested,
 		stopped ? "not-reached" : "kernel", stopped);
 	nothing = !stopped && !(s->pool_tested + s->kernel_tested);
-	fill_outcome(s, s->errors.count || nothing ? "fail"
-			: stopped		   ? "interrupted"
-						   : "pass");
+	fill_outcome(s, s->errors.count ? "fail"
+			: nothing	? "error"
+			: stopped	? "interrupted"
+					: "pass");
 	return s->errors.count || nothing ? STATUS_FAIL
 	       : stopped		  ? SHELL_INTERRUPTED
 					  : 0;
@@ -392,7 +403,7 @@ static void retire(struct memtest_session *s)
 
 	for (unsigned i = 0; i < s->errors.bad.n; i++)
 		bad += range_size(s->errors.bad.range[i].bytes);
-	keep = bad > (s->pool_bytes + s->kernel_bytes) / MOST_BAD;
+	keep = bad > (s->pool_tested + s->kernel_tested) / MOST_BAD;
 	for (unsigned i = 0; i < s->errors.bad.n && !keep; i++)
 		retire_range(s->errors.bad.range[i].bytes);
 	/* What is in use goes when it becomes free: now. */

@@ -133,6 +133,8 @@ static bool run_pass(struct memtest_session *s)
 	memtest_tests_once(s, &pool);
 	kernel = s->kernel_bytes && !memtest_stopped(s) ? memtest_kernel(s) : 0;
 	s->pool_tested = max_u64(s->pool_tested, pool);
+	/* What could not be had at the start may be had now. */
+	kernel = min_u64(kernel, s->kernel_bytes);
 	s->kernel_tested = max_u64(s->kernel_tested, kernel);
 	if (memtest_stopped(s) || pool + kernel == 0)
 		return false;
@@ -237,6 +239,7 @@ int memtest_last(void)
 		return STATUS_FAIL;
 	}
 	memtest_log_begin();
+	memtest_report_again(&last);
 	if (kept)
 		memtest_report_errors(&kept->errors);
 	memtest_report_outcome(&last);

@@ -168,10 +168,10 @@ class Run:
         if self.run_id is not None and name != self.run_id:
             self.foreign = name
             return
-        if self.run_id is None and self.start and name != \
-                self.start.text("run"):
-            self.errors, self.seen, self.claims = [], set(), set()
-            self.more_errors = 0
+        if record.text("again"):    # told by `memtest last`: no new run
+            self.foreign, self.start = None, self.start or record
+            return
+        errors, seen, claims = self.errors, self.seen, self.claims
         self.begin()
         self.expected = record.seq + 1
         self.start = record

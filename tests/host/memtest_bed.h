@@ -54,6 +54,7 @@ static struct {
 	cpumask_t online;
 	int err;	    /* of displace() */
 	uint64_t displaced; /* times */
+	unsigned late;	    /* so often the first 64 KiB can't be moved */
 	bool is_away;
 	const struct displace *away;
 	int mode_err;
@@ -310,6 +311,11 @@ static const char *bed_displace_refuses(struct range block, struct range *part)
 
 	EXPECT(range_size(block) <= DISPLACE_BLOCK);
 	*part = block;
+	if (block.start == kernel && bed.late) {
+		bed.late--;
+		part->end = min_u64(block.end, kernel + KIB(64));
+		return "late-hart";
+	}
 	if (block.start >= kernel)
 		return NULL;
 	part->end = min_u64(block.end, kernel);

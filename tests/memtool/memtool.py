@@ -108,6 +108,8 @@ def table(test):
         (PASS, START, ruin, GOOD),
         (PASS, START, 5, GOOD),                 # lines are missing
         (DAMAGED, GOOD),                        # of what?
+        (PASS, ruin, GOOD, START + " again=yes", GOOD),
+        (FAIL, START, "ev=tick errors=1", START + " again=yes", GOOD),
         (DAMAGED, START, ruin),
         (DAMAGED, START, 3, "ev=tick errors=0"),
         (NO_END, START),

@@ -10,8 +10,8 @@
 #include <kernel/types.h>
 
 /* The longest line, without its end; and what an event may take of it. */
-#define MEMTEST_LINE_MAX 400
-#define MEMTEST_BODY_MAX 330
+#define MEMTEST_LINE_MAX 512
+#define MEMTEST_BODY_MAX 440
 
 /* A line that is being put together. One that gets too long loses its last keys
  * and says so: cut=yes. */

@@ -23,8 +23,8 @@
 #define MEMTEST_VIEWS  64
 
 struct memtest_options {
-	const char *profile;
-	uint64_t tests; /* as in struct memtest_config */
+	const char *profile; /* "none": it was about certain tests */
+	uint64_t tests;	     /* as in struct memtest_config */
 	bool has_range;
 	struct range range; /* bytes; all, if there is none */
 	uint64_t passes;    /* 0: until ^C */
@@ -69,8 +69,9 @@ struct memtest_view {
 
 /* What people and programs are told at the end. */
 struct memtest_outcome {
-	char run_id[MEMTEST_RUN_ID + 1];
-	const char *status;
+	struct memtest_options o;
+	enum cache_verdict verified; /* of its cache mode */
+	const char *status;	     /* NULL: there was no run */
 	uint64_t passes, errors;
 	uint64_t tested, untested, skipped; /* bytes */
 	uint64_t ms, lines;
@@ -167,6 +168,9 @@ int memtest_report_refusal(struct memtest_session *s, const char *why);
 /* The last lines; frames that are bad are retired, the others go back. Returns the
  * command's status. */
 int memtest_report_end(struct memtest_session *s);
+
+/* The very first line, once more. */
+void memtest_report_again(const struct memtest_outcome *o);
 
 /* Lines that sum up errors; the very last ones, three times. */
 void memtest_report_errors(const struct memtest_errors *e);
