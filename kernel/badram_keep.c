@@ -10,8 +10,9 @@
  * REGION_METADATA, so that they are there to be written again.
  *
  * The map and the zones have room for so many pieces of RAM only. So just the
- * lowest KEPT_OUT ranges become REGION_BAD: boot takes its own memory from there; the others are retired as soon as there are zones, with what
- * other frames boot has freed by then.
+ * lowest KEPT_OUT ranges become REGION_BAD, fewer where the tree reserves much: boot
+ * takes its own memory from there; the others are retired as soon as there are zones,
+ * with what other frames boot has freed by then.
  */
 #include <string.h>
 
@@ -35,6 +36,9 @@
 #define LL(x) ((unsigned long long)(x))
 
 #define KEPT_OUT 32
+
+/* So many pieces of RAM boot may add to the map: two for each copy, and its own. */
+#define BOOT_PIECES (2 * BADRAM_COPIES + 48)
 
 static struct badram_places places;
 static uint64_t serial; /* of the newest copy that was ever seen */
@@ -88,7 +92,8 @@ __init static unsigned find(const struct memblock *mb)
 __init static void claim(struct memblock *mb, const struct badram_record *r)
 {
 	for (unsigned i = 0; i < r->n && i < KEPT_OUT; i++)
-		if (memblock_claim(mb, r->range[i], REGION_BAD))
+		if (mb->n + BOOT_PIECES > MEMBLOCK_MAX ||
+		    memblock_claim(mb, r->range[i], REGION_BAD))
 			return;
 }
 

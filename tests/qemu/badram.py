@@ -259,6 +259,32 @@ def by_tree(test):
             kept_out(m)
 
 
+def many_pieces(test):
+    """RAM is in many pieces before: the list does not keep the kernel from
+    starting."""
+    many = [(a, a + PAGE) for a in range(0x86000000, 0x86000000 + 96 * PAGE,
+                                         2 * PAGE)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "a.dtb")
+        tree(test, path, OPTIONS, "")
+        node = "/reserved-memory"
+        call(test, "fdtput", "-cp", path, node)
+        for cells in ("address", "size"):
+            call(test, "fdtput", "-t", "x", path, node, f"#{cells}-cells", "2")
+        call(test, "fdtput", path, node, "ranges")
+        for at in range(0x84000000, 0x84000000 + 120 * PAGE, 2 * PAGE):
+            child = f"{node}/kept@{at:x}"
+            call(test, "fdtput", "-c", path, child)
+            call(test, "fdtput", "-t", "x", path, child, "reg", "0",
+                 f"{at:x}", "0", f"{PAGE:x}")
+        with Machine(test, *OPTIONS, "--qemu", f"-dtb {path}") as m:
+            m.expect(PROMPT)
+            add(m, many)
+            reboot(m)
+            expect_list(m, many)
+            sound(m)
+
+
 def by_uboot(test):
     """`badram uboot`, typed at U-Boot's prompt."""
     with Machine(test, *OPTIONS) as m:
@@ -302,6 +328,8 @@ TESTS = [
          damaged, BUILT),
     Test("badram-tree", "all", 120, "bad frames in a device tree", by_tree,
          BUILT),
+    Test("badram-pieces", "all", 120, "bad frames where RAM is in many pieces",
+         many_pieces, BUILT),
     Test("badram-uboot", "all", 120, "bad frames told to U-Boot", by_uboot,
          BUILT),
     Test("badram-allocations", "all", 300, "retired frames are not seen again",
