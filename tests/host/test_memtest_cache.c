@@ -14,6 +14,7 @@
 #include <host/ram.h>
 #include <kernel/devtree.h>
 #include <mm/dma.h>
+#include <mm/fail.h>
 
 #include "../unit/arch_bed.h"
 #include "../unit/slab_bed.h"
@@ -426,6 +427,32 @@ static void without_cache(void)
 	EXPECT_EQ(cache_verify(), 0);
 	for (unsigned m = 0; m < CACHE_MODES; m++)
 		EXPECT_EQ(cache_verified((enum cache_mode)m), CACHE_UNKNOWN);
+}
+
+/* Allocations fail: there are modes or there is -ENOMEM, and no loss. */
+static void short_of_memory(void)
+{
+	static const enum cache_mode modes[] = {CACHE_FLUSH, CACHE_UNCACHED};
+	unsigned refused = 0;
+
+	for (unsigned n = 0; n < 2 * 2 * 40; n++) {
+		int err;
+
+		/* All after the n-th, too, or not. */
+		fail_arm(1 + n / 4, n & 2);
+		err = begun(modes[n % 2]);
+		fail_arm(0, false);
+		EXPECT(!err || err == -ENOMEM);
+		if (!err)
+			cache_mode_end();
+		refused += !!err;
+	}
+	EXPECT(refused > 2);
+}
+
+KTEST(memtest_cache, modes_without_memory)
+{
+	run(short_of_memory, small, board);
 }
 
 KTEST(memtest_cache, nothing_is_said_where_caches_do_not_show)
