@@ -34,8 +34,10 @@ _Static_assert(BLOCK_FRAMES / 64 ==
 static bool spare_next(void *arg, unsigned share, struct memtest_cursor *c,
 		       struct memtest_region *r)
 {
+	const struct memtest_session *s = arg;
+
 	(void)share;
-	*r = *(struct memtest_region *)arg;
+	*r = s->spare;
 	return !c->offset++;
 }
 
@@ -44,6 +46,14 @@ static void on_this_hart(void *arg, void (*fn)(void *ctx, unsigned worker),
 {
 	(void)arg;
 	fn(ctx, 0);
+}
+
+static void spare_test_start(void *arg, const struct memtest_progress *p)
+{
+	struct memtest_session *s = arg;
+
+	(void)p;
+	memtest_errors_test(&s->errors);
 }
 
 static void ignore_test(void *arg, const struct memtest_progress *p)
@@ -66,46 +76,24 @@ static void no_hold(void *arg, const struct memtest_hold *h)
 	(void)h;
 }
 
-static void ignore_error(void *arg, unsigned worker,
-			 const struct memtest_error *e)
-{
-	(void)arg;
-	(void)worker;
-	(void)e;
-}
-
-static void expel_none(void *arg, unsigned worker)
-{
-	(void)arg;
-	(void)worker;
-}
-
-static bool expel_no_word(void *arg, volatile uint64_t *p)
-{
-	(void)arg;
-	(void)p;
-	return false;
-}
-
 static const struct memtest_ops spare_ops = {
 	.spread = on_this_hart,
 	.next = spare_next,
-	.test_start = ignore_test,
+	.test_start = spare_test_start,
 	.test_end = ignore_test,
 	.progress = go_on,
 	.hold = no_hold,
-	.error = ignore_error,
-	.expel_all = expel_none,
-	.expel = expel_no_word,
+	.error = memtest_on_error,
+	.expel_all = memtest_on_expel_all,
+	.expel = memtest_on_expel,
 };
 
-static bool is_good(paddr_t spare)
+/* An error that is seen here is one of the run. */
+static bool is_good(struct memtest_session *s, paddr_t spare)
 {
-	struct memtest_region r = {phys_to_virt(spare), DISPLACE_BLOCK / 8,
-				   spare};
 	struct memtest_config c = {
 		.ops = &spare_ops,
-		.arg = &r,
+		.arg = s,
 		.workers = 1,
 		.tests = memtest_profile(MEMTEST_QUICK),
 		.passes = 1,
@@ -113,6 +101,8 @@ static bool is_good(paddr_t spare)
 	};
 	struct memtest_result result;
 
+	s->spare = (struct memtest_region){phys_to_virt(spare),
+					   DISPLACE_BLOCK / 8, spare};
 	memtest_run(&c, &result);
 	return !result.errors;
 }
@@ -126,12 +116,12 @@ static paddr_t find_spare(struct memtest_session *s, struct page **page)
 	while (memtest_pool_find(&s->pool, DISPLACE_BLOCK, &at)) {
 		struct range r = range_make(at, at + DISPLACE_BLOCK);
 
-		if (!memtest_errors_bad(&s->errors, r) && is_good(at))
+		if (!memtest_errors_bad(&s->errors, r) && is_good(s, at))
 			return at;
 		at = r.end;
 	}
 	*page = page_alloc(BLOCK_ORDER, ALLOC_RESERVE);
-	if (*page && is_good(page_to_phys(*page)))
+	if (*page && is_good(s, page_to_phys(*page)))
 		return page_to_phys(*page);
 	return 0;
 }

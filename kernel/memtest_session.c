@@ -49,7 +49,8 @@ static bool next(void *arg, unsigned share, struct memtest_cursor *c,
 	return true;
 }
 
-static void log_error(const struct memtest_session *s, unsigned worker,
+/* On the hart that found it. */
+static void log_error(const struct memtest_session *s,
 		      const struct memtest_error *e)
 {
 	static const char *const kind[] = {"data", "address", "retention",
@@ -65,7 +66,7 @@ static void log_error(const struct memtest_session *s, unsigned worker,
 	memtest_line_put(&l, " pass=%llu test=%u name=%s type=%s hart=%llu",
 			 LL(s->passes + 1),
 			 (unsigned)(e->test - memtest_tests) + 1, e->test->name,
-			 kind[e->test->kind], LL(s->harts.hart[worker].hartid));
+			 kind[e->test->kind], LL(memtest_hartid(arch_cpu())));
 	memtest_line_put(&l,
 			 " addr=0x%llx expect=0x%016llx actual=0x%016llx "
 			 "xor=0x%016llx bits=%u bit=%u lanes=0x%02x",
@@ -81,15 +82,16 @@ static void log_error(const struct memtest_session *s, unsigned worker,
 	memtest_line_end(&l);
 }
 
-static void error(void *arg, unsigned worker, const struct memtest_error *e)
+void memtest_on_error(void *arg, unsigned worker, const struct memtest_error *e)
 {
 	struct memtest_session *s = arg;
 	uint64_t flags = spin_lock_irqsave(&s->lock);
 	bool show = memtest_errors_add(&s->errors, e);
 
+	(void)worker;
 	spin_unlock_irqrestore(&s->lock, flags);
 	if (show)
-		log_error(s, worker, e);
+		log_error(s, e);
 }
 
 static const struct memtest_ops ops = {
@@ -99,7 +101,7 @@ static const struct memtest_ops ops = {
 	.test_end = memtest_on_test_end,
 	.progress = memtest_on_progress,
 	.hold = memtest_on_hold,
-	.error = error,
+	.error = memtest_on_error,
 	.expel_all = memtest_on_expel_all,
 	.expel = memtest_on_expel,
 };

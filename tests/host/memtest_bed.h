@@ -390,6 +390,7 @@ static void bed_cache_settle(void)
 
 static bool bed_cache_expel(volatile void *p, paddr_t pa)
 {
+	bed_look();
 	EXPECT((const volatile void *)&bed.memory[(pa - BED_START) / 8] == p);
 	return bed.flushes;
 }

@@ -451,6 +451,26 @@ KTEST(memtest_command, the_spare_block_is_a_good_one)
 	EXPECT(used_is_as_marked());
 }
 
+/* What fails only when it is to be lived in has failed. */
+KTEST(memtest_command, the_spare_blocks_errors_count)
+{
+	fresh();
+	bed.online = 3;
+	bed.cpu = 1;
+	mark_used();
+	plan_flips(0x200000 / 8, 1, 1, 2);
+	user.after = "ev=test_end ";
+	user.when = "mb_s=";
+	EXPECT_EQ(run("memtest --test marchc1 --kernel yes --harts 10"), 1);
+	check_run(TOTAL);
+	EXPECT_EQ(count("ev=error "), 1);
+	EXPECT_EQ(count(" name=databus type=data hart=11 addr=0x80200000 "), 1);
+	EXPECT_EQ(count(" spare=0x80400000 "), bed.displaced);
+	EXPECT_EQ(count("ev=done run="),
+		  count(" status=fail passes=1 errors=1 "));
+	EXPECT(used_is_as_marked());
+}
+
 /* 0 stands for a time that can't be told. */
 KTEST(memtest_command, times_beyond_all_numbers)
 {

@@ -86,6 +86,7 @@ struct memtest_session {
 	uint64_t start;	 /* ticks */
 	uint64_t passes; /* complete ones */
 	struct memtest_block block;
+	struct memtest_region spare; /* for the kernel, while it is tested */
 	struct memtest_progressing progress;
 	unsigned nviews;
 	struct memtest_view view[MEMTEST_VIEWS];
@@ -133,6 +134,10 @@ void memtest_on_test_start(void *arg, const struct memtest_progress *p);
 void memtest_on_test_end(void *arg, const struct memtest_progress *p);
 bool memtest_on_progress(void *arg, unsigned worker, uint64_t done);
 void memtest_on_hold(void *arg, const struct memtest_hold *h);
+
+/* ... of memtest_session.c. */
+void memtest_on_error(void *arg, unsigned worker,
+		      const struct memtest_error *e);
 
 /* ... of memtest_reach.c. */
 void memtest_on_expel_all(void *arg, unsigned worker);
