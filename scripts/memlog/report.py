@@ -180,8 +180,8 @@ def figures(run):
         run.last.real("ts", 0) if run.last else 0
     shown = []
     if run.done:
-        part = f"tested, {100 * tested / total:.1f} % of memory" if total \
-            else "tested"
+        part = f"tested, {percent(tested, total)} % of {whole(run)}" \
+            if total else "tested"
         shown.append((size(tested), part))
     shown.append((count(run.error_count()), "errors"))
     if run.passes or run.done:
@@ -195,6 +195,16 @@ def figures(run):
     return '<div class="figures">' + "".join(
         f"<div><b>{esc(a)}</b><span>{esc(b)}</span></div>"
         for a, b in shown) + "</div>\n"
+
+
+def percent(part, total):
+    """Rounded down: 100 is all."""
+    return f"{1000 * part // total / 10:.1f}"
+
+
+def whole(run):
+    all_ = not run.start or run.start.text("range") == "all"
+    return "memory" if all_ else "the range"
 
 
 def suspects(run):

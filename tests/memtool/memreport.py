@@ -49,7 +49,8 @@ def reports(test):
                  "5 failing words"):
         check(what in text, f"{what!r} is not in the report")
     check(page.tags.count("svg") >= 8, f"{page.tags.count('svg')} pictures")
-    again = follow_one(script)[1].run
+    map_of_memory()
+    again = follow_one(dataclasses.replace(script))[1].run
     check(report.page(f.run, f.run.verdict(), "", SEED) ==
           report.page(again, again.verdict(), "", SEED), "not the same twice")
     for path in files(".c", under="memtest"):
@@ -57,6 +58,26 @@ def reports(test):
             for name in re.findall(r'^\t\{"(\w+)",', source.read(), re.M):
                 check(name in glossary.TESTS, f"no line on the test {name}")
     return f"{count + 1} pages"
+
+
+def map_of_memory():
+    """Only what a whole test went through is called tested."""
+    first, moved = "no test went through all of it", "moved away meanwhile"
+    for script, there, not_there in (
+            (Script(), (", tested", moved), (first, "could not be moved")),
+            (Script(hang="address"), (first,), (moved, ", tested")),
+            (Script(hang="marchc"), (", tested", first), (moved,)),
+            (Script(stays=True), (", tested", "could not be moved"),
+             (first, moved))):
+        _, text = page_of(follow_one(script)[1].run)
+        for what in there:
+            check(what in text, f"{script}: no {what!r}")
+        for what in not_there:
+            check(what not in text, f"{script}: {what!r}")
+    _, text = page_of(follow_one(Script(swallow=("tick",)))[1].run)
+    check(re.search(r"Missing by their numbers\W+11\W", text), "lost lines")
+    _, text = page_of(follow_one(Script(), values={"range": "0-2G"})[1].run)
+    check("99.6 % of the range" in text, "of what?")
 
 
 NASTY = ('</title><script>alert(1)</script>', '"><img src=x onerror=y>',
@@ -153,7 +174,8 @@ def kernel(test):
 
 
 def dies(test):
-    """QEMU is killed in the middle of a run: no end, and no waiting."""
+    """QEMU is killed in the middle of a run: no end, and no waiting. The tool
+    is: QEMU ends, too."""
     with tempfile.TemporaryDirectory() as folder:
         t = Tool(test, "../memtest", "--qemu", f"--mem 256M --kernel {RELEASE}",
                  "--passes", "0", "--log-file", f"{folder}/a.log")
@@ -163,6 +185,28 @@ def dies(test):
         status, text = t.end()
         check(status == 3 and "NO END: QEMU has ended (signal 9)" in text,
               f"{status}: {text[-300:]}")
+        t = Tool(test, "../memtest", "--qemu", f"--mem 256M --kernel {RELEASE}",
+                 "--passes", "0", "--log-file", f"{folder}/b.log")
+        t.wait_for("memtest: run")
+        left = children(t.process.pid)
+        check(left, "no QEMU")
+        t.process.kill()
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit and any(map(alive, left)):
+            time.sleep(0.1)
+        going = list(filter(alive, left))
+        for pid in going:
+            os.kill(pid, signal.SIGKILL)
+        check(not going, "QEMU goes on without the tool")
+        t.end()
+
+
+def alive(pid):
+    """Not a zombie, either, that nobody waits for."""
+    try:
+        return bool(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return False
 
 
 def children(parent):

@@ -10,15 +10,17 @@ import os
 import random
 import re
 import signal
+import subprocess
 import tempfile
 import unittest.mock
 import zlib
 
-from harness import Test
+from harness import ROOT, Test
 from toolruns import (BAD, DAMAGED, FAIL, LIVE, NO_END, NO_START, PASS, SEED,
-                      check, follow_one, tool)
+                      Page, check, follow_one, tool)
 from fake_kernel import Board, Noise, OnPty, Script
-from memlog import options, parse, show, state
+from memlog import link, options, parse, show, state
+from say import Error
 from wire import Tool
 
 
@@ -369,7 +371,23 @@ def port(test):
 
 
 def bad_line(test):
-    """The tool as it is, on a line that turns bad once the run has begun."""
+    """The tool as it is, on a line that is bad in the middle of the run: every
+    tenth byte is wrong. The truth all the same."""
+    for script, status in ((Script(), 0), (Script(errors=BAD), 1)):
+        with board_on_pty(test, script, speed=30) as wire:
+            t = Tool(test, "../memtest", "--port", wire.link, *wire.files)
+            t.wait_for("memtest: run")
+            wire.faults = lambda way, data, n=Noise(0.1, SEED): n(data)
+            wire.wait_for("ev=test_end pass=1 test=3")
+            wire.faults = lambda way, data: data
+            got, text = t.end()
+            check(got == status, f"{got}: {text[-300:]}")
+            _, text = report_of(wire)
+            check(not re.search(r"Damaged lines\W+0\W", text), "no damage")
+
+
+def hopeless(test):
+    """The same on a line that stays so."""
     for script, status in ((Script(), (4,)), (Script(errors=BAD), (1, 4))):
         with board_on_pty(test, script, speed=60) as wire:
             t = Tool(test, "../memtest", "--port", wire.link, *wire.files)
@@ -378,6 +396,11 @@ def bad_line(test):
             got, text = t.end()
             check(got in status and ("LOG DAMAGED" in text or "FAIL" in text),
                   f"{got}: {text[-300:]}")
+
+
+def report_of(wire):
+    page = Page(open_bytes(f"{wire.folder}/a.html").decode("utf-8"))
+    return page, " ".join(page.text)
 
 
 def interrupt(test):
@@ -396,7 +419,7 @@ def interrupt(test):
 def unplugged(test):
     """The adapter is pulled out three times in a run, the last time over its
     end: it comes back under the same name, and the verdict is right."""
-    with board_on_pty(test, Script(errors=BAD), speed=10) as wire:
+    with board_on_pty(test, Script(errors=BAD), speed=30) as wire:
         t = Tool(test, "../memtest", "--port", wire.link, *wire.files)
         for n, said in enumerate(("ev=test_end pass=1 test=1",
                                   "ev=test_end pass=1 test=2",
@@ -421,6 +444,86 @@ def unplugged(test):
     return "4 times"
 
 
+class Broken:
+    """A port that opens, and then breaks."""
+
+    def read(self, seconds):
+        raise Error("it is broken")
+
+    write = read
+
+    def close(self):
+        pass
+
+
+def flaps(test):
+    """A port that opens and breaks, over and over, has been gone all the time;
+    that is said once."""
+    class Flapping(link.PortLink):
+        time = 0
+
+        def _open(self):
+            return Broken()
+
+        def now(self):
+            return self.time
+
+        def read(self, seconds):
+            self.time += 1
+            return super().read(seconds)
+
+    told = []
+    port = Flapping("/", 115200, told.append)
+    for _ in range(20):
+        port.read(0.01)
+    check(port.down is not None and port.now() - port.down == 19, "how long?")
+    check(len(told) == 2 and "back" in told[1], f"{told}")
+
+
+def files(test):
+    """Where the log and the report can't go: said before a run; and when the
+    disk is full in a run, what was found is told all the same."""
+    with board_on_pty(test, Script(errors=BAD, passes=99), speed=60) as wire:
+        log, page = f"{wire.folder}/a.log", f"{wire.folder}/sub/a.html"
+        for args, what in (
+                (("--log-file", "/dev/null"), "it is not a file"),
+                (("--log-file", wire.folder), "can't write"),
+                (("--report", "/proc/x"), "can't write /proc/x"),
+                (("--report", log, "--log-file", log), "would overwrite")):
+            status, text = tool(test, "--port", wire.link, "--log-file", log,
+                                "--report", page, *args)
+            check(status == 3 and what in text, f"{args}: {status}, {text}")
+        check("memtest" not in wire.said, "the board was touched")
+        # Room for so many bytes in each file.
+        status, text = bare(test, "prlimit", "--fsize=8192", f"{ROOT}/scripts/"
+                            "memtest", "--port", wire.link, *wire.files,
+                            "--passes", "99")
+        check(status == 1 and "memory errors so far" in text and
+              "no report: can't write" in text, f"{status}: {text}")
+    with tempfile.TemporaryDirectory() as folder:
+        log = f"{folder}/log.html"
+        follow_one(Script(), path=log)
+        before = open_bytes(log)
+        status, _ = tool(test, "--log", log)
+        check(status == 0 and open_bytes(log) == before, "the log is gone")
+        check(os.path.exists(f"{log}.html"), "no report")
+        for closed in ("2>&-", ">&-", "<&-"):
+            status, text = bare(test, "bash", "-c", f"{ROOT}/scripts/memtest "
+                                f"--log {log} {closed}")
+            check(status == 0, f"{closed}: {status}, {text}")
+    return "9 cases"
+
+
+def bare(test, *command):
+    """(status, output) of the tool inside another."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=test.remaining(), text=True)
+    test.note(done.stdout)
+    check("Traceback" not in done.stdout, "a traceback")
+    return done.returncode, done.stdout
+
+
 TESTS = [
     Test("memtool-lines", "quick", 120, "lines of the memory tester's log, and "
          "what noise makes of them", lines),
@@ -435,8 +538,12 @@ TESTS = [
     Test("memtool-cuts", "all", 300, "lines cut for a while, wherever", cuts),
     Test("memtool-port", "all", 300, "boards at a port that pass, fail and "
          "reset", port),
+    Test("memtool-flaps", "quick", 60, "a port that opens and breaks", flaps),
+    Test("memtool-files", "all", 300, "logs and reports that can't be "
+         "written", files),
     Test("memtool-bad-line", "all", 300, "a port where every tenth byte is "
-         "wrong", bad_line),
+         "wrong, for a while", bad_line),
+    Test("memtool-hopeless", "full", 600, "the same, to the end", hopeless),
     Test("memtool-interrupt", "all", 300, "^C stops the board as well",
          interrupt),
     Test("memtool-unplugged", "all", 300, "the adapter comes and goes",
