@@ -14,6 +14,7 @@
 #include <kernel/memtest_harts.h>
 #include <kernel/memtest_log.h>
 #include <kernel/smp_boot.h>
+#include <lib/relaxed.h>
 
 #define IDLE_MS 100
 
@@ -93,7 +94,10 @@ static void work(void *arg)
 {
 	struct memtest_harts *h = arg;
 
-	h->fn(h->ctx, memtest_harts_self(h));
+	unsigned self = memtest_harts_self(h);
+
+	h->fn(h->ctx, self);
+	store_relaxed(&h->hart[self].working, false);
 	/* Release: what was stored is there for who waits. */
 	__atomic_fetch_sub(&h->left, 1, __ATOMIC_RELEASE);
 }
@@ -109,6 +113,7 @@ void memtest_harts_spread(struct memtest_harts *h,
 	for (unsigned i = 0; i < h->n; i++) {
 		struct memtest_hart *hart = &h->hart[i];
 
+		store_relaxed(&hart->working, true);
 		hart->work = (struct smp_work){.fn = work, .arg = h};
 		if (i != self)
 			smp_run(hart->cpu, &hart->work);

@@ -16,7 +16,8 @@
 
 #define LL(x) ((unsigned long long)(x))
 
-#define POLL_MS 100
+#define POLL_MS	 100
+#define STALL_MS 30000
 
 /* A rate is ticks per access, in units of 2^-RATE. */
 #define RATE 20
@@ -161,6 +162,26 @@ static void log_tick(struct memtest_session *s)
 	p->last_tick = arch_time();
 }
 
+/* Harts that work, and have not told of any progress for long. */
+static void log_stalls(struct memtest_session *s)
+{
+	uint64_t now = arch_time();
+
+	for (unsigned i = 0; i < s->harts.n; i++) {
+		struct memtest_hart *h = &s->harts.hart[i];
+		uint64_t done = done_by(s, i);
+
+		if (!__atomic_load_n(&h->working, __ATOMIC_RELAXED) ||
+		    done != h->seen || !h->since) {
+			h->seen = done;
+			h->since = now;
+		} else if (now - h->since >= memtest_ticks(STALL_MS)) {
+			memtest_log("stall hart=%llu since=%llu", LL(h->hartid),
+				    LL(memtest_ms(h->since - s->start) / 1000));
+		}
+	}
+}
+
 void memtest_attend(struct memtest_session *s)
 {
 	struct memtest_progressing *p = &s->progress;
@@ -168,8 +189,10 @@ void memtest_attend(struct memtest_session *s)
 	if (!memtest_stopped(s) && shell_interrupted())
 		store_relaxed(&s->harts.stop, true);
 	if (p->test &&
-	    arch_time() - p->last_tick >= memtest_ticks(s->o.tick_ms))
+	    arch_time() - p->last_tick >= memtest_ticks(s->o.tick_ms)) {
 		log_tick(s);
+		log_stalls(s);
+	}
 }
 
 bool memtest_on_progress(void *arg, unsigned worker, uint64_t done)

@@ -451,6 +451,21 @@ KTEST(memtest_command, the_spare_block_is_a_good_one)
 	EXPECT(used_is_as_marked());
 }
 
+/* It is named, in ticks, after 30 s; holds are no stalls. */
+KTEST(memtest_command, a_hart_that_stalls)
+{
+	fresh();
+	bed.online = 3;
+	bed_slow.cpu = 1;
+	bed_slow.ms = 65000;
+	EXPECT_EQ(run("memtest --test address --hold 50000"), 0);
+	check_run(TOTAL);
+	EXPECT_EQ(count("ev=hold "), 2);
+	EXPECT(count("ev=tick ") > 15);
+	EXPECT_EQ(count("ev=stall hart=11 since=10 "), 3);
+	EXPECT_EQ(count("ev=stall "), 3);
+}
+
 /* What fails only when it is to be lived in has failed. */
 KTEST(memtest_command, the_spare_blocks_errors_count)
 {

@@ -13,6 +13,9 @@ struct memtest_hart {
 	unsigned cpu;
 	uint64_t hartid; /* firmware's name for it */
 	uint64_t share;	 /* accesses that it will make in this test */
+	bool working;	 /* has not returned yet (a) */
+	uint64_t seen;	 /* of `done`, by who looks for harts that stall */
+	uint64_t since;	 /* ticks: when that was new, or it did not work */
 	struct smp_work work;
 } __attribute__((aligned(64)));
 
