@@ -172,6 +172,12 @@ def flips(*options):
     return fn
 
 
+# Tests that hold, once or twice; but marchss, which tells of each flip twice.
+HOLDING = ("marchca", "marchc1", "marchc", "movinv", "movinv8", "movinvr",
+           "movinv64", "address", "walk1", "checker", "random", "fade",
+           "walk64")
+HOLDS = 7 + 2 * 6
+
 BUILT = ("kernel-build",)
 TESTS = [
     Test("memtest", "all", 600, "memtest of good RAM",
@@ -200,6 +206,9 @@ TESTS = [
          flips("--flips", "60", "--where", "kernel"), BUILT),
     Test("memflip-stuck", "all", 1200, "cells that are stuck",
          flips("--stuck", "6"), BUILT),
+    Test("memflip-each", "all", 1200, "flips in each hold of each test",
+         flips("--flips", str(5 * HOLDS), "--per-hold", "5", "--mem", "48M",
+               "--test", ",".join(HOLDING)), BUILT),
     Test("memflip-1000", "full", 3600, "1000 of 1000 planted bit flips",
          flips("--flips", "1000", "--mem", "1G", "--harts", "4"), BUILT),
     Test("memflip-kernel-200", "full", 3600, "200 where the kernel lives",
