@@ -416,7 +416,7 @@ KTEST(kmap_move, random_layouts_move_and_come_back)
 
 	if (!get_memory())
 		return ktest_skip("no memory");
-	for (uint64_t n = 0; n < 4 + ktest_ops() / 5000; n++) {
+	for (uint64_t n = 0; n < 4 + ktest_ops() / 10000; n++) {
 		build(MMU_MIN_LEVELS + (unsigned)rng_below(&t.rng, 3),
 		      rng_below(&t.rng, 2));
 		stale += there_and_back();

@@ -260,7 +260,7 @@ def load(test, rounds, *options, kernel=RELEASE):
 
 
 def load_short(test):
-    return load(test, 4, "--harts", "4")
+    return load(test, 2, "--harts", "4")
 
 
 def load_long(test):
@@ -285,7 +285,7 @@ TESTS = [
          BUILT),
     Test("displace-planted", "full", 3600, "kernels that move themselves in a "
          "wrong way fail these tests", planted, BUILT),
-    Test("displace-load", "all", 900, "4 rounds while 3 harts allocate",
+    Test("displace-load", "all", 900, "2 rounds while 3 harts allocate",
          load_short, BUILT),
     Test("displace-load-long", "full", 7200, "100 rounds while 3 harts "
          "allocate", load_long, BUILT),
