@@ -222,7 +222,8 @@ def legend(*items):
 
 def memory(run):
     found, picture = charts.areas(run), charts.memory_map(run)
-    kinds = {a.kind for a in found} | ({"bad"} if run.errors else set())
+    kinds = {a.kind for a in found} | (
+        {"bad"} if run.errors or run.ranges else set())
     around = charts.zooms(run)
     rows = [(False, f"<code>{a.start:#x}</code>", f"<code>{a.end:#x}</code>",
              size(a.end - a.start),
@@ -306,7 +307,7 @@ def tests(run):
     rows = []
     for name, ts in list(by_name.items())[:200]:
         wrong = sum(t.errors for t in ts)
-        ended = sum(t.ended and not t.moved for t in ts)
+        ended = sum(t.whole and not t.moved for t in ts)
         rows.append((wrong, f"<code>{esc(name[:40])}</code>",
                      esc(ended), count(wrong),
                      f"{spent[name]:.1f} s{time_bars[name]}",
