@@ -46,34 +46,13 @@ enum badram_state badram_state(struct range r)
 	return BADRAM_RETIRED;
 }
 
-enum badram_state badram_add_range(struct range r)
+enum badram_state badram_add(struct range r)
 {
 	if (range_set_part(page_bad(), r) != RANGE_SET_ALL) {
 		page_retire(r);
 		badram_save();
 	}
 	return badram_state(r);
-}
-
-enum badram_state badram_add(pfn_t pfn)
-{
-	return badram_add_range(frame(pfn));
-}
-
-void badram_free(struct page *p, unsigned order,
-		 bool (*bad)(void *ctx, pfn_t pfn), void *ctx)
-{
-	pfn_t pfn = page_to_pfn(p), end = pfn + ((pfn_t)1 << order);
-	bool any = false;
-
-	for (; pfn < end; pfn++)
-		if (bad(ctx, pfn)) {
-			page_condemn(frame(pfn));
-			any = true;
-		}
-	page_free_good(p, order);
-	if (any)
-		badram_save();
 }
 
 unsigned badram_ranges(const struct range **ranges)

@@ -148,7 +148,7 @@ static void add_option(void)
 				"ignored\n",
 				one);
 		else
-			badram_add_range(r);
+			badram_add(r);
 	}
 }
 

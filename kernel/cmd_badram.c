@@ -56,7 +56,7 @@ static int add(const char *what)
 			LL(r.start), LL(r.end));
 		return 1;
 	}
-	badram_add_range(r);
+	badram_add(r);
 	kprintf("badram: %#llx to %#llx: %s\n", LL(r.start), LL(r.end),
 		state_name(r));
 	return 0;

@@ -198,6 +198,20 @@ void memtest_kernel_spread(struct memtest_session *s,
 	memtest_attend(s);
 }
 
+static const char *why_not(int err)
+{
+	switch (err) {
+	case -EBUSY:
+		return "busy";
+	case -ENOSPC:
+		return "no-spare";
+	case -EIO:
+		return "no-copy";
+	default:
+		return "no-memory";
+	}
+}
+
 static uint64_t test_block(struct memtest_session *s, paddr_t spare)
 {
 	struct visit v = {.s = s, .spare = spare};
@@ -212,10 +226,7 @@ static uint64_t test_block(struct memtest_session *s, paddr_t spare)
 
 	if (err)
 		memtest_log("stays start=0x%llx end=0x%llx why=%s",
-			    LL(d.block.start), LL(d.block.end),
-			    err == -EBUSY    ? "busy"
-			    : err == -ENOSPC ? "no-spare"
-					     : "no-memory");
+			    LL(d.block.start), LL(d.block.end), why_not(err));
 	else
 		memtest_log("restored start=0x%llx end=0x%llx",
 			    LL(d.block.start), LL(d.block.end));

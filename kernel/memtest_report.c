@@ -389,7 +389,7 @@ static void retire_range(struct range bad)
 
 		part = range_align_in(part, PAGE_SIZE);
 		if (!range_empty(part) && badram_is_ram(part))
-			badram_add_range(part);
+			badram_add(part);
 	}
 }
 

@@ -126,7 +126,7 @@ static void report(const struct page *p, unsigned order, uintptr_t pc)
 	mm_bug(&bug);
 }
 
-static void free_one(struct page *p, unsigned order, bool cache, uintptr_t pc)
+static void free_one(struct page *p, unsigned order, uintptr_t pc)
 {
 	debug_assert(!kmap_is_moved());
 	if (!is_used(p, order, PAGE_USED)) {
@@ -135,18 +135,13 @@ static void free_one(struct page *p, unsigned order, bool cache, uintptr_t pc)
 	}
 	if (page_debug())
 		page_debug_freed(p, order, pc);
-	if (!cache || order >= FRAME_ORDERS || !frame_cache_make_room(p, order))
+	if (order >= FRAME_ORDERS || !frame_cache_make_room(p, order))
 		buddy_free(zone_buddy(zone_of(p)), page_to_pfn(p), order);
 }
 
 void page_free_slow(struct page *p, unsigned order)
 {
-	free_one(p, order, true, CALLER);
-}
-
-void page_free_good(struct page *p, unsigned order)
-{
-	free_one(p, order, false, CALLER);
+	free_one(p, order, CALLER);
 }
 
 /* Adds to what the request has already. */
@@ -214,7 +209,7 @@ void page_free_bulk(size_t n, struct page **page)
 		i += good;
 		/* One that is doomed, or a bug. */
 		if (good < BULK && i < n)
-			free_one(page[i++], 0, true, CALLER);
+			free_one(page[i++], 0, CALLER);
 	}
 }
 

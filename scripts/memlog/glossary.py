@@ -60,6 +60,7 @@ REASONS = {
     "no-spare": "no free memory to move its contents to",
     "not-free": "in use while the test ran",
     "busy": "what it holds could not be moved away just then",
+    "no-copy": "its contents could not be copied: they are not always the same",
     "no-memory": "no memory for moving its contents",
     "kernel": "the kernel lives there, and was not to be moved (--kernel yes)",
     "bad": "known to be bad, and retired before",

@@ -118,10 +118,10 @@ static void many(bool memory)
 	for (uint64_t i = 0; i < frames; i += 2) {
 		paddr_t pa = page_to_phys(p + i);
 
-		page_condemn(range_make(pa, pa + PAGE_SIZE));
+		page_retire(range_make(pa, pa + PAGE_SIZE));
 	}
 	fail_arm(0, false);
-	page_free_good(p, 10);
+	page_free(p, 10);
 	EXPECT(!page_audit(&at));
 	listed = range_set_sum(page_bad()) >> PAGE_SHIFT;
 	EXPECT(memory ? listed == frames / 2 : listed < frames);

@@ -226,15 +226,6 @@ KTEST(retire, free_cached_in_use)
 	EXPECT(page_is_free(page_to_pfn(q + 4)));
 	EXPECT_EQ(zone_sums().bad, retired + 2);
 	check();
-	/* Of a block that its owner says has bad ones. */
-	q = page_alloc(3, 0);
-	REQUIRE(q);
-	page_condemn(frame(q));
-	page_condemn(frame(q + 7));
-	page_free_good(q, 3);
-	EXPECT(page_is_bad(page_to_pfn(q)) && page_is_bad(page_to_pfn(q + 7)));
-	EXPECT_EQ(zone_sums().bad, retired + 4);
-	check();
 	make_good();
 	EXPECT_EQ(zone_sums().bad, retired);
 	EXPECT_EQ(frames_used(), before);

@@ -21,16 +21,9 @@ enum badram_state {
  * empty range is not. */
 bool badram_is_ram(struct range r);
 
-/* This frame of RAM, or all of these (bytes, whole frames, not empty), are bad.
- * The state is that of the worst. What is known already changes nothing. */
-enum badram_state badram_add(pfn_t pfn);
-enum badram_state badram_add_range(struct range r);
-
-/* Give a block of page_alloc() back without its bad frames: page_free() of what
- * is good of it, the rest is retired. `bad(ctx, pfn)` tells. */
-struct page;
-void badram_free(struct page *p, unsigned order,
-		 bool (*bad)(void *ctx, pfn_t pfn), void *ctx);
+/* These frames of RAM (bytes, whole frames, not empty) are bad. The state is that of
+ * the worst. What is known already changes nothing. */
+enum badram_state badram_add(struct range r);
 
 /* All that is known: ranges of frames (as bytes), rising, none touching. Returns
  * how many; *ranges is constant until the next call that changes the list. */

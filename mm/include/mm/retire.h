@@ -19,12 +19,9 @@
  */
 int page_retire(struct range bad);
 
-/* Put them on the list, but take nothing out of the allocator: they are in blocks that
- * the caller has, and gives back by page_free_good() now. */
+/* The first half of that: they are on the list, nothing is taken out of the allocator.
+ * What is freed from now on is. */
 void page_condemn(struct range bad);
-
-/* page_free(), but all of it goes where bad frames are looked for. */
-void page_free_good(struct page *p, unsigned order);
 
 /* They are good after all: those that were retired are free. False: there was no
  * memory to split a range of the list, which stays. */
