@@ -501,7 +501,7 @@ static void bed_init(uint64_t used)
 #define virt_to_phys(v) \
 	(BED_START +    \
 	 (uint64_t)((const uint8_t *)(v) - (const uint8_t *)bed.memory))
-#define badram_add    bed_badram_add
+#define badram_add	    bed_badram_add
 #define badram_is_ram	    bed_badram_is_ram
 #define badram_ranges	    bed_badram_ranges
 #define badram_state	    bed_badram_state
