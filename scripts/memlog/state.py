@@ -171,7 +171,10 @@ class Run:
         if record.text("again"):    # told by `memtest last`: no new run
             self.foreign, self.start = None, self.start or record
             return
-        errors, seen, claims = self.errors, self.seen, self.claims
+        if self.run_id is None and self.start and name != \
+                self.start.text("run"):
+            self.errors, self.seen, self.claims = [], set(), set()
+            self.more_errors = 0
         self.begin()
         self.expected = record.seq + 1
         self.start = record
