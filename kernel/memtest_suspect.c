@@ -22,6 +22,7 @@
  * least so many frames. Where so many cells are bad by themselves, in the same
  * bit, the guess is wrong; the counters by bit show that better than any rule.
  */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include <kernel/memtest_errors.h>
