@@ -115,7 +115,7 @@ MUTANTS = [
            "vmalloc"),
     Mutant("window-goes-without-fence", 1, "mm/vmap.c",
            "\t\tclear_own(&a->own);\n\t\tflush(area_range(a), "
-           "a->own.shift);\n", "\t\tclear_own(&a->own);\n", "vmalloc"),
+           "a->own.shift);\n", "\t\tclear_own(&a->own);\n", "mmio_host."),
     Mutant("window-comes-without-fence", 5, "mm/vmap.c",
            "\t\tflush(area_range(a), a->own.shift);\n\t} else if",
            "\t} else if", "vmalloc"),
