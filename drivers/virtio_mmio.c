@@ -15,6 +15,7 @@
 #include <drivers/virtio.h>
 #include <kernel/printk.h>
 #include <lib/errno.h>
+#include <mm/kmalloc.h>
 
 #include "virtio_internal.h"
 
@@ -82,11 +83,14 @@ static void release_memory(void *arg)
 	struct memory *m = arg;
 
 	virtio_stop(m->v);
-	if (m->v->stopped)
-		dma_free(&m->b);
-	else
+	if (!m->v->stopped) {
+		/* With the note of it: it is the device's for ever. */
 		pr_err("%s: can't be reset; %zu bytes of memory stay with it\n",
 		       m->v->device->name, m->b.size);
+		return;
+	}
+	dma_free(&m->b);
+	kfree(m);
 }
 
 int virtio_no_memory(struct virtio *v, int err)
@@ -101,19 +105,24 @@ int virtio_no_memory(struct virtio *v, int err)
 void *virtio_memory(struct virtio *v, size_t size, dma_addr_t *bus)
 {
 	struct device *d = v->device;
-	struct memory *m = device_alloc(d, sizeof(*m));
+	struct memory *m = kmalloc(sizeof(*m), 0);
+	void *cpu;
 	int err;
 
-	if (!m)
+	if (!m) {
+		device_fail(d, -ENOMEM, "no memory");
 		return NULL;
+	}
 	m->v = v;
 	err = dma_alloc(&d->dma, &m->b, size, 0, 0);
 	if (err) {
+		kfree(m);
 		virtio_no_memory(v, err);
 		return NULL;
 	}
 	*bus = m->b.bus;
-	return device_release(d, release_memory, m) ? NULL : m->b.cpu;
+	cpu = m->b.cpu;
+	return device_release(d, release_memory, m) ? NULL : cpu;
 }
 
 int virtio_negotiate(struct virtio *v, uint64_t wanted)

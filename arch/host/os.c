@@ -9,6 +9,7 @@
 
 #include <arch/cpu.h>
 #include <arch/firmware.h>
+#include <host/clock.h>
 #include <kernel/console.h>
 #include <kernel/panic.h>
 
@@ -56,10 +57,21 @@ void panic(const char *fmt, ...)
 	arch_halt();
 }
 
+static uint64_t clock_step, clock_now;
+
+void host_clock_step(uint64_t step)
+{
+	clock_step = 0;
+	clock_now = arch_time();
+	clock_step = step;
+}
+
 uint64_t arch_time(void)
 {
 	struct timespec t;
 
+	if (clock_step)
+		return clock_now += clock_step;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <drivers/device.h>
+#include <host/clock.h>
 #include <kernel/console.h>
 #include <kernel/ktest.h>
 #include <kernel/time.h>
@@ -12,9 +13,10 @@
 #include "host_bed.h"
 #include "virtio_bed.h"
 
-#define DISK_AT 0x10001000u
-#define RNG_AT	0x10002000u
-#define LINES	4
+#define CLOCK_STEP 1000 /* ticks from one look at the time to the next */
+#define DISK_AT	   0x10001000u
+#define RNG_AT	   0x10002000u
+#define LINES	   4
 
 static struct virtio_bed *bed;
 static void (*test)(struct virtio_bed *b);
@@ -230,9 +232,11 @@ void virtio_bed_run(struct virtio_bed *b, uint64_t hz,
 	console_before = console_current();
 	virtio_model_start(&b->disk);
 	virtio_model_start(&b->rng);
+	host_clock_step(CLOCK_STEP);
 	time_init(hz);
 	host_bed_run(1, 8, ktest_seed(), harts);
 	time_init(0);
+	host_clock_step(0);
 	virtio_model_end(&b->disk);
 	virtio_model_end(&b->rng);
 }

@@ -22,7 +22,8 @@ struct virtio_bed {
 struct virtio_bed *virtio_bed(unsigned version);
 
 /* Run the test with the devices found, not bound; time runs at `hz` ticks of a
- * nanosecond in a second: so a small hz makes time fly. When it ends, all is
+ * nanosecond in a second: so a small hz makes time fly. Time is simulated: it goes on
+ * when it is looked at. When it ends, all is
  * unbound, and memory, claims and lines must be as before. */
 void virtio_bed_run(struct virtio_bed *b, uint64_t hz,
 		    void (*body)(struct virtio_bed *b));

@@ -70,7 +70,7 @@ struct dma_buffer {
 	paddr_t pa;
 	vaddr_t window; /* 0: it is in the direct map */
 	struct arena_tag tag;
-	struct list link;
+	struct list link; /* of all: where it is, it stays until dma_free() */
 };
 
 /*
