@@ -250,7 +250,7 @@ def planted(test):
 def load(test, rounds, *options, kernel=RELEASE):
     """Many rounds while all other harts allocate; then nothing is missing, and
     all else works."""
-    out = autorun(test, f"test displace --ops {rounds * 1000000}; {AUDIT}; "
+    out = autorun(test, f"test displaced_under_load --ops {rounds * 1000000}; {AUDIT}; "
                   "test mmio. smp. slab kmalloc --ops 20000",
                   *options, kernel=kernel)
     m = re.search(r"^displace: ok, (\d+) times", out, re.M)

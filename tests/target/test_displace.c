@@ -87,7 +87,7 @@ static void work(void *arg)
 }
 
 /* A round more for each 10^6 steps. */
-KTEST(displace, every_block_under_load)
+KTEST(stress, every_block_displaced_under_load)
 {
 	cpumask_t others = cpus_online() & ~cpu_bit(arch_cpu());
 	struct load *loads = kcalloc(MAX_CPUS, sizeof(*loads), 0);
