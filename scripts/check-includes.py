@@ -17,7 +17,8 @@ import re
 import sys
 
 STD = r"(stdint|stddef|stdbool|stdarg|limits|inttypes|string|stdio)\.h"
-SERVICES = r"kernel/(types|cpu|smp|assert|panic|printk|spinlock|ktest|ksyms)\.h"
+SERVICES = (r"kernel/(types|cpu|smp|assert|panic|printk|spinlock|mutex|ktest|"
+            r"ksyms)\.h")
 
 # (files, what they may include), the first that matches decides.
 RULES = [
@@ -35,10 +36,11 @@ RULES = [
                    r"kernel/(types|assert)\.h"]),
     (r"drivers/", [STD, r"lib/.*", r"arch/(io|cpu|irq|smp)\.h", r"kernel/.*",
                    r"drivers/.*", r"mm/(mmio|dma|kmalloc|layout)\.h"]),
+    (r"fs/", [STD, r"lib/.*", r"mm/.*", r"fs/.*", SERVICES]),
     (r"libc/", [STD, r"(assert|errno|malloc|stdlib|unistd)\.h", r"lib/.*",
                 r"libc/.*", r"mm/.*", r"kernel/(types|panic|console|random)\.h"]),
     (r"kernel/", [STD, r"stdlib\.h", r"lib/.*", r"arch/.*", r"kernel/.*", r"mm/.*",
-                  r"drivers/.*", r"memtest/.*"]),
+                  r"drivers/.*", r"memtest/.*", r"fs/.*"]),
 ]
 
 # Only the architecture's folders may know the architecture.

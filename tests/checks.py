@@ -15,7 +15,8 @@ GCC = ("riscv64-unknown-elf-gcc", *MACHINE, "-misa-spec=2.2",
        "--specs=picolibc.specs")
 INCLUDES = [f"-I{d}" for d in (
     "lib/include", "arch/include", "arch/riscv/include", "mm/include",
-    "kernel/include", "drivers/include", "memtest/include", "libc/include")]
+    "kernel/include", "drivers/include", "memtest/include", "fs/include",
+    "libc/include")]
 WARNINGS = ("-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes",
             "-Wmissing-prototypes", "-Wconversion", "-Wvla", "-Wundef",
             "-Wwrite-strings", "-Werror")

@@ -6,8 +6,6 @@
 
 #include <kernel/types.h>
 
-enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
-
 struct probe {
 	bool ok;	/* no trap */
 	unsigned cause; /* of the trap, as the hart tells it */

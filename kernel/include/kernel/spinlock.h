@@ -18,9 +18,11 @@
 enum lock_rank {
 	LOCK_UNRANKED, /* all zero: nothing is known of its place */
 	LOCK_IRQ, /* lines of an interrupt controller; handlers run with it */
-	LOCK_DEVICE, /* a device's own state, of its driver */
-	LOCK_UMAP,   /* a user address space's tables */
-	LOCK_KMAP,   /* the kernel's tables */
+	LOCK_DEVICE,  /* a device's own state, of its driver */
+	LOCK_PROCESS, /* who is whose child, and how it ended */
+	LOCK_OBJECT,  /* a memory object: its pages, who maps it */
+	LOCK_UMAP,    /* a user address space's tables */
+	LOCK_KMAP,    /* the kernel's tables */
 	LOCK_MEMPOOL,
 	LOCK_SLABS,    /* the list of all object caches */
 	LOCK_SLAB,     /* an object cache */
@@ -34,6 +36,9 @@ enum lock_rank {
 	LOCK_DMA,      /* reserved areas for DMA, and pools */
 	LOCK_INPUT,    /* bytes that came for the console */
 	LOCK_RANDOM,   /* the key of random numbers */
+	LOCK_MUTEX,    /* who waits for a sleeping lock */
+	LOCK_WAIT,     /* who waits in a queue */
+	LOCK_RUN,      /* tasks that are ready, of a hart */
 	LOCK_CONSOLE,  /* log ring and console device */
 	LOCK_TEST,     /* of tests; nothing is called with it held */
 };

@@ -12,6 +12,7 @@
 
 typedef uint64_t paddr_t; /* physical address, bytes */
 typedef uint64_t vaddr_t; /* virtual address, bytes, not known to be mapped */
+typedef uint64_t uaddr_t; /* what a program says is an address of its own */
 typedef uint64_t pfn_t;	  /* physical address >> PAGE_SHIFT */
 
 #define PAGE_SHIFT 12
@@ -23,6 +24,9 @@ typedef uint32_t vm_prot_t;
 #define VM_WRITE (1u << 1)
 #define VM_EXEC	 (1u << 2)
 #define VM_USER	 (1u << 3)
+
+/* What a hart does at an address. */
+enum access { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
 /* Boot-only code and data: given to the allocator when boot is over. */
 #define __init	   __attribute__((section(".init.text"), cold))
