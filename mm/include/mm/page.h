@@ -30,6 +30,9 @@ enum page_state {
 #define PAGE_TABLE (1u << 0) /* a page table */
 #define PAGE_SLAB  (1u << 1) /* a slab: `owner` is its cache */
 #define PAGE_LARGE (1u << 2) /* of kmalloc: `owner` is the number of frames */
+#define PAGE_OBJECT \
+	(1u << 3) /* of a memory object: `owner` is its index there */
+#define PAGE_ZEROS (1u << 4) /* the zero page */
 
 struct page {
 	union {
