@@ -1,0 +1,140 @@
+/*
+ * VMAs: which addresses of a user space are in use, and as what. Bookkeeping on
+ * a balanced tree (<lib/tree.h>) in which each node knows the largest gap below
+ * it: no page table and no frame is touched here, and nothing is allocated.
+ *
+ * Locking: the owner's. All that changes the map needs it for itself alone.
+ */
+#pragma once
+
+#include <kernel/types.h>
+#include <lib/list.h>
+#include <lib/range.h>
+#include <lib/tree.h>
+
+struct aspace;
+struct vm_object;
+
+enum {				/* struct vma.flags */
+       VMA_SHARED = 1u << 0,	/* stores are seen by all who map the object */
+       VMA_GROWSDOWN = 1u << 1, /* a stack: faults below it make it grow */
+       VMA_LOCKED = 1u << 2,	/* pages stay; they are there from the start, */
+       VMA_LOCKONFAULT = 1u
+			 << 3,	/* but with this (and _LOCKED) come by faults */
+       VMA_NORESERVE = 1u << 4, /* was not to be counted as committed */
+       VMA_DONTFORK = 1u << 5,	/* children don't have it */
+       VMA_WIPEONFORK = 1u << 6,  /* children have it empty */
+       VMA_HUGE = 1u << 7,	  /* MADV_HUGEPAGE */
+       VMA_NOHUGE = 1u << 8,	  /* MADV_NOHUGEPAGE */
+       VMA_ACCOUNTED = 1u << 9,	  /* counts as committed memory */
+       VMA_SEQUENTIAL = 1u << 10, /* how it will be read; both: never */
+       VMA_RANDOM = 1u << 11,
+       VMA_DENY_WRITE = 1u << 12, /* shared, but opened for reading only */
+};
+
+/* A program's accesses must stay so far below a VMA_GROWSDOWN, unless they make it
+ * grow: nothing is placed there. Bytes. */
+#define VMA_GUARD (256 * PAGE_SIZE)
+
+struct vma {
+	struct range va; /* whole pages, not empty */
+	vm_prot_t prot;	 /* VM_READ | VM_WRITE | VM_EXEC; 0: PROT_NONE */
+	uint32_t flags;
+	struct vm_object *object; /* NULL: private anonymous memory. The VMA
+				     holds a reference */
+	uint64_t offset;	  /* of va.start in the object, pages; else 0 */
+	struct list of_object;	  /* in object->vmas */
+	struct aspace *as;	  /* (c) */
+	/* private: */
+	struct tree_node node;
+	uint64_t gap;  /* free bytes in front of it that may be given out */
+	uint64_t most; /* the largest gap of the VMAs below it and its own */
+};
+
+struct vma_map {
+	struct tree tree;
+	struct range bounds; /* all VMAs lie in it (c) */
+	vaddr_t end;	     /* of the last one; none: bounds.start */
+	uint64_t count;
+};
+
+void vma_map_init(struct vma_map *m, struct range bounds);
+
+/* The VMA that has `va`, or the next above; NULL: there is none. O(log n), as
+ * all that follow. */
+struct vma *vma_find(const struct vma_map *m, vaddr_t va);
+
+struct vma *vma_first(const struct vma_map *m);
+struct vma *vma_last(const struct vma_map *m);
+struct vma *vma_next(const struct vma *v);
+struct vma *vma_prev(const struct vma *v);
+
+/* The first one that has a page of `va`, which is not empty; NULL: it is free. */
+static inline struct vma *vma_overlap(const struct vma_map *m, struct range va)
+{
+	struct vma *v = vma_find(m, va.start);
+
+	return v && v->va.start < va.end ? v : NULL;
+}
+
+/* Nothing may be placed between this address and the VMA. */
+static inline vaddr_t vma_guarded_start(const struct vma *v)
+{
+	if (!(v->flags & VMA_GROWSDOWN))
+		return v->va.start;
+	return v->va.start > VMA_GUARD ? v->va.start - VMA_GUARD : 0;
+}
+
+/* The VMAs around a free range: NULL at the ends. */
+struct vma_place {
+	struct vma *prev, *next;
+};
+
+/* The place of `va`, of which no page is in use. */
+struct vma_place vma_place(const struct vma_map *m, vaddr_t va);
+
+/*
+ * The highest free range in `within` that has `size` bytes (whole pages, > 0) and
+ * begins at a multiple of `align` (a power of two, at least a page): where, in
+ * *at, and its place. With a larger alignment than a page it needs a gap of
+ * size + align - PAGE_SIZE. Keeps out of guards.
+ */
+bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
+		  struct range within, vaddr_t *at, struct vma_place *place);
+
+/* Could these two be one: does `b` follow `a` at once, with the same contents
+ * going on? Either may be NULL, and need not be in the map. */
+bool vma_joins(const struct vma *a, const struct vma *b);
+
+/* Hang v in, whose va is free; all its fields but private ones are set. */
+void vma_insert(struct vma_map *m, struct vma *v, struct vma_place place);
+void vma_erase(struct vma_map *m, struct vma *v);
+
+/* Move its ends, inside what is free around it; the offset follows. */
+void vma_resize(struct vma_map *m, struct vma *v, struct range va);
+
+/* Cut v at `at`, which is inside: `upper`, all fields of which are set here, is
+ * the part from there on. */
+void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper);
+
+/* How many VMAs the map has more, or less, when the part `va` of v has these
+ * rights and flags and is joined with what then joins; -2 to 2. */
+int vma_change_adds(const struct vma *v, struct range va, vm_prot_t prot,
+		    uint32_t flags);
+
+/*
+ * Make it so. `spare` has so many new VMAs as vma_change_adds() said, or more;
+ * those that were used are taken out of it: their object's reference is the
+ * caller's to get. VMAs that were joined to others are in `gone`. Returns the VMA
+ * that has va now.
+ */
+struct vma_pieces {
+	struct vma *spare[2]; /* NULL: none */
+	struct vma *used[2];
+	struct vma *gone[2];
+};
+struct vma *vma_change(struct vma_map *m, struct vma *v, struct range va,
+		       vm_prot_t prot, uint32_t flags, struct vma_pieces *p);
+
+/* Validate: NULL, or what is wrong. O(n). */
+const char *vma_check(const struct vma_map *m);
