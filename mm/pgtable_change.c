@@ -315,7 +315,7 @@ int pgtable_unmap(const struct pgtable *pt, struct range va,
 int pgtable_protect(const struct pgtable *pt, struct range va, vm_prot_t prot,
 		    struct tlb_gather *g)
 {
-	return pgtable_allows(pt, prot) ? change(pt, va, prot, g) : -EINVAL;
+	return pgtable_keeps(pt, prot) ? change(pt, va, prot, g) : -EINVAL;
 }
 
 void pgtable_destroy(struct pgtable *pt, struct tlb_gather *g)

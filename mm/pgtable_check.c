@@ -40,7 +40,7 @@ static const char *check_entry(const struct pgtable *pt, const pte_t *table,
 	}
 	if (!covers_entry(pt->bounds, at, span))
 		return "a leaf outside of the bounds";
-	if (!pgtable_allows(pt, pte_prot(e)))
+	if (!pgtable_keeps(pt, pte_prot(e)))
 		return "a leaf for the other half's use";
 	if (pte_is_group(e) && !group_whole(table, i))
 		return "a group in pieces";

@@ -1,4 +1,4 @@
-/* Private to mm/pgtable*.c: tables, their counts, and the cursor. */
+/* Private to mm/pgtable*.c and user*.c: tables, their counts, and the cursor. */
 #pragma once
 
 #include <mm/layout.h>
@@ -66,7 +66,7 @@ static inline bool pgtable_takes(const struct pgtable *pt, struct range va)
 	       range_within(va, pt->bounds);
 }
 
-/* Are there rights in it (a leaf without is none), and VM_USER just where it must
+/* Are there rights in it (a leaf without is hidden), and VM_USER just where it must
  * be (I6)? */
 static inline bool pgtable_allows(const struct pgtable *pt, vm_prot_t prot)
 {
@@ -74,6 +74,12 @@ static inline bool pgtable_allows(const struct pgtable *pt, vm_prot_t prot)
 
 	return (prot & (VM_READ | VM_WRITE | VM_EXEC)) &&
 	       !(prot & VM_USER) == upper;
+}
+
+/* The same, but leaves of the lower half may be hidden. */
+static inline bool pgtable_keeps(const struct pgtable *pt, vm_prot_t prot)
+{
+	return pgtable_allows(pt, prot & VM_USER ? prot | VM_READ : prot);
 }
 
 /* An empty table in `frame`; its entries will be counted unless `permanent`. */

@@ -110,6 +110,31 @@ KTEST(pte, other_rights_change_nothing_else)
 	have_as_before();
 }
 
+/* A hart reads nothing of it but V. */
+KTEST(pte, hidden_leaves_come_back)
+{
+	const vm_prot_t rw = VM_READ | VM_WRITE | VM_USER;
+	pte_t e = pte_leaf(0x80231000, rw, ATTR_NORMAL), hidden, entry;
+
+	hidden = pte_protect(e, VM_USER);
+	EXPECT_EQ(hidden.v & 1, 0);
+	EXPECT_EQ(hidden.v, (e.v & ~(uint64_t)0xf) | 0x200);
+	EXPECT(pte_is_hidden(hidden) && !pte_is_hidden(e));
+	EXPECT(pte_is_leaf(hidden) && pte_present(hidden));
+	EXPECT(!pte_is_table(hidden) && !pte_is_table(e));
+	EXPECT_EQ(pte_paddr(hidden), 0x80231000);
+	EXPECT_EQ(pte_prot(hidden), VM_USER);
+	EXPECT_EQ(pte_protect(hidden, rw).v, e.v);
+	EXPECT_EQ(pte_leaf(0x80231000, VM_USER, ATTR_NORMAL).v, hidden.v);
+	entry = pte_none();
+	EXPECT(!pte_cas(&entry, e, hidden));
+	EXPECT_EQ(entry.v, 0);
+	EXPECT(pte_cas(&entry, pte_none(), e));
+	EXPECT(!pte_cas(&entry, pte_none(), hidden));
+	EXPECT(pte_cas(&entry, e, hidden));
+	EXPECT_EQ(entry.v, hidden.v);
+}
+
 struct encoding {
 	uint64_t v;
 	unsigned level;
@@ -132,6 +157,15 @@ static const struct encoding encodings[] = {
 	{0x200000a3, 0, 4},
 	{0x200001e3, 0, 4}, /* RSW in a leaf */
 	{0x200002e3, 0, 4},
+	{0x200002d0, 0, 0}, /* hidden */
+	{0x200002d0, 1, 0},
+	{0x200402d0, 1, 4},
+	{0x200002d1, 0, 4},
+	{0x200002d2, 0, 4},
+	{0x200002e0, 0, 4},
+	{0x200002c0, 0, 4},
+	{0x200003d0, 0, 4},
+	{0x20000250, 0, 4},
 	{0x20000001, 1, 0}, /* pointers */
 	{0x20000101, 1, 0},
 	{0x20000201, 1, 4},

@@ -13,7 +13,7 @@
  *	pte_t pte_none(void)		maps nothing; all bits 0, so that a zeroed
  *					table is empty
  *	bool pte_present(pte_t)		maps something, or points to a table
- *	bool pte_is_leaf(pte_t)		present, and maps memory
+ *	bool pte_is_leaf(pte_t)		present, and maps memory; or hidden
  *	bool pte_is_table(pte_t)	present, and points to a table
  *	bool pte_same(pte_t, pte_t)	in every bit
  *	bool pte_valid(pte_t, level)	none, or what the functions here make: no
@@ -22,8 +22,12 @@
  *					"accessed" or "dirty" fault follows.
  *					Global unless VM_USER. An attribute that
  *					the harts don't have becomes ATTR_NORMAL.
+ *					Without any right it is hidden
  *	pte_t pte_protect(leaf, prot)	the same with other rights, but VM_USER as
  *					it was; also of an entry of a group
+ *	bool pte_is_hidden(pte_t)	a leaf without any right: to harts there is
+ *					nothing, but all the functions here see what
+ *					it was. Only where VM_USER is
  *	pte_t pte_advance(leaf, bytes)	the same for memory so much further on;
  *					not for a group
  *	pte_t pte_move(e, from, to)	the same, where memory, or the table, that
@@ -43,6 +47,8 @@
  *	void pte_set(pte_t *, pte_t)	the same in no order: for entries that show
  *					nothing new, or after a fence
  *	pte_t pte_load(const pte_t *)	one load
+ *	bool pte_cas(pte_t *, old, new)	pte_store() of `new` if `old` is there, at
+ *					once; false: something else is
  *
  * Groups. Some harts can remember several pages in one piece (Svnapot). At
  * level 0, pte_group_entries() entries in a row, aligned, can then be one leaf:

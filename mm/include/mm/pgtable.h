@@ -80,8 +80,9 @@ int pgtable_unmap(const struct pgtable *pt, struct range va,
 		  struct tlb_gather *g);
 
 /* Set the rights of all leaves in `va`, splitting those that lie partly in it.
- * Holes are fine. -EINVAL also when there is no right in prot, or VM_USER is not
- * as the half wants it. */
+ * Holes are fine. In the lower half leaves without any right are hidden: harts see
+ * nothing there, all functions here go on seeing them. -EINVAL also when there is
+ * no right in prot for the upper half, or VM_USER is not as the half wants it. */
 int pgtable_protect(const struct pgtable *pt, struct range va, vm_prot_t prot,
 		    struct tlb_gather *g);
 

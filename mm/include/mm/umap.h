@@ -25,8 +25,8 @@ unsigned umap_count(void);
 
 /*
  * As pgtable_map, _unmap, _protect on the user's half, with their results:
- * addresses of the kernel's half are -EINVAL. VM_USER is added, so a protect or
- * map without any other right is -EINVAL too. When they return, no hart uses an
+ * addresses of the kernel's half are -EINVAL. VM_USER is added. A map without any
+ * other right is -EINVAL too; a protect hides. When they return, no hart uses an
  * earlier mapping or right. Any context. `unmapped`: see struct tlb_gather; may
  * be NULL; the lock is held.
  */

@@ -3,11 +3,11 @@
  * machine by accident: entries of two words, other bits in other places, a
  * right to write that is taken away and not given, groups of four.
  *
- *	flags	47 present | 40 no-write | 31 table | 30 permanent | 22 group |
- *		13 user | 9 IO | 3 exec; all others 0
+ *	flags	47 present | 40 no-write | 35 hidden | 31 table | 30 permanent |
+ *		22 group | 13 user | 9 IO | 3 exec; all others 0
  *	pa	47:12, all others 0; of a group, its first byte
  *
- * What is present can be read.
+ * What is present can be read, unless it is hidden.
  */
 #pragma once
 
@@ -23,6 +23,7 @@ typedef struct {
 
 #define PTE_PRESENT   ((uint64_t)1 << 47)
 #define PTE_NO_WRITE  ((uint64_t)1 << 40)
+#define PTE_HIDDEN    ((uint64_t)1 << 35)
 #define PTE_TABLE     ((uint64_t)1 << 31)
 #define PTE_PERMANENT ((uint64_t)1 << 30)
 #define PTE_GROUP     ((uint64_t)1 << 22)
@@ -61,6 +62,11 @@ static inline bool pte_is_table(pte_t e)
 	return (e.flags & PTE_PRESENT) && (e.flags & PTE_TABLE);
 }
 
+static inline bool pte_is_hidden(pte_t e)
+{
+	return e.flags & PTE_HIDDEN;
+}
+
 static inline bool pte_same(pte_t a, pte_t b)
 {
 	return a.flags == b.flags && a.pa == b.pa;
@@ -68,6 +74,8 @@ static inline bool pte_same(pte_t a, pte_t b)
 
 static inline uint64_t pte_prot_bits_(vm_prot_t prot)
 {
+	if (!(prot & (VM_READ | VM_WRITE | VM_EXEC)))
+		return PTE_NO_WRITE | PTE_HIDDEN;
 	return (prot & VM_WRITE ? 0 : PTE_NO_WRITE) |
 	       (prot & VM_EXEC ? PTE_EXEC : 0);
 }
@@ -83,7 +91,7 @@ static inline pte_t pte_leaf(paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 
 static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 {
-	return (pte_t){(leaf.flags & ~(PTE_NO_WRITE | PTE_EXEC)) |
+	return (pte_t){(leaf.flags & ~(PTE_NO_WRITE | PTE_EXEC | PTE_HIDDEN)) |
 			       pte_prot_bits_(prot),
 		       leaf.pa};
 }
@@ -121,7 +129,8 @@ static inline paddr_t pte_paddr(pte_t e)
 
 static inline vm_prot_t pte_prot(pte_t e)
 {
-	return VM_READ | (e.flags & PTE_NO_WRITE ? 0 : VM_WRITE) |
+	return (e.flags & PTE_HIDDEN ? 0 : VM_READ) |
+	       (e.flags & PTE_NO_WRITE ? 0 : VM_WRITE) |
 	       (e.flags & PTE_EXEC ? VM_EXEC : 0) |
 	       (e.flags & PTE_USER ? VM_USER : 0);
 }
@@ -161,6 +170,10 @@ static inline bool pte_valid(pte_t e, unsigned level)
 	uint64_t size = PAGE_SIZE << (level * PT_INDEX_BITS);
 	uint64_t leaf = PTE_NO_WRITE | PTE_USER | PTE_EXEC;
 
+	if (e.flags & PTE_HIDDEN)
+		return (e.flags & PTE_USER) &&
+		       pte_same(e, pte_protect(e, VM_USER)) &&
+		       pte_valid(pte_protect(e, VM_READ), level);
 	if (!(e.flags & PTE_PRESENT))
 		return !e.flags && !e.pa;
 	if (e.pa >> PT_PADDR_BITS)
@@ -194,4 +207,13 @@ static inline pte_t pte_load(const pte_t *p)
 {
 	return (pte_t){__atomic_load_n(&p->flags, __ATOMIC_RELAXED),
 		       __atomic_load_n(&p->pa, __ATOMIC_RELAXED)};
+}
+
+/* No two harts change an entry of this format at the same time. */
+static inline bool pte_cas(pte_t *p, pte_t old, pte_t e)
+{
+	if (!pte_same(pte_load(p), old))
+		return false;
+	pte_store(p, e);
+	return true;
 }

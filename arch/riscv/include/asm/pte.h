@@ -6,7 +6,8 @@
  *
  * A and D are set in every leaf: many harts (the U74 among them) do not set
  * them but fault. In an entry that points to a table they must be 0. Of RSW,
- * which harts ignore, bit 8 marks a pointer to a permanent table.
+ * which harts ignore, bit 8 marks a pointer to a permanent table, and bit 9 a leaf
+ * that is hidden: without V all other bits are ours, and stay as they were.
  */
 #pragma once
 
@@ -28,6 +29,7 @@ typedef struct {
 #define PTE_A ((uint64_t)1 << 6)
 #define PTE_D ((uint64_t)1 << 7)
 #define PTE_P ((uint64_t)1 << 8) /* ours: permanent */
+#define PTE_H ((uint64_t)1 << 9) /* ours: hidden */
 #define PTE_N ((uint64_t)1 << 63)
 
 #define PTE_RWX (PTE_R | PTE_W | PTE_X)
@@ -63,13 +65,18 @@ static inline pte_t pte_none(void)
 
 static inline bool pte_present(pte_t e)
 {
-	return e.v & PTE_V;
+	return e.v & (PTE_V | PTE_H);
 }
 
 static inline bool pte_is_leaf(pte_t e)
 {
-	/* What is not present is all 0. */
-	return e.v & PTE_RWX;
+	/* What is neither there nor hidden is all 0. */
+	return e.v & (PTE_RWX | PTE_H);
+}
+
+static inline bool pte_is_hidden(pte_t e)
+{
+	return e.v & PTE_H;
 }
 
 static inline bool pte_is_table(pte_t e)
@@ -87,11 +94,15 @@ static inline uint64_t pte_ppn_bits_(paddr_t pa)
 	return pa >> PAGE_SHIFT << PTE_PPN_SHIFT & PTE_PPN_MASK;
 }
 
+#define PTE_PROT (PTE_RWX | PTE_V | PTE_H)
+
 /* W without R is a reserved encoding. */
 static inline uint64_t pte_prot_bits_(vm_prot_t prot)
 {
 	/* VM_READ, VM_WRITE, VM_EXEC are in the same order, from bit 0 on. */
-	return ((uint64_t)prot << 1 & PTE_RWX) | (prot & VM_WRITE ? PTE_R : 0);
+	uint64_t rwx = (uint64_t)prot << 1 & PTE_RWX;
+
+	return rwx | (prot & VM_WRITE ? PTE_R : 0) | (rwx ? PTE_V : PTE_H);
 }
 
 static inline pte_t pte_leaf(paddr_t pa, vm_prot_t prot, enum mem_attr attr)
@@ -101,14 +112,14 @@ static inline pte_t pte_leaf(paddr_t pa, vm_prot_t prot, enum mem_attr attr)
 	uint64_t pbmt =
 		(uint64_t)attr << PTE_PBMT_SHIFT & pte_features.pbmt_mask;
 
-	return (pte_t){pte_ppn_bits_(pa) | PTE_V | PTE_A | PTE_D |
+	return (pte_t){pte_ppn_bits_(pa) | PTE_A | PTE_D |
 		       pte_prot_bits_(prot) | pbmt |
 		       (prot & VM_USER ? PTE_U : PTE_G)};
 }
 
 static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 {
-	return (pte_t){(leaf.v & ~PTE_RWX) | pte_prot_bits_(prot)};
+	return (pte_t){(leaf.v & ~PTE_PROT) | pte_prot_bits_(prot)};
 }
 
 static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
@@ -186,6 +197,9 @@ static inline bool pte_valid(pte_t e, unsigned level)
 	const uint64_t below = ((uint64_t)1 << (level * PT_INDEX_BITS)) - 1;
 	uint64_t pbmt = e.v & PTE_PBMT_MASK;
 
+	if (e.v & PTE_H)
+		return (e.v & (PTE_U | PTE_PROT)) == (PTE_U | PTE_H) &&
+		       pte_valid(pte_protect(e, VM_READ), level);
 	if (!(e.v & PTE_V))
 		return !e.v;
 	if (!(e.v & PTE_RWX))
@@ -220,4 +234,11 @@ static inline void pte_store(pte_t *p, pte_t e)
 static inline pte_t pte_load(const pte_t *p)
 {
 	return (pte_t){*(const volatile uint64_t *)&p->v};
+}
+
+static inline bool pte_cas(pte_t *p, pte_t old, pte_t e)
+{
+	/* Release: as pte_store(). */
+	return __atomic_compare_exchange_n(&p->v, &old.v, e.v, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
