@@ -1,0 +1,32 @@
+/*
+ * System calls, by the numbers of Linux for riscv64.
+ *
+ * sys_x() takes the six arguments as they were in the registers, and returns what
+ * the program gets. It runs in the task of the program, with interrupts on, and
+ * may sleep. A call is a function and a line in kernel/syscall_list.h; one that is
+ * in the list and has no function is -ENOSYS.
+ *
+ * The registers, where they are needed: arch_user_regs(task_current()->stack), see
+ * <arch/user.h>. A call that reads more of them than its arguments, as clone()
+ * does, is in the list as WHOLE().
+ */
+#pragma once
+
+/* Numbers are below this. */
+#define SYSCALLS 452
+
+#ifndef __ASSEMBLER__
+
+#include <kernel/types.h>
+
+typedef int64_t (*syscall_fn)(const uint64_t arg[6]);
+
+/* What the architecture calls: syscall_table[syscall_index[number]]. The index
+ * has SYSCALLS entries; those that are no call lead to one that says -ENOSYS. */
+extern const uint8_t *syscall_index; /* (a) */
+extern const syscall_fn syscall_table[];
+
+/* "getpid", for reports; NULL: no such call. */
+const char *syscall_name(uint64_t number);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * The memory of the program that makes a system call. What it says is an address
+ * may be any number: only these functions take it, once for each argument; what
+ * was copied is what is checked and used.
+ *
+ * For the current task's own space, in a context that may sleep. For others', and
+ * for a long way: aspace_read() and aspace_write() of <mm/aspace.h>.
+ */
+#pragma once
+
+#include <kernel/types.h>
+
+/* The user half of addresses: [0, user_limit()). */
+uint64_t user_limit(void);
+
+/* Does all of it lie there? An empty range does, wherever it is. */
+static inline bool user_range(uaddr_t at, size_t n)
+{
+	return !n || (n <= user_limit() && at <= user_limit() - n);
+}
+
+/* 0, or -EFAULT; then a part may have been copied, all before the first byte that
+ * could not be. */
+int copy_from_user(void *to, uaddr_t from, size_t n);
+int copy_to_user(uaddr_t to, const void *from, size_t n);
+int clear_user(uaddr_t to, size_t n);
+
+/*
+ * A string with its NUL into to[max]. Its length without it, below max; -EFAULT;
+ * -ENAMETOOLONG: there is no NUL in the first `max` bytes. After an error to[] is
+ * anything.
+ */
+int64_t strncpy_from_user(char *to, uaddr_t from, size_t max);
