@@ -188,7 +188,7 @@ bool buddy_sprout(struct buddy *b, struct range *s, unsigned most)
 	s->start += (pfn_t)1 << order;
 	if (range_empty(*s))
 		*s = b->seed[--b->nseeds];
-	buddy_melt(b, pfn, order);
+	buddy_put(b, pfn, order);
 	return true;
 }
 

@@ -107,8 +107,8 @@ struct page *buddy_take(struct buddy *b, unsigned order);
 /* Have a block of this order on the lists, if there is one in the seeds. */
 void buddy_prepare(struct buddy *b, unsigned order);
 
-/* Move the first block of a seed, of order `most` at most, to the lists. Returns
- * whether there was one and its page could be had. */
+/* Move the first block of a seed, of order `most` at most, to the lists, but for
+ * what of it is bad. Returns whether there was one and its page could be had. */
 bool buddy_sprout(struct buddy *b, struct range *seed, unsigned most);
 
 /* Restore I6. */

@@ -218,3 +218,38 @@ KTEST(buddy, lonely_frames_do_not_use_up_the_pool)
 	EXPECT(buddy_alloc(b, 1, 0));
 	EXPECT(buddy_check(b));
 }
+
+/* The page map can't grow when a frame of a seed is found to be bad: it must be left
+ * out when it can. */
+KTEST(buddy, bad_frame_of_a_seed_is_remembered)
+{
+	const pfn_t bad = 5;
+	struct range set[4];
+	struct bad_frames frames = {
+		.lock = SPINLOCK_INIT(LOCK_BAD),
+		.set = {.range = set, .room = ARRAY_SIZE(set)},
+	};
+	struct buddy *b;
+	struct page *p;
+	uint64_t n = 0;
+
+	if (!set_up_radix())
+		return ktest_skip("no memory");
+	b = &bench->buddy;
+	seed_radix(0, 1024);
+	b->pool.n = 0;
+	EXPECT_EQ(
+		range_set_add(&frames.set, range_make(bad << PAGE_SHIFT,
+						      (bad + 1) << PAGE_SHIFT)),
+		0);
+	buddy_watch(b, &frames);
+	EXPECT_EQ(buddy_retire(b, bad), -ENOMEM);
+	b->pool.n = BUDDY_POOL_MIN;
+	while ((p = buddy_alloc(b, 0, 0))) {
+		EXPECT((pfn_t)(p - b->map->pages) != bad);
+		n++;
+	}
+	EXPECT(n > 512);
+	EXPECT(buddy_is_retired(b, bad));
+	EXPECT(buddy_check(b));
+}
