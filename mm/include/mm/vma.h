@@ -117,24 +117,52 @@ void vma_resize(struct vma_map *m, struct vma *v, struct range va);
  * the part from there on. */
 void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper);
 
-/* How many VMAs the map has more, or less, when the part `va` of v has these
- * rights and flags and is joined with what then joins; -2 to 2. */
-int vma_change_adds(const struct vma *v, struct range va, vm_prot_t prot,
-		    uint32_t flags);
+/*
+ * Part of a VMA gets other rights or flags, and is joined with what then joins:
+ *
+ *	struct vma_change c = {.v, .va, .prot, .flags set};
+ *
+ *	vma_change_plan(&c);	how many VMAs there will be more: c.adds
+ *	vma_change(m, &c);	makes it so: cannot fail
+ *
+ * In between nothing else is changed, and spare[] gets c.adds new VMAs (none, if
+ * that is negative). Afterwards those in gone[], if not NULL, are the caller's, and
+ * the references to objects of spare[] are the caller's to get.
+ */
+struct vma_change {
+	struct vma *v;
+	struct range va; /* in v */
+	vm_prot_t prot;
+	uint32_t flags;
+	int adds; /* -2 to 2 */
+	struct vma *spare[2], *gone[2];
+	/* private: */
+	bool head, tail;	  /* this is left of v in front, behind */
+	struct vma *left, *right; /* or else who it joins there */
+};
+void vma_change_plan(struct vma_change *c);
+
+/* Returns the VMA that has c->va now. */
+struct vma *vma_change(struct vma_map *m, struct vma_change *c);
 
 /*
- * Make it so. `spare` has so many new VMAs as vma_change_adds() said, or more;
- * those that were used are taken out of it: their object's reference is the
- * caller's to get. VMAs that were joined to others are in `gone`. Returns the VMA
- * that has va now.
+ * Add what `new` describes, at a place that is free: it joins neighbours, or is
+ * *spare, which is needed only if vma_add_joins() says no. Returns the VMA that was
+ * joined to another and is the caller's now, or NULL.
  */
-struct vma_pieces {
-	struct vma *spare[2]; /* NULL: none */
-	struct vma *used[2];
-	struct vma *gone[2];
-};
-struct vma *vma_change(struct vma_map *m, struct vma *v, struct range va,
-		       vm_prot_t prot, uint32_t flags, struct vma_pieces *p);
+bool vma_add_joins(const struct vma *new, struct vma_place place);
+struct vma *vma_add(struct vma_map *m, const struct vma *new,
+		    struct vma_place place, struct vma *spare);
+
+/* v loses its addresses in `va`, which it has some of; true: it had no others, and
+ * is the caller's. *spare is needed if vma_cut_splits(): the part behind. */
+bool vma_cut_splits(const struct vma *v, struct range va);
+bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
+	     struct vma *spare);
+
+/* Take all apart: one VMA with each call, in no order, then NULL. Nothing else may
+ * be done with the map before that. */
+struct vma *vma_dismantle(struct vma_map *m);
 
 /* Validate: NULL, or what is wrong. O(n). */
 const char *vma_check(const struct vma_map *m);

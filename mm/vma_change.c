@@ -1,0 +1,150 @@
+/*
+ * Changing the VMA map so that its third invariant (mm/vma.c) stays true: what can be
+ * one is one. What is added joins its neighbours, what is changed in part is cut
+ * off and joins what it became equal to.
+ *
+ *	AABBBCC		B's first page becomes like A	AAABBCC	the border moves
+ *	AABBBCC		all of B becomes like A		AAAAACC	B goes
+ *	AABBBAA		all of B becomes like A		AAAAAAA	B and the other A go
+ *	AABBBCC		B's middle becomes like A	AABABCC	two more
+ *
+ * Where two touch there is no gap, before and after: so moving a border changes no
+ * node but these two.
+ */
+#include "vma_impl.h"
+
+static bool alike(const struct vma *v, const struct vma_change *c)
+{
+	return v->prot == c->prot && v->flags == c->flags;
+}
+
+void vma_change_plan(struct vma_change *c)
+{
+	struct vma *v = c->v, *prev, *next;
+
+	c->head = c->va.start > v->va.start;
+	c->tail = c->va.end < v->va.end;
+	c->left = c->right = NULL;
+	if (!c->head) {
+		prev = vma_prev(v);
+		if (prev && alike(prev, c) && vma_continues(prev, v))
+			c->left = prev;
+	}
+	if (!c->tail) {
+		next = vma_next(v);
+		if (next && alike(next, c) && vma_continues(v, next))
+			c->right = next;
+	}
+	c->adds = c->head + c->tail - !!c->left - !!c->right;
+}
+
+/* `gone` goes, and its neighbour has its addresses. */
+static void absorb(struct vma_map *m, struct vma *keep, struct vma *gone)
+{
+	bool below = gone->va.start < keep->va.start;
+
+	vma_take_out(m, gone);
+	if (!below) {
+		keep->va.end = gone->va.end;
+		return;
+	}
+	keep->gap = gone->gap;
+	vma_set_range(keep, range_make(gone->va.start, keep->va.end));
+	tree_changed(&m->tree, &keep->node);
+}
+
+/* Two that touch, and change where. */
+static void move_border(struct vma *lower, struct vma *upper, vaddr_t at)
+{
+	lower->va.end = at;
+	vma_set_range(upper, range_make(at, upper->va.end));
+}
+
+static struct vma *join(struct vma_map *m, struct vma_change *c)
+{
+	struct vma *keep = c->left ? c->left : c->right;
+
+	if (c->tail)
+		move_border(keep, c->v, c->va.end);
+	else if (c->head)
+		move_border(c->v, keep, c->va.start);
+	else {
+		absorb(m, keep, c->v);
+		c->gone[0] = c->v;
+	}
+	if (c->left && c->right) {
+		absorb(m, keep, c->right);
+		c->gone[1] = c->right;
+	}
+	return keep;
+}
+
+struct vma *vma_change(struct vma_map *m, struct vma_change *c)
+{
+	struct vma *v = c->v;
+
+	c->gone[0] = c->gone[1] = NULL;
+	if (c->left || c->right)
+		return join(m, c);
+	if (c->tail)
+		vma_split(m, v, c->va.end, c->spare[0]);
+	if (c->head) {
+		v = c->spare[c->tail];
+		vma_split(m, c->v, c->va.start, v);
+	}
+	v->prot = c->prot;
+	v->flags = c->flags;
+	return v;
+}
+
+bool vma_add_joins(const struct vma *new, struct vma_place place)
+{
+	return vma_joins(place.prev, new) || vma_joins(new, place.next);
+}
+
+struct vma *vma_add(struct vma_map *m, const struct vma *new,
+		    struct vma_place place, struct vma *spare)
+{
+	struct vma *prev = place.prev, *next = place.next;
+	bool right = vma_joins(new, next);
+
+	if (vma_joins(prev, new)) {
+		vma_resize(m, prev, range_make(prev->va.start, new->va.end));
+		if (!right)
+			return NULL;
+		absorb(m, prev, next);
+		return next;
+	}
+	if (right) {
+		vma_resize(m, next, range_make(new->va.start, next->va.end));
+		return NULL;
+	}
+	*spare = *new;
+	vma_insert(m, spare, place);
+	return NULL;
+}
+
+bool vma_cut_splits(const struct vma *v, struct range va)
+{
+	return v->va.start < va.start && va.end < v->va.end;
+}
+
+bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
+	     struct vma *spare)
+{
+	struct range all = v->va;
+
+	if (range_within(all, va)) {
+		vma_erase(m, v);
+		return true;
+	}
+	if (vma_cut_splits(v, va)) {
+		vma_split(m, v, va.end, spare);
+		vma_resize(m, v, range_make(all.start, va.start));
+	} else if (va.start <= all.start) {
+		vma_resize(m, v, range_make(va.end, all.end));
+	} else {
+		vma_resize(m, v, range_make(all.start, va.start));
+	}
+	return false;
+}

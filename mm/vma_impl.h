@@ -1,0 +1,13 @@
+/* Inside the VMA map: what vma.c and vma_change.c share. */
+#pragma once
+
+#include <mm/vma.h>
+
+/* Does b's memory follow a's, whatever rights and flags they have? */
+bool vma_continues(const struct vma *a, const struct vma *b);
+
+/* v has other addresses, its offset follows; no gap is touched. */
+void vma_set_range(struct vma *v, struct range va);
+
+/* v leaves the tree; no gap is touched, but the sums above it are true. */
+void vma_take_out(struct vma_map *m, struct vma *v);

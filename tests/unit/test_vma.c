@@ -1,0 +1,425 @@
+/* The map of VMAs, against a map with a cell for each page. */
+#include <kernel/ktest.h>
+#include <lib/rng.h>
+#include <mm/vma.h>
+
+#define PAGES 1500u
+#define VMAS  400u
+#define BASE  0x100000u
+
+struct cell {
+	bool used;
+	vm_prot_t prot;
+	uint32_t flags;
+	struct vm_object *object;
+	uint64_t offset;
+};
+
+static struct {
+	struct vma_map m;
+	struct vma vma[VMAS];
+	struct vma *pool[VMAS];
+	unsigned free;
+	struct cell cell[PAGES];
+} * t;
+
+static bool set_up(void)
+{
+	t = ktest_alloc(sizeof(*t));
+	if (!t)
+		return false;
+	vma_map_init(&t->m, range_make(BASE, BASE + PAGES * PAGE_SIZE));
+	for (unsigned i = 0; i < VMAS; i++)
+		t->pool[t->free++] = &t->vma[i];
+	return true;
+}
+
+static struct vma *get(void)
+{
+	return t->pool[--t->free];
+}
+
+static void put(struct vma *v)
+{
+	if (v)
+		t->pool[t->free++] = v;
+}
+
+static unsigned page_of(vaddr_t va)
+{
+	return (unsigned)((va - BASE) / PAGE_SIZE);
+}
+
+static vaddr_t at_page(uint64_t page)
+{
+	return BASE + page * PAGE_SIZE;
+}
+
+static struct range some_range(struct rng *r)
+{
+	uint64_t first = rng_below(r, PAGES);
+	uint64_t n = 1 + rng_below(r, rng_below(r, 8) ? 6 : 200);
+
+	return range_make(at_page(first), at_page(min_u64(first + n, PAGES)));
+}
+
+static bool is_free(struct range va)
+{
+	for (unsigned i = page_of(va.start); i < page_of(va.end); i++)
+		if (t->cell[i].used)
+			return false;
+	return true;
+}
+
+static void fill(struct range va, struct cell c)
+{
+	for (unsigned i = page_of(va.start); i < page_of(va.end); i++) {
+		t->cell[i] = c;
+		if (c.object)
+			c.offset++;
+	}
+}
+
+/* Few kinds, so that neighbours are often equal. Objects are only compared. */
+static struct cell some_kind(struct rng *r, struct range va)
+{
+	struct cell c = {.used = true};
+
+	c.prot = rng_below(r, 2) ? VM_READ : VM_READ | VM_WRITE;
+	c.flags = rng_below(r, 24) ? 0 : VMA_GROWSDOWN;
+	if (!rng_below(r, 3)) {
+		c.object = (struct vm_object *)&t->cell[rng_below(r, 2)];
+		c.offset = page_of(va.start) + 8 * rng_below(r, 2);
+	}
+	return c;
+}
+
+static bool step_add(struct rng *r)
+{
+	struct range va = some_range(r);
+	struct cell c = some_kind(r, va);
+	struct vma new = {.va = va,
+			  .prot = c.prot,
+			  .flags = c.flags,
+			  .object = c.object,
+			  .offset = c.offset};
+	struct vma *spare = NULL, *over = vma_overlap(&t->m, va);
+	struct vma_place place;
+
+	if (is_free(va) != !over)
+		return false;
+	if (over || !t->free)
+		return true;
+	place = vma_place(&t->m, va.start);
+	if (!vma_add_joins(&new, place))
+		spare = get();
+	put(vma_add(&t->m, &new, place, spare));
+	fill(va, c);
+	return true;
+}
+
+static bool step_cut(struct rng *r)
+{
+	struct range va = some_range(r);
+	struct vma *v = vma_overlap(&t->m, va), *next, *spare = NULL;
+
+	for (; v && v->va.start < va.end; v = next) {
+		next = vma_next(v);
+		if (vma_cut_splits(v, va)) {
+			if (!t->free)
+				return true;
+			spare = get();
+		}
+		if (vma_cut(&t->m, v, va, spare))
+			put(v);
+	}
+	fill(va, (struct cell){.used = false});
+	return true;
+}
+
+static bool step_change(struct rng *r)
+{
+	struct range va = some_range(r);
+	struct vma *v = vma_overlap(&t->m, va), *got;
+	uint64_t before = t->m.count;
+	struct vma_change c;
+
+	if (!v || t->free < 2)
+		return true;
+	va = range_intersect(va, v->va);
+	c = (struct vma_change){.v = v,
+				.va = va,
+				.prot = v->prot,
+				.flags = v->flags ^ VMA_LOCKED};
+	if (rng_below(r, 2))
+		c.prot = VM_READ | (c.prot ^ VM_WRITE);
+	for (unsigned i = page_of(va.start); i < page_of(va.end); i++) {
+		t->cell[i].prot = c.prot;
+		t->cell[i].flags = c.flags;
+	}
+	vma_change_plan(&c);
+	for (int i = 0; i < c.adds; i++)
+		c.spare[i] = get();
+	got = vma_change(&t->m, &c);
+	put(c.gone[0]);
+	put(c.gone[1]);
+	return range_within(va, got->va) &&
+	       t->m.count == before + (uint64_t)c.adds;
+}
+
+static bool same(const struct cell *c, const struct vma *v, unsigned page)
+{
+	uint64_t in = page - page_of(v->va.start);
+
+	return c->used && c->prot == v->prot && c->flags == v->flags &&
+	       c->object == v->object &&
+	       c->offset == v->offset + (v->object ? in : 0);
+}
+
+/* All pages are as they should be, and there is no VMA more than needed. */
+static bool as_cells(void)
+{
+	struct vma *v = vma_first(&t->m);
+	unsigned page = 0;
+
+	for (; v; v = vma_next(v)) {
+		for (; page < page_of(v->va.start); page++)
+			if (t->cell[page].used)
+				return false;
+		for (; page < page_of(v->va.end); page++)
+			if (!same(&t->cell[page], v, page))
+				return false;
+	}
+	for (; page < PAGES; page++)
+		if (t->cell[page].used)
+			return false;
+	return !vma_check(&t->m);
+}
+
+/* Where nothing may be placed. A guard reaches no further than to what is mapped in
+ * front of it. */
+static void mark_taken(uint8_t taken[PAGES])
+{
+	const unsigned guard = VMA_GUARD / PAGE_SIZE;
+
+	for (unsigned i = 0; i < PAGES; i++)
+		taken[i] = t->cell[i].used;
+	for (unsigned i = 0; i < PAGES; i++) {
+		const struct cell *c = &t->cell[i];
+
+		if (!c->used || !(c->flags & VMA_GROWSDOWN))
+			continue;
+		for (unsigned k = 1;
+		     k <= guard && k <= i && !t->cell[i - k].used; k++)
+			taken[i - k] = true;
+	}
+}
+
+/* The highest place, or 0. */
+static vaddr_t model_gap(const uint8_t taken[PAGES], uint64_t size,
+			 struct range within)
+{
+	uint64_t run = 0;
+
+	for (unsigned i = PAGES; i-- > 0;) {
+		bool in = at_page(i) >= within.start &&
+			  at_page(i + 1) <= within.end;
+
+		run = in && !taken[i] ? run + 1 : 0;
+		if (run * PAGE_SIZE >= size)
+			return at_page(i);
+	}
+	return 0;
+}
+
+static bool finds_gap(struct rng *r)
+{
+	uint64_t size = PAGE_SIZE * (1 + rng_below(r, 40)), align = PAGE_SIZE;
+	struct range within = {0, UINT64_MAX};
+	static uint8_t taken[PAGES];
+	struct vma_place place;
+	vaddr_t at, want;
+	bool got;
+
+	if (rng_below(r, 2))
+		within = some_range(r);
+	mark_taken(taken);
+	got = vma_find_gap(&t->m, size, align, within, &at, &place);
+	want = model_gap(taken, size, within);
+	if (got != !!want || (got && at != want))
+		return false;
+	align <<= rng_below(r, 5);
+	want = model_gap(taken, size + align - PAGE_SIZE, within);
+	got = vma_find_gap(&t->m, size, align, within, &at, &place);
+	if (!got)
+		return !want;
+	return is_aligned(at, align) && at >= want &&
+	       model_gap(taken, size, range_make(at, at + size)) == at &&
+	       place.next == vma_find(&t->m, at) &&
+	       place.prev ==
+		       (place.next ? vma_prev(place.next) : vma_last(&t->m));
+}
+
+static bool finds(vaddr_t va)
+{
+	struct vma *v = vma_find(&t->m, va);
+	unsigned page = page_of(va);
+
+	while (page < PAGES && !t->cell[page].used)
+		page++;
+	return page == PAGES
+		       ? !v
+		       : v && range_has(v->va, max_u64(va, at_page(page)));
+}
+
+KTEST(vma, property_equals_a_map_of_pages)
+{
+	struct rng r = rng_seed(ktest_seed());
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	KTEST_STEPS (step, ktest_ops()) {
+		switch (rng_below(&r, 8)) {
+		case 0 ... 2:
+			REQUIRE(step_add(&r));
+			break;
+		case 3:
+			REQUIRE(step_cut(&r));
+			break;
+		default:
+			REQUIRE(step_change(&r));
+		}
+		REQUIRE(finds(BASE + rng_below(&r, PAGES * PAGE_SIZE)));
+		if (step % 64)
+			continue;
+		REQUIRE(as_cells());
+		REQUIRE(finds_gap(&r));
+	}
+}
+
+/* One page of memory that nobody else is like. */
+static struct vma *add_one(uint64_t page, uint32_t flags)
+{
+	struct vma new = {.va = {at_page(page), at_page(page + 1)},
+			  .flags = flags};
+	struct vma_place place = vma_place(&t->m, new.va.start);
+	struct vma *v = get();
+
+	put(vma_add(&t->m, &new, place, v));
+	return v;
+}
+
+KTEST(vma, gaps_keep_out_of_guards)
+{
+	const uint64_t guard = VMA_GUARD / PAGE_SIZE;
+	struct range all, high;
+	struct vma_place place;
+	struct vma *stack;
+	vaddr_t at;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	all = t->m.bounds;
+	high = range_make(at_page(600), all.end);
+	EXPECT(vma_find_gap(&t->m, range_size(all), PAGE_SIZE, all, &at,
+			    &place) &&
+	       at == BASE && !place.prev && !place.next);
+	EXPECT(!vma_find_gap(&t->m, range_size(all) + PAGE_SIZE, PAGE_SIZE, all,
+			     &at, &place));
+	EXPECT(!vma_find_gap(&t->m, 0 - PAGE_SIZE, PAGE_SIZE, all, &at,
+			     &place));
+	EXPECT(!vma_find_gap(&t->m, PAGE_SIZE, (uint64_t)1 << 63, all, &at,
+			     &place));
+	/* A stack at the top: the highest page is below its guard. */
+	stack = add_one(PAGES - 1, VMA_GROWSDOWN);
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	       at == at_page(PAGES - 1 - guard - 1) && place.next == stack);
+	/* Something in it, as a program may have it: then the gap begins below. */
+	add_one(PAGES - 10, 0);
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	       at == at_page(PAGES - 11));
+	/* Larger than what is left above the bound. */
+	EXPECT(!vma_find_gap(&t->m, PAGES * PAGE_SIZE / 2 + MIB(2), PAGE_SIZE,
+			     high, &at, &place));
+	vma_resize(&t->m, stack, range_make(at_page(PAGES - 3), all.end));
+	EXPECT(!vma_check(&t->m));
+	vma_erase(&t->m, stack);
+	EXPECT(!vma_check(&t->m));
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	       at == at_page(PAGES - 1));
+}
+
+KTEST(vma, dismantled_once_each)
+{
+	unsigned n = 0;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	for (unsigned i = 0; i < 300; i += 2)
+		add_one(i, 0);
+	for (struct vma *v; (v = vma_dismantle(&t->m)); n++)
+		v->va.end = 0;
+	EXPECT(n == 150 && !vma_first(&t->m) && !vma_check(&t->m));
+}
+
+static uint64_t steps;
+static bool (*update)(struct tree_node *n);
+
+static bool count_steps(struct tree_node *n)
+{
+	steps++;
+	return update(n);
+}
+
+/* The most nodes that are mended for one VMA less and one more, among n with gaps
+ * of all sizes; on the way down as many are looked at as the tree is high. */
+static uint64_t steps_among(struct vma_map *m, struct vma *v, uint64_t n)
+{
+	struct rng r = rng_seed(ktest_seed());
+	uint64_t most = 0, at = PAGE_SIZE;
+	struct vma_place place;
+
+	vma_map_init(m, range_make(PAGE_SIZE, n * MIB(1)));
+	update = m->tree.update;
+	m->tree.update = count_steps;
+	for (uint64_t i = 0; i < n; i++) {
+		v[i] = (struct vma){.va = {at, at + PAGE_SIZE},
+				    .object = (struct vm_object *)&v[i]};
+		vma_insert(m, &v[i],
+			   (struct vma_place){.prev = i ? &v[i - 1] : NULL});
+		at += PAGE_SIZE * (2 + rng_below(&r, 100));
+	}
+	for (unsigned k = 0; k < 1000; k++) {
+		struct vma *one = &v[rng_below(&r, n)];
+		uint64_t before = steps, size = PAGE_SIZE * (1 + k % 50);
+
+		vma_erase(m, one);
+		if (!vma_find_gap(m, size, PAGE_SIZE, range_make(0, at), &at,
+				  &place))
+			return UINT64_MAX;
+		one->va = range_make(at, at + PAGE_SIZE);
+		vma_insert(m, one, place);
+		at = m->end;
+		most = max_u64(most, steps - before + 3 * m->tree.root->height);
+	}
+	return most;
+}
+
+KTEST(vma, cost_grows_as_the_logarithm)
+{
+	struct vma_map m;
+	struct vma *v;
+
+	for (uint64_t n = 100, log = 7; n <= 100000; n *= 10) {
+		uint64_t most;
+
+		v = ktest_alloc(n * sizeof(*v));
+		if (!v)
+			return ktest_skip("no memory");
+		most = steps_among(&m, v, n);
+		while ((uint64_t)1 << log < n)
+			log++;
+		EXPECT(most <= 12 * log);
+		EXPECT(!vma_check(&m));
+	}
+}
