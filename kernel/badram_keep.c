@@ -27,6 +27,7 @@
 #include <lib/cmdline.h>
 #include <lib/errno.h>
 #include <mm/dma.h>
+#include <mm/kmalloc.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/retire.h>
@@ -152,6 +153,23 @@ static void add_option(void)
 	}
 }
 
+/* Retire what an earlier run found. The copy lies in RAM that nobody vouches for:
+ * it is read once, into another frame, and must be what was checked. */
+static bool retire_recalled(void)
+{
+	struct badram_record *r = kmalloc(sizeof(*r), 0);
+	bool good = false;
+
+	if (r) {
+		memcpy(r, phys_to_virt(places.at[newest]), sizeof(*r));
+		good = badram_record_intact(r);
+	}
+	for (unsigned i = 0; good && i < r->n; i++)
+		page_retire(r->range[i]);
+	kfree(r);
+	return good;
+}
+
 void badram_start(void)
 {
 	/* What is out of the kernel's reach was taken out of the map. */
@@ -159,13 +177,16 @@ void badram_start(void)
 		if (!memblock_at(&ram, places.at[i]))
 			ours &= ~(1u << i);
 	if (newest < BADRAM_COPIES && ours >> newest & 1) {
-		const struct badram_record *r = phys_to_virt(places.at[newest]);
-
-		for (unsigned i = 0; i < r->n; i++)
-			page_retire(r->range[i]);
-		pr_info("bad RAM: %llu KiB, found by an earlier run\n",
-			LL(range_set_sum(page_bad()) >> 10));
-		badram_save();
+		if (retire_recalled()) {
+			pr_info("bad RAM: %llu KiB, found by an earlier run\n",
+				LL(range_set_sum(page_bad()) >> 10));
+			badram_save();
+		} else {
+			pr_warn("bad RAM: the list at %#llx changed while it "
+				"was read; only its first ranges are kept "
+				"out\n",
+				LL(places.at[newest]));
+		}
 	}
 	add_option();
 }

@@ -131,16 +131,21 @@ static bool is_ram(const struct memblock *mb, struct range r)
 	return bytes == range_size(r);
 }
 
+bool badram_record_intact(const struct badram_record *r)
+{
+	return r->magic == MAGIC && r->version == VERSION && r->n &&
+	       r->n <= BADRAM_RANGES && r->crc == checksum(r);
+}
+
 int badram_record_check(const struct badram_record *r,
 			const struct badram_places *p,
 			const struct memblock *mb, paddr_t at)
 {
 	struct range_set s;
 
-	if (r->magic != MAGIC || r->version != VERSION || !r->n ||
-	    r->n > BADRAM_RANGES || r->crc != checksum(r) ||
-	    r->total != p->total || r->span.start != p->span.start ||
-	    r->span.end != p->span.end || r->place != at)
+	if (!badram_record_intact(r) || r->total != p->total ||
+	    r->span.start != p->span.start || r->span.end != p->span.end ||
+	    r->place != at)
 		return -ENOENT;
 	s = ranges(r);
 	if (!range_set_check(&s) || range_set_sum(&s) > MOST(p->total))

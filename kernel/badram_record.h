@@ -51,5 +51,8 @@ int badram_record_check(const struct badram_record *r,
 			const struct badram_places *p,
 			const struct memblock *mb, paddr_t at);
 
+/* Is it still as badram_record_fill() left it? No more is looked at than that. */
+bool badram_record_intact(const struct badram_record *r);
+
 /* Write the list to all places that can be had, or erase it when it is empty. */
 void badram_save(void);
