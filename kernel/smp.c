@@ -16,15 +16,18 @@
  * pops: so the first entry's `next` can't change under it, and one compare and
  * exchange is enough (no ABA).
  *
- * Sleep. Whoever has news stores them and interrupts; the handler sets `woken`.
- * A hart that waits looks for its news, then sleeps unless `woken`: looked at
- * with interrupts off, since a pending interrupt ends the wait even so. `woken`
- * is cleared before the caller looks again.
+ * Sleep. Whoever has news stores them and interrupts; the handler notes that. A
+ * hart that waits looks for its news, then sleeps unless there was an interrupt:
+ * looked at with interrupts off, since a pending one ends the wait even so. With
+ * tasks it is a task that waits, and the hart runs others meanwhile: the note is a
+ * count then, and each task knows up to where it has looked (kernel/sched.c).
+ * Work is done by the hart's own task, whenever that idles.
  */
 #include <arch/cpu.h>
 #include <arch/firmware.h>
 #include <arch/smp.h>
 #include <kernel/assert.h>
+#include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/spinlock.h>
 #include <kernel/time.h>
@@ -138,13 +141,17 @@ void kernel_ipi(void)
 	this_cpu(counters)->ipis++;
 	*this_cpu(woken) = true;
 	serve();
+	sched_news();
 }
 
 void kernel_timer(void)
 {
 	this_cpu(counters)->timers++;
 	*this_cpu(woken) = true;
-	arch_timer_set(UINT64_MAX);
+	if (task_current())
+		sched_timer();
+	else
+		arch_timer_set(UINT64_MAX);
 }
 
 bool smp_woken(void)
@@ -153,6 +160,7 @@ bool smp_woken(void)
 
 	this_cpu(counters)->devices++;
 	*this_cpu(woken) = true;
+	sched_news();
 	return first;
 }
 
@@ -161,19 +169,32 @@ void smp_wake(cpumask_t cpus)
 	interrupt(cpus);
 }
 
+/* As if an interrupt had come. */
+static void tell_here(void)
+{
+	uint64_t flags = arch_irq_save();
+
+	sched_news();
+	arch_irq_restore(flags);
+}
+
 void smp_run(unsigned cpu, struct smp_work *w)
 {
 	struct smp_work **top = cpu_var(work, cpu);
+	struct task *t = task_current();
 
 	w->from = arch_cpu();
+	w->task = t && !t->bound ? task_get(t) : NULL;
 	w->done = false;
 	w->next = __atomic_load_n(top, __ATOMIC_RELAXED);
 	/* Release: the hart that pops it sees what is in it. */
 	while (!__atomic_compare_exchange_n(top, &w->next, w, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
-	if (cpu != w->from)
+	if (cpu != arch_cpu())
 		interrupt(cpu_bit(cpu));
+	else
+		tell_here();
 }
 
 static struct smp_work *pop(void)
@@ -190,49 +211,73 @@ static struct smp_work *pop(void)
 
 void smp_wait(const struct smp_work *w)
 {
+	const struct task *t = task_current();
+
 	while (!__atomic_load_n(&w->done, __ATOMIC_ACQUIRE))
-		smp_idle(UINT64_MAX);
+		if (t && !t->bound)
+			task_block();
+		else
+			smp_idle(UINT64_MAX);
 }
 
-/* Interrupts are off. */
-static void sleep(uint64_t until)
+static void run(struct smp_work *w)
 {
-	if (*this_cpu(woken) ||
-	    __atomic_load_n(this_cpu(work), __ATOMIC_RELAXED))
-		return;
-	if (!until || (until != UINT64_MAX && !arch_timer_works())) {
-		arch_relax();
-		return;
+	struct task *task = w->task;
+	unsigned from = w->from;
+
+	this_cpu(counters)->work++;
+	w->fn(w->arg);
+	/* Who waits may be gone, and the work with it, from here on. */
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	if (task) {
+		task_wake(task);
+		task_put(task);
+	} else if (from != arch_cpu()) {
+		interrupt(cpu_bit(from));
 	}
-	arch_timer_set(until);
+}
+
+void smp_doze(void)
+{
 	this_cpu(counters)->sleeps++;
 	tlb_idle_enter();
 	arch_wait_for_interrupt();
 	tlb_idle_exit();
 }
 
+/* Before there are tasks. */
+static void sleep(uint64_t until)
+{
+	uint64_t flags = arch_irq_save();
+
+	if (!*this_cpu(woken) &&
+	    !__atomic_load_n(this_cpu(work), __ATOMIC_RELAXED)) {
+		if (!until || (until != UINT64_MAX && !arch_timer_works())) {
+			arch_relax();
+		} else {
+			arch_timer_set(until);
+			smp_doze();
+		}
+	}
+	arch_irq_restore(flags);
+}
+
 void smp_idle(uint64_t until)
 {
-	struct smp_work *w = pop();
-	uint64_t flags;
-	unsigned from;
+	const struct task *t = task_current();
+	struct smp_work *w = !t || t->bound ? pop() : NULL;
 
 	if (DEBUG_CHECKS)
 		spin_check_none();
-	if (!w) {
-		flags = arch_irq_save();
-		sleep(until);
-		arch_irq_restore(flags);
-		*this_cpu(woken) = false;
+	if (w) {
+		run(w);
 		return;
 	}
-	this_cpu(counters)->work++;
-	from = w->from;
-	w->fn(w->arg);
-	/* Who waits may be gone, and the work with it, from here on. */
-	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
-	if (from != arch_cpu())
-		interrupt(cpu_bit(from));
+	if (t)
+		sched_idle(until);
+	else
+		sleep(until);
+	*this_cpu(woken) = false;
 }
 
 void smp_stop_here(void)

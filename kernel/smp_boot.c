@@ -15,12 +15,15 @@
  * A hart is in cpus_online() before it forgets what it may have walked so far,
  * so any later change of the tables is either fenced for it or seen by it.
  */
+#include <stdio.h>
+
 #include <arch/cpu.h>
 #include <arch/smp.h>
 #include <kernel/devtree.h>
 #include <kernel/machine.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
+#include <kernel/sched.h>
 #include <kernel/shell.h>
 #include <kernel/smp.h>
 #include <kernel/smp_boot.h>
@@ -59,12 +62,16 @@ static bool becomes(unsigned cpu, uint32_t new)
 static void secondary(void)
 {
 	unsigned cpu = arch_cpu();
+	char name[TASK_NAME];
 
 	if (!becomes(cpu, ONLINE))
 		arch_cpu_stop();
 	__atomic_fetch_or(&cpus_online_, cpu_bit(cpu), __ATOMIC_RELAXED);
 	arch_smp_mb();
 	tlb_join();
+	snprintf(name, sizeof(name), "hart %llu",
+		 (unsigned long long)arch_hartid(cpu));
+	sched_adopt(name);
 	arch_irq_enable();
 	arch_ipi_send(cpu_bit(0));
 	for (;;)
@@ -174,6 +181,7 @@ void smp_boot(void)
 	const char *missing;
 	uint64_t limit;
 
+	tasks_boot();
 	arch_irq_enable();
 	if (!others)
 		return;

@@ -2,6 +2,7 @@
 #include <arch/boot.h>
 #include <arch/mmu.h>
 #include <arch/pgtable.h>
+#include <asm/csr.h>
 #include <asm/errata.h>
 #include <asm/extable.h>
 #include <asm/features.h>
@@ -52,6 +53,20 @@ __init static uint64_t cbom_block(uint32_t size)
 	return 0;
 }
 
+/* F and D: sstatus has a switch for them, and D's fmv.d.x f0, x0 does not trap. */
+__init static bool has_fp(void)
+{
+	uint64_t ok = 0;
+
+	csr_set(sstatus, SSTATUS_FS);
+	__asm__ volatile("1: .insn r 0x53, 0, 0x79, x0, x0, x0\n"
+			 "li %0, 1\n"
+			 "2:\n" EXTABLE("1b", "2b")
+			 : "+r"(ok));
+	csr_clear(sstatus, SSTATUS_FS);
+	return ok;
+}
+
 __init void arch_features_init(bool (*has)(const char *extension),
 			       uint32_t (*number)(const char *property))
 {
@@ -60,6 +75,7 @@ __init void arch_features_init(bool (*has)(const char *extension),
 		.svinval = has("svinval"),
 		.svnapot = has("svnapot"),
 		.svpbmt = has("svpbmt"),
+		.fp = has_fp(),
 	};
 	if (has("zicbom"))
 		riscv_features.cbom_block =

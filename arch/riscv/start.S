@@ -50,7 +50,7 @@ entry:
 	beqz	t1, 1f
 	j	secondary_start
 1:	csrw	sie, zero
-	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR
+	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR | SSTATUS_FS | SSTATUS_VS
 	csrc	sstatus, t0
 	mv	s4, a0
 	mv	s1, a1
@@ -163,7 +163,7 @@ mode_text:
 	.balign	4
 secondary_start:
 	csrw	sie, zero
-	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR
+	li	t0, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR | SSTATUS_FS | SSTATUS_VS
 	csrc	sstatus, t0
 	la	t0, early_trap
 	csrw	stvec, t0

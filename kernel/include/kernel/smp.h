@@ -35,31 +35,36 @@ void smp_relax(void);
  * a hart and may have interrupts off. No spinlock held. */
 void smp_serve(void);
 
+struct task;
+
 /* Something to run on a hart. The caller's, in one use until smp_wait returns. */
 struct smp_work {
 	void (*fn)(void *arg);
 	void *arg;
 	/* private: */
 	struct smp_work *next;
-	unsigned from; /* who is told of the end */
-	bool done;     /* (a) */
+	unsigned from; /* who is told of the end: the hart, if no task is */
+	struct task *task;
+	bool done; /* (a) */
 };
 
 /*
- * Run w->fn(w->arg) on this hart, online, once it idles; pieces of work for one
- * hart run in no particular order. Does not wait. Any context.
+ * Run w->fn(w->arg) on this hart, online, once its own task (<kernel/task.h>) idles;
+ * pieces of work for one hart run in no particular order. Does not wait. Any
+ * context that runs for a task.
  */
 void smp_run(unsigned cpu, struct smp_work *w);
 
-/* Wait for its end, on the hart that called smp_run; meanwhile work for this
- * hart is run, on the same stack: so work may wait for work, but not in a circle
- * nor many times over. Interrupts on, no spinlock held. */
+/* Wait for its end, by the task that called smp_run. If that is a hart's own, work
+ * for the hart is run meanwhile, on the same stack: so work may wait for work, but
+ * not in a circle nor many times over. Interrupts on, no spinlock held. */
 void smp_wait(const struct smp_work *w);
 
 /*
- * Run the work that there is for this hart; if there is none, sleep until an
- * interrupt comes or arch_time() >= until (UINT64_MAX: never; 0: no sleep), or
- * one came since the last call. The caller looks again for what it waits for: nothing that an
+ * Run the work that there is for this hart, if this is its own task; if there is
+ * none, let other tasks run, or sleep, until an interrupt comes here or
+ * arch_time() >= until (UINT64_MAX: never; 0: no sleep), or one came since the last
+ * call. The caller looks again for what it waits for: nothing that an
  * interrupt announces is slept through. Interrupts on.
  */
 void smp_idle(uint64_t until);

@@ -11,10 +11,10 @@ static inline unsigned arch_cpu(void)
 {
 	uint64_t cpu;
 
-	/* It never changes, so this may be done once for several uses. */
+	/* Once for several uses, but for calls between them. */
 	__asm__("lwu %0, %1(tp)"
 		: "=r"(cpu)
-		: "i"(offsetof(struct arch_hart, cpu)));
+		: "i"(offsetof(struct arch_hart, cpu)), HART_CHANGES);
 	if (cpu >= HART_MAX)
 		__builtin_unreachable();
 	return (unsigned)cpu;
@@ -24,10 +24,9 @@ static inline uint64_t arch_percpu_offset(void)
 {
 	uint64_t offset;
 
-	/* Nor does this. */
 	__asm__("ld %0, %1(tp)"
 		: "=r"(offset)
-		: "i"(offsetof(struct arch_hart, percpu_offset)));
+		: "i"(offsetof(struct arch_hart, percpu_offset)), HART_CHANGES);
 	return offset;
 }
 

@@ -10,6 +10,7 @@ struct riscv_features {
 	bool svinval;
 	bool svnapot;
 	bool svpbmt;
+	bool fp;	     /* F and D */
 	uint64_t cbom_block; /* Zicbom: bytes that it acts on; 0: not there */
 };
 

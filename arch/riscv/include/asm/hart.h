@@ -16,6 +16,7 @@
 #define HART_ID		    72
 #define HART_CATCH_PC	    80
 #define HART_CATCH_SP	    88
+#define HART_TASK	    96
 
 /* What kernel.ld sets aside for struct arch_hart; the hart's copies of C's
  * thread-local variables follow. */
@@ -48,7 +49,9 @@ struct arch_hart {
 	uint64_t catch_pc;
 	uint64_t catch_sp;
 
-	uint64_t percpu_offset; /* percpu_offset[cpu] */
+	struct task *task;	 /* whose context it runs (<arch/task.h>) */
+	struct arch_context *fp; /* whose FP registers it has, if that agrees */
+	uint64_t percpu_offset;	 /* percpu_offset[cpu] */
 	unsigned cpu;
 };
 
@@ -69,6 +72,7 @@ _Static_assert(offsetof(struct arch_hart, entry) == HART_ENTRY, "asm");
 _Static_assert(offsetof(struct arch_hart, hartid) == HART_ID, "asm");
 _Static_assert(offsetof(struct arch_hart, catch_pc) == HART_CATCH_PC, "asm");
 _Static_assert(offsetof(struct arch_hart, catch_sp) == HART_CATCH_SP, "asm");
+_Static_assert(offsetof(struct arch_hart, task) == HART_TASK, "asm");
 
 _Static_assert(sizeof(struct arch_hart) <= HART_SIZE, "kernel.ld");
 
@@ -90,11 +94,23 @@ _Static_assert(FRAME_SIZE % 16 == 0, "the ABI wants stacks aligned to 16");
  * first of all per-hart variables. */
 extern struct arch_hart arch_hart;
 
+/*
+ * A task may go on elsewhere after a call that switches. So whatever is read by
+ * way of tp has this operand: memory that any call may have changed, of a type that
+ * nothing else has, so that only calls matter. It is the end of the address space,
+ * where nothing is, and costs no instruction.
+ */
+struct hart_changes {
+	struct hart_changes *other;
+};
+
+#define HART_CHANGES "m"(*(const struct hart_changes *)-8)
+
 static inline struct arch_hart *this_arch_hart(void)
 {
 	struct arch_hart *h;
 
-	__asm__("mv %0, tp" : "=r"(h));
+	__asm__("mv %0, tp" : "=r"(h) : HART_CHANGES);
 	return h;
 }
 

@@ -1,0 +1,44 @@
+/*
+ * Mutexes: locks that may be held for long, while whoever waits for one lets
+ * other tasks run. Taken and released by tasks, interrupts on, no spinlock held;
+ * the one that took it releases it. Where there are no tasks (boot, native tests)
+ * a hart waits by smp_relax().
+ *
+ * The order among mutexes is their owners' to say: a task that holds one may take
+ * another only if nobody takes them the other way round.
+ */
+#pragma once
+
+#include <kernel/spinlock.h>
+#include <lib/list.h>
+
+struct mutex {
+	uint32_t state;	      /* of MUTEX_HELD, MUTEX_WANTED (a) */
+	struct spinlock lock; /* LOCK_MUTEX */
+	struct list waiters;  /* struct waiter.link, first come first (l) */
+	uintptr_t owner;      /* the task, or the hart; 0: nobody (a) */
+};
+
+enum { MUTEX_HELD = 1, MUTEX_WANTED = 2 };
+
+/* Of a variable of that name. */
+#define MUTEX_INIT(name)                              \
+	{                                             \
+		.lock = SPINLOCK_INIT(LOCK_MUTEX),    \
+		.waiters = LIST_INIT((name).waiters), \
+	}
+
+void mutex_init(struct mutex *m);
+
+/* Take it; waits as long as another has it. Not twice: debug builds panic. What
+ * the one before stored while it held it is seen. */
+void mutex_lock(struct mutex *m);
+
+/* Take it if it is free; returns whether. Never waits. */
+bool mutex_trylock(struct mutex *m);
+
+/* Only by who holds it (debug builds check). Wakes one that waits. */
+void mutex_unlock(struct mutex *m);
+
+/* Does the caller hold it? For assertions. */
+bool mutex_is_mine(const struct mutex *m);

@@ -1,0 +1,632 @@
+/*
+ * Who runs where.
+ *
+ * Each hart has a queue of tasks that are ready, and runs them in turn. One that
+ * becomes ready goes to the hart where it ran last, if that idles; else to one
+ * that does; else it joins the queue of the former. A hart with nothing to run
+ * steals from others, then sleeps.
+ *
+ *	          task_wake            a hart is free
+ *	BLOCKED ------------> READY -----------------> RUNNING
+ *	   ^                    ^                      |  |  |
+ *	   |                    '-----task_yield-------'  |  '--> DEAD
+ *	   '------------------------task_block-----------'
+ *
+ * Leaving takes two: a task can't put itself anywhere before its context is saved.
+ * So it goes on as RUNNING, and the one that the hart switches to makes it READY,
+ * BLOCKED or DEAD: arrive().
+ *
+ *  I1  BLOCKED -> READY is a compare-and-swap, and whoever wins queues the task; so
+ *      a task is in one queue at most, once. READY -> RUNNING is by who took it
+ *      from there.
+ *  I2  No wake-up is lost (Dekker): who wakes stores the token, then looks whether
+ *      the state is BLOCKED; arrive() stores BLOCKED, then looks for a token. A
+ *      hart that idles on the task's own stack sets its bit in `idle` instead of
+ *      BLOCKED.
+ *  I3  No ready task waits while a hart idles that may run it, for the same reason:
+ *      who queues it looks at `idle` afterwards; a hart sets its bit, then looks at
+ *      all queues. Who clears another's bit interrupts it, once.
+ *  I4  While a queue is not empty and its hart runs something, the hart's timer
+ *      ticks: who queues starts it, or has the hart do so.
+ *  I5  A hart is in the space of the task that it runs; a task that is DEAD or READY
+ *      is in none. So a space that no task has is on no hart.
+ *
+ * A hart's own task is what it fell out of boot with. It is what runs when nothing
+ * else does, even while it waits for something itself: then it is RUNNING without
+ * a token, sleeps in nap(), and goes on when there is one, or somebody to run.
+ *
+ * Timers: each hart has a tree of the tasks that went to sleep there until a time.
+ * One that wakes elsewhere takes itself out. `timed` is cleared last, so a task
+ * that finds it clear is in nobody's hands (I6).
+ *
+ * Locking: a queue's lock (LOCK_RUN), one at a time, interrupts off; it covers the
+ * list and the timers. State, token and masks are atomic.
+ *
+ * Cost: task_yield() to another and back twice some 200 instructions, with an
+ * address space of its own half as much more; nothing for a task alone, no tick.
+ */
+#include <arch/cpu.h>
+#include <kernel/sched.h>
+#include <kernel/smp.h>
+#include <kernel/spinlock.h>
+#include <kernel/time.h>
+#include <kernel/wait.h>
+#include <mm/umap.h>
+
+#define SLICE_US 10000u
+
+struct hart {
+	struct spinlock lock;
+	struct list ready;  /* struct task.run (l) */
+	unsigned count;	    /* of these (l, a) */
+	unsigned movable;   /* of these, such as others may steal (l, a) */
+	struct tree timers; /* struct task.timer, by wake_at (l) */
+	uint64_t first;	    /* of these, the first; UINT64_MAX: none (l) */
+
+	/* The hart's own, interrupts off: */
+	struct task *left; /* who ran before */
+	enum task_state left_is;
+	bool ticking; /* (a) */
+	bool napping;
+	unsigned held;
+	uint64_t tick_at;
+	uint32_t news;
+	struct wait_queue idlers; /* in smp_idle() */
+	struct task own;
+};
+
+static PERCPU struct hart harts;
+static cpumask_t present; /* harts that take tasks (a) */
+static cpumask_t idle;	  /* those that have nothing to run (a) */
+
+static bool cas_state(struct task *t, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&t->state, &from, to, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static bool has_token(const struct task *t)
+{
+	return __atomic_load_n(&t->token, __ATOMIC_RELAXED);
+}
+
+/* --- the clock --- */
+
+static void arm(struct hart *h)
+{
+	arch_timer_set(h->ticking ? min_u64(h->tick_at, h->first) : h->first);
+}
+
+static void start_tick(struct hart *h)
+{
+	if (h->ticking)
+		return;
+	__atomic_store_n(&h->ticking, true, __ATOMIC_RELAXED);
+	h->tick_at = arch_time() + time_ticks(SLICE_US);
+	arm(h);
+}
+
+/* I4: the hart runs something and others may want it. */
+static void check_tick(struct hart *h)
+{
+	arch_smp_mb(); /* `ticking` before this; partner: tell() */
+	if (__atomic_load_n(&h->count, __ATOMIC_RELAXED) && !h->napping)
+		start_tick(h);
+}
+
+/* --- queues --- */
+
+static bool is_movable(const struct task *t)
+{
+	return t->allowed == ~(cpumask_t)0;
+}
+
+static void add_counts(struct hart *h, const struct task *t, unsigned n)
+{
+	__atomic_store_n(&h->count, h->count + n, __ATOMIC_RELAXED);
+	if (is_movable(t))
+		__atomic_store_n(&h->movable, h->movable + n, __ATOMIC_RELAXED);
+}
+
+static void push(struct hart *h, struct task *t)
+{
+	uint64_t flags = spin_lock_irqsave(&h->lock);
+
+	list_add_tail(&h->ready, &t->run);
+	add_counts(h, t, 1);
+	spin_unlock_irqrestore(&h->lock, flags);
+}
+
+/* The first one, or, for others, the first that may go. */
+static struct task *pop(struct hart *h, bool steal)
+{
+	struct task *t = NULL;
+
+	if (!__atomic_load_n(steal ? &h->movable : &h->count, __ATOMIC_RELAXED))
+		return NULL;
+	spin_lock(&h->lock);
+	list_for_each (l, &h->ready) {
+		t = list_entry(l, struct task, run);
+		if (!steal || is_movable(t))
+			break;
+		t = NULL;
+	}
+	if (t) {
+		list_del(&t->run);
+		add_counts(h, t, -1u);
+	}
+	spin_unlock(&h->lock);
+	return t;
+}
+
+static struct task *steal(void)
+{
+	cpumask_t others = __atomic_load_n(&present, __ATOMIC_RELAXED) &
+			   ~cpu_bit(arch_cpu());
+	struct task *t;
+
+	for_each_cpu (cpu, others) {
+		t = pop(cpu_var(harts, cpu), true);
+		if (t)
+			return t;
+	}
+	return NULL;
+}
+
+/* This hart was idle, and is told that it is not. */
+static bool rouse(cpumask_t cpus)
+{
+	cpumask_t old;
+
+	if (!cpus)
+		return false;
+	old = __atomic_fetch_and(&idle, ~cpus, __ATOMIC_RELAXED);
+	if (!(old & cpus))
+		return false;
+	smp_wake(cpus);
+	return true;
+}
+
+static unsigned choose(const struct task *t)
+{
+	cpumask_t able =
+		t->allowed & __atomic_load_n(&present, __ATOMIC_RELAXED);
+	cpumask_t free = able & __atomic_load_n(&idle, __ATOMIC_RELAXED);
+	cpumask_t last = cpu_bit(t->cpu);
+
+	if (free)
+		return free & last ? t->cpu : lowest_bit(free);
+	return able & last ? t->cpu : lowest_bit(able);
+}
+
+/* One that may run on these harts was queued there: who must know? */
+static void tell(unsigned cpu, cpumask_t allowed)
+{
+	struct hart *h = cpu_var(harts, cpu);
+	cpumask_t free;
+
+	arch_smp_mb(); /* the queue, before who idles or ticks (I3, I4) */
+	if (rouse(cpu_bit(cpu) & __atomic_load_n(&idle, __ATOMIC_RELAXED)))
+		return;
+	if (cpu == arch_cpu())
+		check_tick(h);
+	else if (!__atomic_load_n(&h->ticking, __ATOMIC_RELAXED))
+		smp_wake(cpu_bit(cpu));
+	/* It may steal. */
+	free = __atomic_load_n(&idle, __ATOMIC_RELAXED);
+	if (~allowed == 0)
+		rouse(free & -free);
+}
+
+/* It is READY, and nobody else's (I1). */
+static void enqueue(struct task *t)
+{
+	cpumask_t allowed = t->allowed;
+	unsigned cpu = choose(t);
+
+	push(cpu_var(harts, cpu), t);
+	/* From here on it may run, and end. */
+	tell(cpu, allowed);
+}
+
+/* Back to work, if it was BLOCKED. */
+static bool unblock(struct task *t)
+{
+	if (!cas_state(t, TASK_BLOCKED, TASK_READY))
+		return false;
+	enqueue(t);
+	return true;
+}
+
+void sched_ready(struct task *t)
+{
+	__atomic_store_n(&t->state, TASK_READY, __ATOMIC_RELAXED);
+	enqueue(t);
+}
+
+void task_wake(struct task *t)
+{
+	if (__atomic_exchange_n(&t->token, 1, __ATOMIC_SEQ_CST))
+		return;
+	arch_smp_mb(); /* partners: arrive(), nap() (I2) */
+	if (!unblock(t) && t->bound)
+		rouse(cpu_bit(t->cpu) &
+		      __atomic_load_n(&idle, __ATOMIC_RELAXED));
+}
+
+/* --- timers --- */
+
+static struct task *timer_of(const struct tree_node *n)
+{
+	return n ? list_entry(n, struct task, timer) : NULL;
+}
+
+/* The tree has changed; the lock is held. */
+static void find_first(struct hart *h)
+{
+	const struct task *t = timer_of(tree_first(&h->timers));
+
+	h->first = t ? t->wake_at : UINT64_MAX;
+}
+
+static void timer_start(struct hart *h, struct task *t, uint64_t time)
+{
+	struct tree_node **link = &h->timers.root, *parent = NULL;
+
+	spin_lock(&h->lock);
+	t->wake_at = time;
+	t->timer_cpu = arch_cpu();
+	t->timed = true;
+	while (*link) {
+		parent = *link;
+		link = &parent->child[timer_of(parent)->wake_at <= time];
+	}
+	tree_insert(&h->timers, &t->timer, parent, link);
+	find_first(h);
+	spin_unlock(&h->lock);
+	if (h->first == time)
+		arm(h);
+}
+
+static void timer_stop(struct task *t)
+{
+	struct hart *h = cpu_var(harts, t->timer_cpu);
+
+	/* Acquire: I6. */
+	if (!__atomic_load_n(&t->timed, __ATOMIC_ACQUIRE))
+		return;
+	spin_lock(&h->lock);
+	if (t->timed) {
+		tree_erase(&h->timers, &t->timer);
+		find_first(h);
+		t->timed = false;
+	}
+	spin_unlock(&h->lock);
+}
+
+/* Those whose time has come, into `ready` if they sleep. */
+static void expire(struct hart *h, uint64_t now, struct list *ready)
+{
+	spin_lock(&h->lock);
+	while (h->first <= now) {
+		struct task *t = timer_of(tree_first(&h->timers));
+
+		tree_erase(&h->timers, &t->timer);
+		find_first(h);
+		__atomic_store_n(&t->expired, true, __ATOMIC_RELAXED);
+		if (cas_state(t, TASK_BLOCKED, TASK_READY))
+			list_add_tail(ready, &t->run);
+		__atomic_store_n(&t->timed, false, __ATOMIC_RELEASE);
+	}
+	spin_unlock(&h->lock);
+}
+
+void sched_timer(void)
+{
+	struct hart *h = this_cpu(harts);
+	struct list ready = LIST_INIT(ready);
+	struct task *t = task_current();
+	uint64_t now = arch_time();
+
+	if (!t)
+		return;
+	expire(h, now, &ready);
+	if (h->ticking && h->tick_at <= now) {
+		__atomic_store_n(&h->ticking, false, __ATOMIC_RELAXED);
+		if (__atomic_load_n(&h->count, __ATOMIC_RELAXED))
+			__atomic_fetch_or(&t->flags, TASK_RESCHED,
+					  __ATOMIC_RELAXED);
+		check_tick(h);
+	}
+	list_for_each_safe (l, &ready)
+		enqueue(list_entry(l, struct task, run));
+	arm(h);
+}
+
+/* --- from task to task --- */
+
+/* Others may now do with the one before what they like (I1). */
+static void arrive(void)
+{
+	struct hart *h = this_cpu(harts);
+	struct task *t = h->left;
+
+	switch (h->left_is) {
+	case TASK_READY:
+		sched_ready(t);
+		break;
+	case TASK_BLOCKED:
+		/* Release: its context, for who takes it. */
+		__atomic_store_n(&t->state, TASK_BLOCKED, __ATOMIC_RELEASE);
+		arch_smp_mb(); /* partner: task_wake() (I2) */
+		if (has_token(t))
+			unblock(t);
+		break;
+	default:
+		task_reap(t);
+	}
+	check_tick(h);
+}
+
+static void switch_to(struct hart *h, struct task *me, struct task *to,
+		      enum task_state me_is)
+{
+	uint64_t now = arch_time();
+
+	*(me->process ? &me->time_user : &me->time_kernel) += now - me->since;
+	__atomic_fetch_and(&me->flags, ~(uint32_t)TASK_RESCHED,
+			   __ATOMIC_RELAXED);
+	to->since = now;
+	to->switches++;
+	h->left = me;
+	h->left_is = me_is;
+	arch_task_set(to);
+	if (to->umap != me->umap)
+		umap_activate(to->umap);
+	arch_context_switch(&me->context, &to->context, to->stack);
+	arrive();
+}
+
+static struct task *runs(struct task *t)
+{
+	if (t) {
+		t->cpu = arch_cpu();
+		__atomic_store_n(&t->state, TASK_RUNNING, __ATOMIC_RELAXED);
+	}
+	return t;
+}
+
+/* The next one, RUNNING; NULL: there is none. */
+static struct task *take_ready(struct hart *h)
+{
+	return runs(pop(h, false));
+}
+
+static struct task *take(struct hart *h)
+{
+	struct task *t = take_ready(h);
+
+	return t ? t : runs(steal());
+}
+
+/* The same, and if need be the hart's own. */
+static struct task *take_any(struct hart *h)
+{
+	struct task *t;
+
+	while (!(t = take(h))) {
+		if (cas_state(&h->own, TASK_BLOCKED, TASK_RUNNING))
+			return &h->own;
+		/* Somebody wakes it; it will be in the queue. */
+		arch_relax();
+	}
+	return t;
+}
+
+static bool may_go_on(const struct task *t)
+{
+	return has_token(t) || __atomic_load_n(&t->expired, __ATOMIC_RELAXED);
+}
+
+static bool any_to_run(const struct hart *h)
+{
+	cpumask_t all = __atomic_load_n(&present, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(&h->count, __ATOMIC_RELAXED))
+		return true;
+	for_each_cpu (cpu, all)
+		if (__atomic_load_n(&cpu_var(harts, cpu)->movable,
+				    __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+/* Nothing is to run: wait for an interrupt, and take it. `flags`: interrupts were
+ * on before. */
+static void nap(struct hart *h, uint64_t flags)
+{
+	cpumask_t me = cpu_bit(arch_cpu());
+
+	__atomic_fetch_or(&idle, me, __ATOMIC_RELAXED);
+	arch_smp_mb(); /* partners: tell(), task_wake() (I2, I3) */
+	h->napping = true;
+	if (!may_go_on(&h->own) && !any_to_run(h))
+		smp_doze();
+	__atomic_fetch_and(&idle, ~me, __ATOMIC_RELAXED);
+	arch_irq_restore(flags);
+	arch_irq_save();
+	h->napping = false;
+}
+
+/* Leave the hart until there is a token, or its time has come. */
+static void leave(struct task *me, uint64_t flags)
+{
+	while (!may_go_on(me)) {
+		struct hart *h = this_cpu(harts);
+		struct task *to = me->bound ? take(h) : take_any(h);
+
+		if (to)
+			switch_to(h, me, to, TASK_BLOCKED);
+		else
+			nap(h, flags);
+	}
+}
+
+/* Interrupts are off; `flags`: how they were. */
+static bool block(struct task *me, uint64_t time, uint64_t flags)
+{
+	struct hart *h = this_cpu(harts);
+
+	if (DEBUG_CHECKS)
+		spin_check_none();
+	assert(!h->held);
+	if (!has_token(me)) {
+		me->expired = false;
+		if (time != UINT64_MAX)
+			timer_start(h, me, time);
+		leave(me, flags);
+		timer_stop(me);
+	}
+	/* Acquire: what was stored before the wake-up. */
+	return __atomic_exchange_n(&me->token, 0, __ATOMIC_ACQUIRE);
+}
+
+bool task_block_until(uint64_t time)
+{
+	struct task *me = task_current();
+	uint64_t flags;
+	bool woken;
+
+	/* Without a timer: look. */
+	while (time != UINT64_MAX && !arch_timer_works() && !has_token(me) &&
+	       arch_time() < time)
+		sched_idle(0);
+	if (time != UINT64_MAX && !arch_timer_works())
+		return __atomic_exchange_n(&me->token, 0, __ATOMIC_ACQUIRE);
+	flags = arch_irq_save();
+	woken = block(me, time, flags);
+	arch_irq_restore(flags);
+	return woken;
+}
+
+void task_block(void)
+{
+	task_block_until(UINT64_MAX);
+}
+
+void task_yield(void)
+{
+	struct task *me = task_current(), *to;
+	struct hart *h;
+	uint64_t flags;
+
+	if (!me)
+		return;
+	if (DEBUG_CHECKS)
+		spin_check_none();
+	flags = arch_irq_save();
+	h = this_cpu(harts);
+	__atomic_fetch_and(&me->flags, ~(uint32_t)TASK_RESCHED,
+			   __ATOMIC_RELAXED);
+	to = h->held ? NULL : take_ready(h);
+	if (to)
+		switch_to(h, me, to, TASK_READY);
+	arch_irq_restore(flags);
+}
+
+void task_resched(void)
+{
+	const struct task *t = task_current();
+
+	if (t && __atomic_load_n(&t->flags, __ATOMIC_RELAXED) & TASK_RESCHED &&
+	    arch_irq_enabled())
+		task_yield();
+}
+
+void sched_begin(void)
+{
+	arrive();
+}
+
+void sched_exit(void)
+{
+	struct hart *h = this_cpu(harts);
+
+	switch_to(h, task_current(), take_any(h), TASK_DEAD);
+	__builtin_unreachable();
+}
+
+/* --- idling --- */
+
+/* On the spot: this hart is nobody else's. */
+static void wait_here(struct hart *h, uint64_t until)
+{
+	arch_timer_set(min_u64(until, h->first));
+	smp_doze();
+}
+
+void sched_idle(uint64_t until)
+{
+	struct task *me = task_current();
+	struct hart *h;
+	struct waiter w;
+	uint64_t flags;
+
+	if (!until || (until != UINT64_MAX && !arch_timer_works())) {
+		task_yield();
+		arch_relax();
+		return;
+	}
+	flags = arch_irq_save();
+	h = this_cpu(harts);
+	if (h->news != me->news) {
+		/* It has not looked since. */
+	} else if (h->held) {
+		wait_here(h, until);
+	} else {
+		wait_begin(&h->idlers, &w);
+		block(me, until, flags);
+		wait_end(&h->idlers, &w, true);
+	}
+	arch_irq_restore(flags);
+	me->news = this_cpu(harts)->news;
+}
+
+void sched_news(void)
+{
+	struct hart *h = this_cpu(harts);
+
+	if (!task_current())
+		return;
+	h->news++;
+	if (!list_empty(&h->idlers.waiters))
+		wake_all(&h->idlers);
+	check_tick(h);
+}
+
+void sched_hold(bool on)
+{
+	this_cpu(harts)->held += on ? 1u : -1u;
+}
+
+/* --- boot --- */
+
+void sched_adopt(const char *name)
+{
+	struct hart *h = this_cpu(harts);
+
+	spin_lock_init(&h->lock, LOCK_RUN);
+	list_init(&h->ready);
+	tree_init(&h->timers, NULL);
+	h->first = UINT64_MAX;
+	wait_queue_init(&h->idlers);
+	task_init(&h->own, name);
+	h->own.state = TASK_RUNNING;
+	h->own.bound = true;
+	h->own.cpu = arch_cpu();
+	h->own.allowed = cpu_bit(arch_cpu());
+	h->own.stack = arch_stack();
+	h->own.since = arch_time();
+	arch_task_set(&h->own);
+	__atomic_fetch_or(&present, cpu_bit(arch_cpu()), __ATOMIC_RELEASE);
+}
