@@ -9,7 +9,18 @@
 #define DIGITS 8u /* of each number */
 
 /* Numbers of the header that we use, by place. */
-enum { MODE = 1, SIZE = 6, NAME_SIZE = 11, SUM = 12, NUMBERS = 13 };
+enum {
+	NUMBER = 0,
+	MODE = 1,
+	NAMES = 4,
+	MTIME = 5,
+	SIZE = 6,
+	MAJOR = 7,
+	MINOR = 8,
+	NAME_SIZE = 11,
+	SUM = 12,
+	NUMBERS = 13
+};
 
 _Static_assert(MAGIC + NUMBERS * DIGITS == CPIO_HEADER, "header");
 
@@ -51,6 +62,10 @@ int cpio_header(const void *p, struct cpio_header *h)
 		return -EINVAL;
 	*h = (struct cpio_header){
 		.mode = n[MODE],
+		.number = n[NUMBER],
+		.device = (uint64_t)n[MAJOR] << 32 | n[MINOR],
+		.names = n[NAMES],
+		.mtime = n[MTIME],
 		.size = n[SIZE],
 		.name_size = n[NAME_SIZE],
 		.sum = n[SUM],
@@ -101,6 +116,7 @@ int cpio_next(const void *archive, uint64_t size, uint64_t *at,
 	*e = (struct cpio_entry){
 		.name = name,
 		.data = p + h.data,
+		.header = h,
 		.mode = h.mode,
 		.size = h.size,
 		.damaged = h.has_sum && sum(p + h.data, h.size) != h.sum,

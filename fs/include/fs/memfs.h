@@ -34,7 +34,7 @@ struct memfs {
 	struct memfs_node *root;
 	struct list nodes; /* all, for the end */
 	uint64_t count;	   /* of them */
-	uint64_t frames;   /* that hold data */
+	uint64_t bytes;	   /* of their data */
 };
 
 /* What lasts as long as the tree is constant once it is filled. */
@@ -49,10 +49,9 @@ struct memfs_node {
 	struct memfs_entry *entry; /* one of its names; NULL: the root */
 	union {
 		struct tree entries; /* directory: struct memfs_entry.order */
-		struct vm_object *object; /* regular; NULL: empty */
+		struct vm_object *object; /* regular */
 		char *target;		  /* link */
 	};
-	uint64_t key[2];  /* private: which archive's file it is */
 	struct list link; /* in memfs.nodes */
 };
 
@@ -98,7 +97,8 @@ enum { MEMFS_NOFOLLOW = 1u << 0 }; /* a link at the end is what is meant */
 int memfs_lookup(struct memfs_node *base, const char *path, unsigned flags,
 		 struct memfs_node **out);
 
-/* Its path from the root. The length without the NUL, or -ERANGE. */
+/* Its path from the root. The length without the NUL, -ERANGE, or -ENOENT: it has
+ * lost that name. */
 int memfs_path(const struct memfs_node *n, char *buf, size_t size);
 
 /* The directory that it is in; that of the root is the root. */

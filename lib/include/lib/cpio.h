@@ -17,7 +17,11 @@
 
 /* What a header says; places are bytes from its beginning. */
 struct cpio_header {
-	uint32_t mode;	    /* as stat's */
+	uint32_t mode;	 /* as stat's */
+	uint32_t number; /* entries with the same, and `device`, are one file */
+	uint64_t device;
+	uint32_t names;	    /* how many that file has */
+	uint32_t mtime;	    /* seconds since 1970 */
 	uint32_t size;	    /* of the data */
 	uint32_t name_size; /* with the NUL */
 	uint32_t sum;	    /* of the bytes of data, if `has_sum` */
@@ -32,8 +36,9 @@ int cpio_header(const void *p, struct cpio_header *h);
 struct cpio_entry {
 	const char *name; /* ends in NUL */
 	const void *data;
-	uint32_t mode, size;
-	bool damaged; /* the sum in its header is not that of its data */
+	struct cpio_header header;
+	uint32_t mode, size; /* the header's */
+	bool damaged;	     /* the sum in its header is not that of its data */
 };
 
 /*
