@@ -39,8 +39,8 @@ struct exec_program {
 /* How it begins. */
 struct exec_start {
 	vaddr_t pc, sp;
-	struct memfs_node
-		*exe; /* what was loaded: of a script the interpreter */
+	struct memfs_node *exe; /* what runs; of a script the interpreter */
+	const char *why; /* of -ENOEXEC or -ELIBBAD, for people; or NULL */
 };
 
 /*
@@ -59,6 +59,3 @@ int exec_load(struct aspace *as, const struct exec_program *p,
 
 /* The program's name, as ps shows it: the last part of the path, cut. */
 void exec_name(const char *path, char name[EXEC_NAME]);
-
-/* Are addresses drawn at random? `norandmaps` on the command line: no. */
-extern bool exec_randomize;

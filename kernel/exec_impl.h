@@ -1,0 +1,28 @@
+/* What kernel/exec*.c share. */
+#pragma once
+
+#include <kernel/exec.h>
+#include <lib/elf.h>
+
+/* A list of strings that ends in NULL, and what it takes. */
+struct exec_strings {
+	char *const *text;
+	uint64_t count, bytes; /* with NULs */
+};
+
+/* What a program finds on its stack. */
+struct exec_stack {
+	const char *path;
+	struct exec_strings argv, envp;
+	bool exec; /* it is to be executable */
+	/* Addresses in memory; `loader`: where it lies, 0: there is none. */
+	uint64_t table, entries, entry, loader;
+};
+
+/* 0, or -E2BIG. */
+int exec_count(struct exec_strings *s, char *const *text);
+
+/* Map the stack, empty, so that what follows goes elsewhere; then fill it, which
+ * gives the stack pointer. 0, -E2BIG or -ENOMEM. */
+int exec_map_stack(struct aspace *as, const struct exec_stack *s);
+int exec_fill_stack(struct aspace *as, const struct exec_stack *s, vaddr_t *sp);
