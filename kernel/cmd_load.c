@@ -40,6 +40,12 @@ void load_have_initrd(struct range r)
 	initrd = r;
 }
 
+const void *load_initrd_archive(uint64_t *size)
+{
+	*size = range_size(initrd);
+	return *size ? phys_to_virt(initrd.start) : NULL;
+}
+
 const void *load_archive(uint64_t *size)
 {
 	*size = kept.size;

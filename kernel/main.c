@@ -17,6 +17,7 @@
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
+#include <kernel/init.h>
 #include <kernel/load.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
@@ -30,6 +31,7 @@
 #include <kernel/time.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
+#include <mm/aspace.h>
 #include <mm/kmalloc.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
@@ -133,16 +135,22 @@ __init static void read_slab_debug(void)
 		pr_warn("boot: slab_debug= takes on or off; ignored\n");
 }
 
-__init static void read_options(void)
+/* Is there a value of that key, of any size? */
+__init static bool has_value(const char *key)
 {
 	char first;
 
+	return cmdline_get(machine.bootargs, key, &first, sizeof(first)) !=
+	       -ENOENT;
+}
+
+__init static void read_options(void)
+{
 	if (cmdline_flag(machine.bootargs, "quiet"))
 		printk_set_console_level(LOG_WARN);
 	read_slab_debug();
 	/* From here on a panic ends the machine, too. */
-	machine_set_unattended(cmdline_get(machine.bootargs, "autorun", &first,
-					   sizeof(first)) != -ENOENT);
+	machine_set_unattended(has_value("autorun") || has_value("init"));
 }
 
 /* slab_guard=N: every N-th time that a hart's magazine is empty, an object gets
@@ -385,6 +393,28 @@ static void start_devices(void)
 	pr_info("devices: %u work\n", devices_probe());
 }
 
+/* init=: a program in place of the shell. */
+__attribute__((noinline)) static void start_init(void)
+{
+	char line[INIT_LINE];
+	int err = cmdline_get(machine.bootargs, "init", line, sizeof(line));
+
+	if (!err)
+		init_run(line);
+	if (err == -ERANGE) {
+		pr_err("boot: init= is over %d bytes\n", INIT_LINE - 1);
+		machine_fail("boot: ");
+	}
+}
+
+static uint64_t random_word(void)
+{
+	uint64_t word;
+
+	random_bytes(&word, sizeof(word));
+	return word;
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];
@@ -401,6 +431,8 @@ __attribute__((noreturn)) static void boot_finish(void)
 	smp_boot();
 	start_devices();
 	start_guard();
+	if (!cmdline_flag(machine.bootargs, "norandmaps"))
+		aspace_random_source = random_word;
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,
@@ -412,6 +444,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 		       sizeof(autorun) - 1);
 		machine_fail("boot: ");
 	}
+	start_init();
 	shell_run();
 }
 

@@ -190,6 +190,25 @@ int ram_drop_initrd(struct memblock *mb, const struct devtree *dt)
 	return err ? err : claim_static(mb, dt);
 }
 
+void ram_free_initrd(struct memblock *mb, struct devtree *dt,
+		     void (*give)(struct range frames))
+{
+	unsigned i = 0;
+
+	while (i < mb->n) {
+		struct range r = mb->region[i].range;
+
+		if (mb->region[i].type != REGION_INITRD ||
+		    memblock_retype(mb, r, REGION_INITRD, REGION_FREE)) {
+			i++;
+			continue;
+		}
+		give(r);
+		i = 0; /* it may be one with its neighbours now */
+	}
+	dt->initrd = range_make(0, 0);
+}
+
 /* The first region that ends behind `at`, or NULL. */
 static const struct region *region_behind(const struct memblock *mb, paddr_t at)
 {

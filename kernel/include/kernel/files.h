@@ -11,5 +11,5 @@
  */
 struct memfs_node *files_root(void);
 
-/* A word or two on errors of lookups and of exec_load(), for people. */
+/* A few words on errors of lookups and of exec_load(), for people. */
 const char *files_strerror(int err);

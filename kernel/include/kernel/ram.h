@@ -43,6 +43,11 @@ bool ram_has_initrd(const struct memblock *mb, const struct devtree *dt);
  */
 int ram_drop_initrd(struct memblock *mb, const struct devtree *dt);
 
+/* The initrd is not needed any more: its frames are free, and go to `give`. While
+ * nobody else looks at the map. */
+void ram_free_initrd(struct memblock *mb, struct devtree *dt,
+		     void (*give)(struct range frames));
+
 /* What is memory by the tree's word, or reserved, and is not in the map: RAM
  * that is out of reach, or no whole frame, and reservations where there is no
  * RAM. `each` gets whole pages, and may allocate from the map. */
