@@ -1,16 +1,16 @@
 /*
- * Go somewhere, and come back by whatever exception that ends in.
+ * Go somewhere in the kernel, and come back by whatever exception that ends in.
  *
  * struct { uint64_t a0, scause; } probe_go(uint64_t pc, uint64_t sstatus,
  *					    uint64_t a0, uint64_t a1);
  *
- * trap_handle() sends the next exception of this hart, of either mode, to
- * HART_CATCH_PC with the stack at HART_CATCH_SP.
+ * trap_handle() sends the next exception of this hart to probe_caught with the
+ * stack at HART_CATCH_SP.
  */
 #include <asm/hart.h>
 
 	.section .text.probe_go, "ax"
-	.globl probe_go
+	.globl probe_go, probe_caught
 probe_go:
 	addi	sp, sp, -128
 	sd	ra, 0(sp)
@@ -30,14 +30,13 @@ probe_go:
 	sd	t0, 104(sp)
 	sd	gp, 112(sp)
 	sd	sp, HART_CATCH_SP(tp)
-	la	t0, 1f
-	sd	t0, HART_CATCH_PC(tp)
 	csrw	sepc, a0
 	csrw	sstatus, a1
 	mv	a0, a2
 	mv	a1, a3
 	sret
-1:	csrr	a1, scause
+probe_caught:
+	csrr	a1, scause
 	ld	ra, 0(sp)
 	ld	s0, 8(sp)
 	ld	s1, 16(sp)
@@ -57,8 +56,9 @@ probe_go:
 	addi	sp, sp, 128
 	ret
 
-	.option norvc
+	.section .text.probe_code, "ax"
 	.balign	8
+	.option norvc
 	.globl probe_loads, probe_by_load, probe_by_store, probe_by_end
 probe_loads:			# of 8, 16, 32, 64 bits
 	lbu	a0, 0(a0)

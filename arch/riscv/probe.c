@@ -6,6 +6,7 @@
 #include <arch/io.h>
 #include <asm/csr.h>
 #include <asm/probe.h>
+#include <asm/user.h>
 
 #define CAUSE_BREAKPOINT 3
 
@@ -31,6 +32,21 @@ static vaddr_t pc_of(enum access kind, vaddr_t va, const struct probe_mode *m)
 		       : address(code);
 }
 
+/* As probe_go(), in user mode. */
+static struct ending user_go(uint64_t pc, uint64_t sstatus, uint64_t a0,
+			     uint64_t a1)
+{
+	struct user_regs r = {.frame = {.sepc = pc}};
+	uint64_t before = csr_read(sstatus);
+
+	r.frame.x[10] = a0;
+	r.frame.x[11] = a1;
+	csr_write(sstatus, sstatus);
+	user_run(&r);
+	csr_write(sstatus, before);
+	return (struct ending){r.frame.x[10], r.frame.scause};
+}
+
 static struct probe go(vaddr_t pc, vaddr_t va, uint64_t value,
 		       const struct probe_mode *m)
 {
@@ -44,7 +60,7 @@ static struct probe go(vaddr_t pc, vaddr_t va, uint64_t value,
 	sstatus &= ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SUM | SSTATUS_MXR);
 	sstatus |= (m->user ? 0 : SSTATUS_SPP) | (m->sum ? SSTATUS_SUM : 0) |
 		   (m->mxr ? SSTATUS_MXR : 0);
-	e = probe_go(pc, sstatus, va, value);
+	e = (m->user ? user_go : probe_go)(pc, sstatus, va, value);
 	csr_write(sie, sie);
 	arch_irq_restore(flags);
 	return (struct probe){

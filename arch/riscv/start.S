@@ -108,6 +108,7 @@ high:
 	csrw	sscratch, tp
 	la	t0, trap_entry
 	csrw	stvec, t0
+	csrwi	scounteren, 7		/* programs read time, cycle, instret */
 	/* The emergency stack serves until there is a guarded one. */
 	la	t0, boot_stack
 	sd	t0, HART_STACK_START(tp)
@@ -200,6 +201,7 @@ secondary_high:
 	csrw	sscratch, tp
 	la	t0, trap_entry
 	csrw	stvec, t0
+	csrwi	scounteren, 7		/* programs read time, cycle, instret */
 	li	t0, SIE_SSIE
 	csrw	sie, t0
 	ld	sp, HART_STACK_START(tp)

@@ -1,14 +1,41 @@
 /*
- * Trap entry from the kernel: save everything, call trap_handle(frame).
+ * Trap entry, from user mode and from the kernel. tp is the hart's own pointer in the
+ * kernel, and sscratch is, always; a program's tp is anything.
  *
- * The stack pointer is not trusted. Only if the frame fits above the stack's
- * lowest address is it used; else (overflow into the guard page, or a wild sp)
- * the frame goes to the emergency stack. The test stores nothing but to struct
- * arch_hart.
+ * From user mode (user.c has the theory) the registers go to where user mode was left from,
+ * struct user_regs. A system call: those that C functions keep stay where they are.
+ * Whatever the path, on the way back every register but a0 of a call has its
+ * value, and sepc, SPP and SPIE of sstatus are set; the rest of sstatus holds for
+ * the task that runs, not for a frame.
+ *
+ * From the kernel: save everything, call trap_handle(frame). The stack pointer is
+ * not trusted. Only if the frame fits above the stack's lowest address is it used;
+ * else (overflow into the guard page, or a wild sp) the frame goes to the
+ * emergency stack. The test stores nothing but to struct arch_hart.
  */
 #include <asm/csr.h>
 #include <asm/extable.h>
 #include <asm/hart.h>
+#include <kernel/syscall.h>
+#include <lib/errno.h>
+
+#define USER_CALL 8	/* scause: ECALL in user mode */
+
+/* Each register to or from its place in a frame at sp. */
+	.macro	SAVE regs:vararg
+	.irp	n, \regs
+	sd	x\n, 8 * \n(sp)
+	.endr
+	.endm
+	.macro	LOAD regs:vararg
+	.irp	n, \regs
+	ld	x\n, 8 * \n(sp)
+	.endr
+	.endm
+/* s0 to s11: functions of C keep them. */
+	.macro	KEPT what
+	\what	8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
+	.endm
 
 	.section .text.trap_entry, "ax"
 	.balign	4			/* stvec: direct mode */
@@ -16,7 +43,98 @@
 trap_entry:
 	csrrw	tp, sscratch, tp	/* tp = hart; sscratch = the code's tp */
 	sd	sp, HART_SAVED_SP(tp)
+	csrr	sp, sstatus
+	andi	sp, sp, SSTATUS_SPP
+	bnez	sp, from_kernel
+
+	ld	sp, HART_USER_FRAME(tp)
+	SAVE	1, 3, 5
+	ld	t0, HART_SAVED_SP(tp)
+	sd	t0, 8 * 2(sp)
+	csrrw	t0, sscratch, tp	/* t0 = the code's tp */
+	sd	t0, 8 * 4(sp)
+	SAVE	6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	csrr	t0, scause
+	addi	t0, t0, -USER_CALL
+	bnez	t0, exception
+
+	/* A system call: Linux's convention. */
+	csrr	t0, sepc
+	addi	t0, t0, 4		/* behind the ECALL */
+	sd	t0, FRAME_CSRS(sp)
+	csrsi	sstatus, SSTATUS_SIE
+	li	t0, SYSCALLS
+	bgeu	a7, t0, no_call
+	ld	t0, syscall_index
+	la	t1, syscall_table
+	add	t0, t0, a7
+	lbu	t0, 0(t0)
+	slli	t0, t0, 3
+	add	t1, t1, t0
+	ld	t1, 0(t1)
+	addi	a0, sp, 8 * 10		/* a0 to a5 */
+	jalr	t1
+call_done:
+	csrci	sstatus, SSTATUS_SIE
+	ld	t0, HART_TASK(tp)
+	lw	t0, 0(t0)		/* flags */
+	bnez	t0, call_work
+	ld	t0, FRAME_CSRS(sp)
+	csrw	sepc, t0
+	li	t0, SSTATUS_SPP
+	csrc	sstatus, t0
+	sd	sp, HART_USER_FRAME(tp)
+	LOAD	1, 3, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	LOAD	4, 2
+	sret
+
+no_call:
+	li	a0, -ENOSYS
+	j	call_done
+
+call_work:
+	SAVE	10
+	KEPT	SAVE
+	mv	fp, zero
+	mv	a0, sp
+	call	task_return_to_user
+	j	user_return
+
+exception:
+	addi	t0, t0, USER_CALL
+	sd	t0, FRAME_CSRS + 16(sp)
+	KEPT	SAVE
+	csrr	t0, sepc
+	sd	t0, FRAME_CSRS + 0(sp)
+	csrr	t0, sstatus
+	sd	t0, FRAME_CSRS + 8(sp)
+	csrr	t0, stval
+	sd	t0, FRAME_CSRS + 24(sp)
+	mv	fp, zero		/* where backtraces end */
+	mv	a0, sp
+	call	user_trap
+
+/* Interrupts are off, sp is the frame. */
+	.globl user_return
+user_return:
+	sd	sp, HART_USER_FRAME(tp)
+	ld	t0, FRAME_CSRS(sp)
+	csrw	sepc, t0
+	/* What another program on this hart has reserved (LR) is not this one's. */
+	addi	t1, sp, FRAME_CSRS
+	sc.d	zero, t0, (t1)
+	li	t0, SSTATUS_SPP
+	csrc	sstatus, t0
+	li	t0, SSTATUS_SPIE
+	csrs	sstatus, t0
+	LOAD	1, 3, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	KEPT	LOAD
+	LOAD	4, 2
+	sret
+
+from_kernel:
 	sd	t0, HART_SAVED_T0(tp)
+	ld	sp, HART_SAVED_SP(tp)
 	ld	t0, HART_STACK_START(tp)
 	sub	t0, sp, t0		/* room below sp, or huge */
 	addi	sp, t0, -FRAME_SIZE
@@ -29,89 +147,35 @@ trap_entry:
 2:	andi	sp, sp, -16
 	addi	sp, sp, -FRAME_SIZE
 
-	sd	x1, 8*1(sp)
+	SAVE	1, 3
 	ld	t0, HART_SAVED_SP(tp)
-	sd	t0, 8*2(sp)
-	sd	x3, 8*3(sp)
+	sd	t0, 8 * 2(sp)
 	csrrw	t0, sscratch, tp	/* t0 = the code's tp */
-	sd	t0, 8*4(sp)
+	sd	t0, 8 * 4(sp)
 	ld	t0, HART_SAVED_T0(tp)
-	sd	t0, 8*5(sp)
-	sd	x6, 8*6(sp)
-	sd	x7, 8*7(sp)
-	sd	x8, 8*8(sp)
-	sd	x9, 8*9(sp)
-	sd	x10, 8*10(sp)
-	sd	x11, 8*11(sp)
-	sd	x12, 8*12(sp)
-	sd	x13, 8*13(sp)
-	sd	x14, 8*14(sp)
-	sd	x15, 8*15(sp)
-	sd	x16, 8*16(sp)
-	sd	x17, 8*17(sp)
-	sd	x18, 8*18(sp)
-	sd	x19, 8*19(sp)
-	sd	x20, 8*20(sp)
-	sd	x21, 8*21(sp)
-	sd	x22, 8*22(sp)
-	sd	x23, 8*23(sp)
-	sd	x24, 8*24(sp)
-	sd	x25, 8*25(sp)
-	sd	x26, 8*26(sp)
-	sd	x27, 8*27(sp)
-	sd	x28, 8*28(sp)
-	sd	x29, 8*29(sp)
-	sd	x30, 8*30(sp)
-	sd	x31, 8*31(sp)
+	SAVE	5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	KEPT	SAVE
 	csrr	t0, sepc
-	sd	t0, FRAME_CSRS+0(sp)
+	sd	t0, FRAME_CSRS + 0(sp)
 	csrr	t0, sstatus
-	sd	t0, FRAME_CSRS+8(sp)
+	sd	t0, FRAME_CSRS + 8(sp)
 	csrr	t0, scause
-	sd	t0, FRAME_CSRS+16(sp)
+	sd	t0, FRAME_CSRS + 16(sp)
 	csrr	t0, stval
-	sd	t0, FRAME_CSRS+24(sp)
+	sd	t0, FRAME_CSRS + 24(sp)
 
 	/* For backtraces: the handler's caller is the code that trapped. */
 	csrr	ra, sepc
 	mv	a0, sp
 	call	trap_handle
 
-	ld	t0, FRAME_CSRS+0(sp)
+	ld	t0, FRAME_CSRS + 0(sp)
 	csrw	sepc, t0
-	ld	t0, FRAME_CSRS+8(sp)
+	ld	t0, FRAME_CSRS + 8(sp)
 	csrw	sstatus, t0
-	ld	x1, 8*1(sp)
-	ld	x3, 8*3(sp)
-	ld	x5, 8*5(sp)
-	ld	x6, 8*6(sp)
-	ld	x7, 8*7(sp)
-	ld	x8, 8*8(sp)
-	ld	x9, 8*9(sp)
-	ld	x10, 8*10(sp)
-	ld	x11, 8*11(sp)
-	ld	x12, 8*12(sp)
-	ld	x13, 8*13(sp)
-	ld	x14, 8*14(sp)
-	ld	x15, 8*15(sp)
-	ld	x16, 8*16(sp)
-	ld	x17, 8*17(sp)
-	ld	x18, 8*18(sp)
-	ld	x19, 8*19(sp)
-	ld	x20, 8*20(sp)
-	ld	x21, 8*21(sp)
-	ld	x22, 8*22(sp)
-	ld	x23, 8*23(sp)
-	ld	x24, 8*24(sp)
-	ld	x25, 8*25(sp)
-	ld	x26, 8*26(sp)
-	ld	x27, 8*27(sp)
-	ld	x28, 8*28(sp)
-	ld	x29, 8*29(sp)
-	ld	x30, 8*30(sp)
-	ld	x31, 8*31(sp)
-	ld	x4, 8*4(sp)
-	ld	x2, 8*2(sp)
+	LOAD	1, 3, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
+	KEPT	LOAD
+	LOAD	4, 2
 	sret
 
 /* bool arch_can_read(const void *p) */

@@ -8,17 +8,12 @@
 #include <asm/csr.h>
 #include <asm/errata.h>
 #include <asm/hart.h>
+#include <asm/probe.h>
+#include <asm/trap.h>
 #include <kernel/explain.h>
 #include <kernel/panic.h>
 #include <kernel/printk.h>
 #include <mm/slab.h>
-
-void trap_handle(struct trap_frame *f);
-
-/* Of scause. */
-#define INTERRUPT    (1ull << 63)
-#define LOAD_ACCESS  5
-#define STORE_ACCESS 7
 
 /* The exception table (<asm/extable.h>). */
 struct fixup {
@@ -67,19 +62,20 @@ static bool caught(struct trap_frame *f)
 {
 	struct arch_hart *h = this_arch_hart();
 
-	if (!h->catch_pc)
+	if (!h->catch_sp)
 		return false;
-	f->sepc = h->catch_pc;
+	f->sepc = (uint64_t)(uintptr_t)probe_caught;
 	f->x[2] = h->catch_sp;
 	f->x[4] = (uint64_t)(uintptr_t)h;
-	f->sstatus = (f->sstatus | SSTATUS_SPP) & ~SSTATUS_SPIE;
-	h->catch_pc = 0;
+	f->sstatus &= ~SSTATUS_SPIE;
+	h->catch_sp = 0;
 	return true;
 }
 
-static bool fixed(struct trap_frame *f)
+bool trap_fixup(struct trap_frame *f)
 {
-	bool access = f->scause == LOAD_ACCESS || f->scause == STORE_ACCESS;
+	bool access = f->scause == CAUSE_LOAD_ACCESS ||
+		      f->scause == CAUSE_STORE_ACCESS;
 
 	for (const struct fixup *x = __start_extable; x < __stop_extable; x++)
 		if (f->sepc == x->insn && (access || !(x->fixup & 1))) {
@@ -127,7 +123,9 @@ static bool interrupt(uint64_t scause)
 static bool about_address(uint64_t scause)
 {
 	const uint64_t faults =
-		1u << 1 | 1u << 5 | 1u << 7 | 1u << 12 | 1u << 13 | 1u << 15;
+		1u << CAUSE_FETCH_ACCESS | 1u << CAUSE_LOAD_ACCESS |
+		1u << CAUSE_STORE_ACCESS | 1u << CAUSE_FETCH_PAGE |
+		1u << CAUSE_LOAD_PAGE | 1u << CAUSE_STORE_PAGE;
 
 	return scause < 16 && (faults >> scause & 1);
 }
@@ -171,12 +169,24 @@ __attribute__((noreturn, noinline)) static void die(struct trap_frame *f)
 		   *means ? "\n  address: " : "", means);
 }
 
+void trap_interrupt(struct trap_frame *f)
+{
+	if (!interrupt(f->scause))
+		die(f);
+}
+
 void trap_handle(struct trap_frame *f)
 {
-	if (f->scause & INTERRUPT ? interrupt(f->scause)
-				  : caught(f) || fixed(f))
-		return;
-	die(f);
+	bool copies = user_copy_has(f->sepc);
+
+	if (f->scause & INTERRUPT) {
+		if (copies)
+			csr_clear(sstatus, SSTATUS_SUM);
+		trap_interrupt(f);
+	} else if (!caught(f) &&
+		   !(copies ? user_copy_fault(f) : trap_fixup(f))) {
+		die(f);
+	}
 }
 
 void arch_print_frame(const struct trap_frame *f)

@@ -30,6 +30,9 @@
  *	void user_set_sp(struct user_regs *r, vaddr_t sp)
  *	void user_set_tls(struct user_regs *r, uint64_t tls)	   thread pointer
  *
+ *	struct user_regs *user_call_regs(const uint64_t arg[6])
+ *				of the call that has these arguments
+ *
  *	USER_WHOLE_CALL(sys_x)	defines whole_sys_x(), a system call that
  *				completes the registers, then calls sys_x()
  */

@@ -3,12 +3,12 @@
  *
  * sys_x() takes the six arguments as they were in the registers, and returns what
  * the program gets. It runs in the task of the program, with interrupts on, and
- * may sleep. A call is a function and a line in kernel/syscall_list.h; one that is
- * in the list and has no function is -ENOSYS.
+ * may sleep. A call is a function and a line in <kernel/syscall_list.h>; one that
+ * is in the list and has no function is -ENOSYS.
  *
- * The registers, where they are needed: arch_user_regs(task_current()->stack), see
- * <arch/user.h>. A call that reads more of them than its arguments, as clone()
- * does, is in the list as WHOLE().
+ * The registers, where they are needed: user_call_regs() of <arch/user.h>. A call
+ * that reads more of them than its arguments, as clone() does, is in the list as
+ * WHOLE().
  */
 #pragma once
 
@@ -17,7 +17,11 @@
 
 #ifndef __ASSEMBLER__
 
+#include <kernel/syscall_list.h>
 #include <kernel/types.h>
+
+#define SYSCALL_DECLARE(nr, name) int64_t sys_##name(const uint64_t arg[6]);
+SYSCALL_LIST(SYSCALL_DECLARE, SYSCALL_DECLARE)
 
 typedef int64_t (*syscall_fn)(const uint64_t arg[6]);
 

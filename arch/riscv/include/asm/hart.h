@@ -14,7 +14,7 @@
 #define HART_SATP	    56
 #define HART_ENTRY	    64
 #define HART_ID		    72
-#define HART_CATCH_PC	    80
+#define HART_USER_FRAME	    80
 #define HART_CATCH_SP	    88
 #define HART_TASK	    96
 
@@ -33,6 +33,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct user_regs;
+
 struct arch_hart {
 	uint64_t saved_sp; /* scratch space of the trap entry */
 	uint64_t saved_t0;
@@ -45,8 +47,9 @@ struct arch_hart {
 	uint64_t satp;		/* the tables to go on with */
 	void (*entry)(void);
 	uint64_t hartid; /* not set for cpu 0 */
-	/* Where the next exception goes, if not 0, and with which stack. */
-	uint64_t catch_pc;
+	/* Where registers of user mode go when it is left. */
+	struct user_regs *user_frame;
+	/* If not 0, the next exception leads to probe_caught, with this sp. */
 	uint64_t catch_sp;
 
 	struct task *task;	 /* whose context it runs (<arch/task.h>) */
@@ -70,7 +73,8 @@ _Static_assert(offsetof(struct arch_hart, self) == HART_SELF, "asm");
 _Static_assert(offsetof(struct arch_hart, satp) == HART_SATP, "asm");
 _Static_assert(offsetof(struct arch_hart, entry) == HART_ENTRY, "asm");
 _Static_assert(offsetof(struct arch_hart, hartid) == HART_ID, "asm");
-_Static_assert(offsetof(struct arch_hart, catch_pc) == HART_CATCH_PC, "asm");
+_Static_assert(offsetof(struct arch_hart, user_frame) == HART_USER_FRAME,
+	       "asm");
 _Static_assert(offsetof(struct arch_hart, catch_sp) == HART_CATCH_SP, "asm");
 _Static_assert(offsetof(struct arch_hart, task) == HART_TASK, "asm");
 

@@ -14,6 +14,9 @@ struct probe_mode {
 struct probe riscv_probe(enum access kind, vaddr_t va, uint64_t value,
 			 const struct probe_mode *mode);
 
+/* Where the kernel's own come back to. */
+extern const char probe_caught[];
+
 /* Loads of 8 to 64 bits, PROBE_CODE_SIZE each; the last one is the next: */
 extern const char probe_loads[];
 

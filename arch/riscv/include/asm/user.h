@@ -45,6 +45,12 @@ static inline void user_set_tls(struct user_regs *r, uint64_t tls)
 	r->frame.x[4] = tls;
 }
 
+static inline struct user_regs *user_call_regs(const uint64_t arg[6])
+{
+	/* trap.S: they are where the registers are. */
+	return (struct user_regs *)((uintptr_t)arg - 8 * 10);
+}
+
 /*
  * For probes and tests: run a program with these registers from any task of the
  * kernel, until its first exception; *r is then what it had. System calls and

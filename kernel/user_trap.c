@@ -1,0 +1,182 @@
+/*
+ * What becomes of a program that does what it can't: page faults are what makes
+ * user memory, so most of them are served; the rest is a signal, and it ends
+ * with a report on the console of what it did where.
+ *
+ *	fault		what is wrong		signal
+ *	page		nothing is mapped	SIGSEGV
+ *			not with this right	SIGSEGV
+ *			beyond the file's end	SIGBUS
+ *			no memory		see process_out_of_memory()
+ *	access		memory or bus refused	SIGSEGV
+ *	misaligned				SIGBUS
+ *	no instruction				SIGILL
+ *	breakpoint				SIGTRAP
+ *
+ * As Linux's traps for riscv. There is no SIGFPE: this arithmetic doesn't trap.
+ */
+#include <stdio.h>
+
+#include <arch/uaccess.h>
+#include <arch/user.h>
+#include <kernel/printk.h>
+#include <kernel/process.h>
+#include <kernel/task.h>
+#include <kernel/uaccess.h>
+#include <mm/aspace.h>
+
+#pragma weak aspace_fault
+#pragma weak aspace_each
+#pragma weak aspace_vma_name
+#pragma weak process_current
+#pragma weak process_kill
+#pragma weak process_out_of_memory
+#pragma weak signal_name
+
+#define LL(x) ((unsigned long long)(x))
+
+static enum fault_result page_fault(vaddr_t addr, enum access kind)
+{
+	struct aspace *as = task_current()->aspace;
+
+	if (!as || addr >= user_limit())
+		return FAULT_MAPERR;
+	return aspace_fault(as, addr, kind);
+}
+
+/* The same, and what can be done when memory is out. */
+static enum fault_result serve(vaddr_t addr, enum access kind)
+{
+	enum fault_result result;
+
+	do
+		result = page_fault(addr, kind);
+	while (result == FAULT_NOMEM && process_out_of_memory());
+	return result;
+}
+
+bool kernel_user_fault(vaddr_t addr, enum access kind)
+{
+	return serve(addr, kind) == FAULT_DONE;
+}
+
+/* --- the report --- */
+
+struct place {
+	const struct aspace *as;
+	vaddr_t addr;
+	struct vma below, at, above; /* va empty: there is none */
+	const char *name;	     /* of `at` */
+};
+
+static int look(void *ctx, const struct vma *v)
+{
+	struct place *p = ctx;
+
+	if (v->va.end <= p->addr) {
+		p->below = *v;
+		return 0;
+	}
+	if (v->va.start > p->addr) {
+		p->above = *v;
+		return 1;
+	}
+	p->at = *v;
+	p->name = aspace_vma_name(p->as, v);
+	return 1;
+}
+
+static void print_vma(const char *what, const struct vma *v, const char *name)
+{
+	if (range_empty(v->va))
+		return;
+	kprintf("  %s: %#llx to %#llx %c%c%c%s%s\n", what, LL(v->va.start),
+		LL(v->va.end), v->prot & VM_READ ? 'r' : '-',
+		v->prot & VM_WRITE ? 'w' : '-', v->prot & VM_EXEC ? 'x' : '-',
+		name ? " " : "", name ? name : "");
+}
+
+/* What is mapped there, or around it. */
+static void print_place(vaddr_t addr)
+{
+	struct aspace *as = task_current()->aspace;
+	struct place p = {.as = as, .addr = addr};
+
+	if (addr >= user_limit()) {
+		kprintf("  an address that no program has\n");
+		return;
+	}
+	aspace_each(as, look, &p);
+	print_vma("mapped", &p.at, p.name);
+	if (range_empty(p.at.va)) {
+		print_vma("below", &p.below, NULL);
+		print_vma("above", &p.above, NULL);
+	}
+}
+
+static const char *verb(enum access kind)
+{
+	static const char *const name[] = {"load from", "store to",
+					   "fetch from"};
+
+	return name[kind];
+}
+
+/* What the program did, and the address that is to blame, if one is. */
+static void end(struct user_regs *r, const struct user_trap *t, int signal,
+		const char *why)
+{
+	struct process *p = process_current();
+	char buf[16];
+
+	kprintf("pid %d (%s): %s: ", process_pid(p), p->name,
+		signal_name(signal, buf));
+	if (t->what == TRAP_ILLEGAL || t->what == TRAP_BREAK)
+		kprintf("%s", why);
+	else
+		kprintf("%s %#llx: %s", verb(t->access), LL(t->addr), why);
+	kprintf(", pc %#llx\n", LL(user_pc(r)));
+	if (t->what == TRAP_FAULT)
+		print_place(t->addr);
+	arch_print_user(r);
+	process_kill(p, signal);
+}
+
+static void fault(struct user_regs *r, const struct user_trap *t)
+{
+	switch (serve(t->addr, t->access)) {
+	case FAULT_MAPERR:
+		end(r, t, SIGSEGV, "nothing is mapped there");
+		break;
+	case FAULT_ACCERR:
+		end(r, t, SIGSEGV, "not allowed there");
+		break;
+	case FAULT_BUS:
+		end(r, t, SIGBUS, "beyond the end of the file");
+		break;
+	case FAULT_DONE:
+	case FAULT_NOMEM: /* it ends on the way back */
+		break;
+	}
+}
+
+void kernel_user_trap(struct user_regs *r, const struct user_trap *t)
+{
+	switch (t->what) {
+	case TRAP_FAULT:
+		fault(r, t);
+		break;
+	case TRAP_ILLEGAL:
+		end(r, t, SIGILL, "illegal instruction");
+		break;
+	case TRAP_BREAK:
+		end(r, t, SIGTRAP, "breakpoint");
+		break;
+	case TRAP_MISALIGNED:
+		end(r, t, SIGBUS, "misaligned");
+		break;
+	case TRAP_ACCESS:
+		end(r, t, SIGSEGV, "refused by memory or bus");
+		break;
+	}
+}

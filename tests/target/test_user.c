@@ -1,0 +1,330 @@
+/*
+ * User mode, from both sides: what a program has and keeps, what it can't do, and
+ * that each of these is the exception that it should be. The programs are a
+ * few instructions; user_run() starts one with any registers, and tells with which
+ * it ended.
+ */
+#include <arch/cpu.h>
+#include <arch/smp.h>
+#include <asm/csr.h>
+#include <asm/trap.h>
+#include <kernel/ktest.h>
+#include <kernel/smp.h>
+#include <kernel/syscall.h>
+#include <kernel/time.h>
+#include <kernel/uaccess.h>
+#include <lib/errno.h>
+#include <lib/rng.h>
+#include <mm/layout.h>
+
+#include "user_bed.h"
+
+enum { ECALL = 0x00000073, EBREAK = 0x00100073 };
+
+/* A program that ends with EBREAK. */
+static void program(uint32_t first, uint32_t second)
+{
+	const uint32_t code[] = {first, second, EBREAK};
+
+	user_bed_code(code, ARRAY_SIZE(code));
+}
+
+static struct user_regs random_regs(struct rng *rng)
+{
+	struct user_regs r;
+
+	arch_user_init(&r, USER_CODE, 0);
+	for (unsigned i = 1; i < 32; i++)
+		r.frame.x[i] = rng_next(rng);
+	return r;
+}
+
+/* Run it: the exception, and where. */
+static void ends(struct user_regs *r, uint64_t cause, vaddr_t pc)
+{
+	user_bed_run(r);
+	EXPECT_EQ(r->frame.scause, cause);
+	EXPECT_EQ(r->frame.sepc, pc);
+}
+
+/* Are they the same, but for that one? */
+static void expect_same(const struct user_regs *a, const struct user_regs *b,
+			unsigned but)
+{
+	for (unsigned i = 1; i < 32; i++)
+		if (i != but && a->frame.x[i] != b->frame.x[i])
+			ktest_fail(__FILE__, __LINE__,
+				   "x%u was %#llx, is %#llx", i,
+				   (unsigned long long)a->frame.x[i],
+				   (unsigned long long)b->frame.x[i]);
+}
+
+/* --- registers --- */
+
+KTEST(user, calls_keep_all_registers_but_a0)
+{
+	static const uint64_t none[] = {SYSCALLS - 1,	    SYSCALLS,	1000,
+					(1ull << 32) | 172, 1ull << 63, ~0ull};
+	struct rng rng = {ktest_seed()};
+
+	REQUIRE(user_bed_start());
+	program(ECALL, ECALL);
+	for (unsigned i = 0; i < 50 * ARRAY_SIZE(none); i++) {
+		struct user_regs r = random_regs(&rng), before;
+
+		r.frame.x[17] = none[i % ARRAY_SIZE(none)];
+		before = r;
+		ends(&r, CAUSE_BREAKPOINT, USER_CODE + 8);
+		expect_same(&before, &r, 10);
+		EXPECT_EQ(r.frame.x[10], -ENOSYS);
+	}
+	user_bed_end();
+}
+
+KTEST(user, interrupts_keep_all_registers)
+{
+	const struct smp_counters *n;
+	struct rng rng = {ktest_seed()};
+	uint64_t before, flags;
+
+	REQUIRE(user_bed_start());
+	program(EBREAK, EBREAK);
+	for (unsigned i = 0; i < 100; i++) {
+		struct user_regs r = random_regs(&rng), was = r;
+
+		flags = arch_irq_save();
+		n = smp_counters(arch_cpu());
+		before = n->ipis;
+		/* It waits for interrupts to be on: in user mode they are. */
+		if (!arch_ipi_send(cpu_bit(arch_cpu()))) {
+			user_run(&r);
+			EXPECT_EQ(n->ipis, before + 1);
+		}
+		arch_irq_restore(flags);
+		expect_same(&was, &r, 0);
+	}
+	user_bed_end();
+}
+
+/* In a loop, which the timer interrupts anywhere. */
+KTEST(user, the_timer_reaches_a_program_that_never_calls)
+{
+	/* addi x31, x31, -1; bnez x31, to that */
+	static const uint32_t loop[] = {0xffff8f93, 0xfe0f9ee3, EBREAK};
+	struct rng rng = {ktest_seed()};
+	uint64_t before, timers = 0;
+
+	if (!arch_timer_works() || !time_known())
+		return ktest_skip("no timer");
+	REQUIRE(user_bed_start());
+	user_bed_code(loop, ARRAY_SIZE(loop));
+	for (unsigned i = 0; i < 200; i++) {
+		struct user_regs r = random_regs(&rng), was;
+		uint64_t flags = arch_irq_save();
+		const struct smp_counters *n = smp_counters(arch_cpu());
+
+		r.frame.x[31] = 50000;
+		was = r;
+		before = n->timers;
+		arch_timer_set(arch_time() + time_ticks(rng_next(&rng) % 30));
+		user_run(&r);
+		timers += n->timers - before;
+		arch_irq_restore(flags);
+		EXPECT_EQ(r.frame.scause, CAUSE_BREAKPOINT);
+		EXPECT_EQ(r.frame.x[31], 0);
+		expect_same(&was, &r, 31);
+	}
+	EXPECT(timers > 0);
+	user_bed_end();
+}
+
+/* --- what is the kernel's --- */
+
+/* What is at these addresses must not be had by any access. */
+static void expect_no_access(vaddr_t addr)
+{
+	static const struct {
+		uint32_t insn;
+		uint64_t cause;
+	} access[] = {
+		{0x00053503, CAUSE_LOAD_PAGE},	/* ld a0, 0(a0) */
+		{0x00b53023, CAUSE_STORE_PAGE}, /* sd a1, 0(a0) */
+		{0x00050067, CAUSE_FETCH_PAGE}, /* jr a0 */
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(access); i++) {
+		bool jump = access[i].cause == CAUSE_FETCH_PAGE;
+		struct user_regs r;
+
+		arch_user_init(&r, USER_CODE, 0);
+		r.frame.x[10] = addr;
+		program(access[i].insn, EBREAK);
+		ends(&r, access[i].cause, jump ? addr : USER_CODE);
+		EXPECT_EQ(r.frame.stval, addr);
+		EXPECT_EQ(r.frame.x[10], addr);
+	}
+}
+
+KTEST(user, memory_of_the_kernel_is_out_of_reach)
+{
+	const struct user_bed *bed = user_bed_start();
+	uint64_t local = 0;
+	vaddr_t addr[] = {
+		0,
+		USER_DATA - 8,
+		USER_END,
+		user_limit() - 8,
+		(vaddr_t)(uintptr_t)ktest_run,
+		(vaddr_t)(uintptr_t)&arch_hart,
+		(vaddr_t)(uintptr_t)&local,
+		PAGE_MAP_BASE,
+		FIXED_BASE,
+		FIXED_END,
+		direct_map_offset,
+		0,
+	};
+
+	REQUIRE(bed);
+	addr[ARRAY_SIZE(addr) - 1] = (vaddr_t)(uintptr_t)bed->data;
+	for (unsigned i = 0; i < ARRAY_SIZE(addr); i++)
+		expect_no_access(addr[i]);
+	EXPECT_EQ(local, 0);
+	EXPECT_EQ(bed->data[0], 0);
+	user_bed_end();
+}
+
+KTEST(user, instructions_of_the_kernel_are_illegal)
+{
+	static const uint32_t insn[] = {
+		0x10002573, /* csrr a0, sstatus */
+		0x10051073, /* csrw sstatus, a0 */
+		0x14002573, /* csrr a0, sscratch */
+		0x14051073, /* csrw sscratch, a0 */
+		0x10551073, /* csrw stvec, a0 */
+		0x18051073, /* csrw satp, a0 */
+		0x30002573, /* csrr a0, mstatus */
+		0x10200073, /* sret */
+		0x30200073, /* mret */
+		0x10500073, /* wfi; legal for a while, if firmware wants */
+		0x12000073, /* sfence.vma */
+		0x00000000, 0xffffffff,
+	};
+
+	REQUIRE(user_bed_start());
+	for (unsigned i = 0; i < ARRAY_SIZE(insn); i++) {
+		struct user_regs r;
+
+		arch_user_init(&r, USER_CODE, 0);
+		program(insn[i], EBREAK);
+		ends(&r, CAUSE_ILLEGAL, USER_CODE);
+		EXPECT_EQ(r.frame.x[10], 0);
+	}
+	user_bed_end();
+}
+
+KTEST(user, programs_may_read_counters)
+{
+	static const uint32_t insn[] = {
+		0xc0002573, /* rdcycle a0 */
+		0xc0102573, /* rdtime a0 */
+		0xc0202573, /* rdinstret a0 */
+	};
+
+	REQUIRE(user_bed_start());
+	for (unsigned i = 0; i < ARRAY_SIZE(insn); i++) {
+		struct user_regs r;
+
+		arch_user_init(&r, USER_CODE, 0);
+		program(insn[i], EBREAK);
+		ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+		EXPECT(r.frame.x[10] != 0);
+	}
+	user_bed_end();
+}
+
+KTEST(user, rights_of_pages_hold)
+{
+	static const struct {
+		uint32_t insn;
+		vaddr_t addr;
+		uint64_t cause;
+	} try[] = {
+		{0x00b53023, USER_RO, CAUSE_STORE_PAGE},
+		{0x00b53023, USER_CODE, CAUSE_STORE_PAGE},
+		{0x00050067, USER_DATA, CAUSE_FETCH_PAGE},
+		{0x00b53023, USER_DATA, CAUSE_BREAKPOINT},
+		{0x00053503, USER_RO, CAUSE_BREAKPOINT},
+	};
+
+	REQUIRE(user_bed_start());
+	for (unsigned i = 0; i < ARRAY_SIZE(try); i++) {
+		struct user_regs r;
+
+		arch_user_init(&r, USER_CODE, 0);
+		r.frame.x[10] = try[i].addr;
+		program(try[i].insn, EBREAK);
+		user_bed_run(&r);
+		EXPECT_EQ(r.frame.scause, try[i].cause);
+	}
+	user_bed_end();
+}
+
+/* What has run before leaves nothing but what arch_user_init() sets. */
+KTEST(user, a_new_program_has_zeros)
+{
+	struct user_regs r;
+
+	REQUIRE(user_bed_start());
+	program(EBREAK, EBREAK);
+	arch_user_init(&r, USER_CODE, USER_RO);
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE);
+	for (unsigned i = 1; i < 32; i++)
+		EXPECT_EQ(r.frame.x[i], i == 2 ? USER_RO : 0);
+	user_bed_end();
+}
+
+/* A reservation does not outlive an interrupt. */
+KTEST(user, what_is_reserved_is_not_for_others)
+{
+	/* lr.d a0, (a1); ebreak */
+	static const uint32_t reserve[] = {0x1005b52f, EBREAK};
+	/* sc.d a0, a2, (a1); ebreak */
+	static const uint32_t store[] = {0x18c5b52f, EBREAK};
+	const struct user_bed *bed = user_bed_start();
+	struct user_regs r;
+
+	REQUIRE(bed);
+	arch_user_init(&r, USER_CODE, 0);
+	r.frame.x[11] = USER_DATA;
+	user_bed_code(reserve, ARRAY_SIZE(reserve));
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+	r.frame.sepc = USER_CODE;
+	r.frame.x[12] = 1;
+	user_bed_code(store, ARRAY_SIZE(store));
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+	EXPECT(r.frame.x[10] != 0);
+	EXPECT_EQ(bed->data[0], 0);
+	user_bed_end();
+}
+
+/* The kernel's side is as ever: SUM is off, and so are interrupts if they were. */
+KTEST(user, the_kernel_comes_back_as_it_was)
+{
+	struct user_regs r;
+	uint64_t flags, before;
+
+	REQUIRE(user_bed_start());
+	program(ECALL, EBREAK);
+	for (unsigned on = 0; on < 2; on++) {
+		flags = on ? 0 : arch_irq_save();
+		before = csr_read(sstatus);
+		arch_user_init(&r, USER_CODE, 0);
+		user_bed_run(&r);
+		EXPECT_EQ((before ^ csr_read(sstatus)) &
+				  (SSTATUS_SIE | SSTATUS_SUM | SSTATUS_MXR),
+			  0);
+		if (!on)
+			arch_irq_restore(flags);
+	}
+	user_bed_end();
+}
