@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <arch/cpu.h>
+#include <kernel/ksyms.h>
 #include <kernel/ktest.h>
 #include <kernel/printk.h>
 #include <kernel/time.h>
@@ -38,11 +39,43 @@ static struct {
 	} scratch[MAX_SCRATCH];
 } run;
 
+/* Is this failure to be told in full? */
+static bool count_failure(void)
+{
+	return !run.stopped && run.failures++ < MAX_REPORTS;
+}
+
+/* Which check in which function it was that failed. */
+static bool count_check(int line, const void *pc)
+{
+	uint64_t offset;
+	const char *name = ksym_find((vaddr_t)(uintptr_t)pc, &offset);
+
+	if (!count_failure())
+		return false;
+	kprintf("# %s%sline %d: ", name ? name : "", name ? ", " : "", line);
+	return true;
+}
+
+void ktest_expected_(int line, const char *what)
+{
+	if (count_check(line, __builtin_return_address(0)))
+		kprintf("expected: %s\n", what);
+}
+
+void ktest_differ_(int line, uint64_t a, uint64_t b, const char *names)
+{
+	if (count_check(line, __builtin_return_address(0)))
+		kprintf("%s is %#llx, %s is %#llx\n", names,
+			(unsigned long long)a, names + strlen(names) + 1,
+			(unsigned long long)b);
+}
+
 void ktest_fail(const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (run.stopped || run.failures++ >= MAX_REPORTS)
+	if (!count_failure())
 		return;
 	kprintf("# %s:%d: ", file, line);
 	va_start(ap, fmt);

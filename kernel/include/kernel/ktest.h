@@ -34,31 +34,35 @@ struct ktest {
 			#suite_, #name_, ktest_##suite_##_##name_};      \
 	static void ktest_##suite_##_##name_(void)
 
-/* Note a failure and go on. */
-#define EXPECT(cond)      \
-	((cond) ? (void)0 \
-		: ktest_fail(__FILE__, __LINE__, "expected: %s", #cond))
+/*
+ * Note a failure and go on. There are thousands of these: what each adds to the
+ * image is a line number, its text, and a call. The function that it is in comes
+ * from the call's return address.
+ */
+#define EXPECT(cond) ((cond) ? (void)0 : ktest_expected_(__LINE__, #cond))
 
-#define EXPECT_EQ(a, b)                                            \
-	do {                                                       \
-		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);   \
-                                                                   \
-		if (a_ != b_)                                      \
-			ktest_fail(__FILE__, __LINE__,             \
-				   "%s is %#llx, %s is %#llx", #a, \
-				   (unsigned long long)a_, #b,     \
-				   (unsigned long long)b_);        \
+#define EXPECT_EQ(a, b)                                              \
+	do {                                                         \
+		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);     \
+                                                                     \
+		if (a_ != b_)                                        \
+			ktest_differ_(__LINE__, a_, b_, #a "\0" #b); \
 	} while (0)
 
 /* Note a failure and leave the test function. */
-#define REQUIRE(cond)                                                          \
-	do {                                                                   \
-		if (!(cond)) {                                                 \
-			ktest_fail(__FILE__, __LINE__, "required: %s", #cond); \
-			return;                                                \
-		}                                                              \
+#define REQUIRE(cond)                                     \
+	do {                                              \
+		if (!(cond)) {                            \
+			ktest_expected_(__LINE__, #cond); \
+			return;                           \
+		}                                         \
 	} while (0)
 
+__attribute__((cold)) void ktest_expected_(int line, const char *what);
+__attribute__((cold)) void ktest_differ_(int line, uint64_t a, uint64_t b,
+					 const char *names);
+
+/* The same with words of one's own. */
 __attribute__((cold)) void ktest_fail(const char *file, int line,
 				      const char *fmt, ...) __printf(3, 4);
 
