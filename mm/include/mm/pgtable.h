@@ -11,6 +11,7 @@
 #include <arch/pgtable.h>
 #include <lib/range.h>
 
+struct page;
 struct tlb_gather;
 
 /* Where new tables come from. */
@@ -120,6 +121,33 @@ void pgtable_put_leaves(pte_t *p, pte_t *end, pte_t leaf, unsigned shift);
 
 /* Empty them. */
 void pgtable_clear_leaves(pte_t *p, pte_t *end);
+
+/*
+ * Single entries, for who adds one, or replaces one, while other harts do the same
+ * and nobody takes any away: without a lock. Only tables of page_alloc(); `va` is in
+ * the bounds. What was added is then told to a gather, as by the functions above.
+ */
+struct pgtable_slot {
+	pte_t *entry;
+	unsigned level; /* of its table */
+	struct page
+		*count; /* where entries of that are counted; NULL: nowhere */
+};
+
+/* The entry for va in the table of `level`; or, above it, where the way down ends, by
+ * a leaf or nothing. */
+void pgtable_find(const struct pgtable *pt, vaddr_t va, unsigned level,
+		  struct pgtable_slot *s);
+
+/*
+ * On from there to `level`, adding tables: s->level says how many more there may
+ * be. Who calls it fills the entry, or sees it filled. The way may still end above, by
+ * a leaf that another hart put there. -ENOMEM: nothing was added. No spinlock held.
+ */
+int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s);
+
+/* Put leaf `e` where there is nothing; false: there is something by now. */
+bool pgtable_fill(const struct pgtable_slot *s, pte_t e);
 
 /* What is mapped at `va`? Always fills `*m`, with an empty m->va if that is outside
  * of the bounds; returns m->present. */

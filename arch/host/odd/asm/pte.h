@@ -135,6 +135,11 @@ static inline vm_prot_t pte_prot(pte_t e)
 	       (e.flags & PTE_USER ? VM_USER : 0);
 }
 
+static inline bool pte_loses(pte_t leaf, pte_t now)
+{
+	return pte_prot(leaf) & ~pte_prot(now);
+}
+
 static inline enum mem_attr pte_attr(pte_t e)
 {
 	return e.flags & PTE_IO ? ATTR_IO : ATTR_NORMAL;

@@ -122,6 +122,11 @@ static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 	return (pte_t){(leaf.v & ~PTE_PROT) | pte_prot_bits_(prot)};
 }
 
+static inline bool pte_loses(pte_t leaf, pte_t now)
+{
+	return leaf.v & ~now.v & PTE_RWX;
+}
+
 static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
 {
 	return (pte_t){leaf.v + (bytes >> PAGE_SHIFT << PTE_PPN_SHIFT)};

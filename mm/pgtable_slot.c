@@ -1,0 +1,96 @@
+/*
+ * The page table walker (<mm/pgtable.h>): single entries, for several harts at once.
+ *
+ * Faults of one space run on many harts and hold no lock. All that they do to
+ * tables are compare-and-swaps of single entries, which take something away from
+ * nobody:
+ *
+ *	nothing		-> a table that is empty
+ *	nothing		-> a leaf
+ *	a leaf		-> another leaf
+ *
+ * So a table that a hart has found stays where it is as long as only such harts are
+ * about, and who loses a race finds what it wanted. Whoever takes away (the writer of
+ * the space) is alone: the cursor of the other files needs no atomics.
+ *
+ * I7  Who hooks tables in has all that it takes for its leaf before the first one:
+ *     it then fills the last of them, or somebody else has. So none stays empty (I1).
+ * I8  Counts of live entries (I2) follow their entries, by atomic addition: they are
+ *     true when no hart is in between.
+ *
+ * Cost: one load a level down, and a compare-and-swap for what is new.
+ */
+#include <lib/errno.h>
+#include <mm/page_alloc.h>
+
+#include "pgtable_internal.h"
+
+/* Into the table that `e`, which is where the slot is, points to. */
+static inline void enter(struct pgtable_slot *s, vaddr_t va, pte_t e)
+{
+	s->count = table_page(e);
+	s->level--;
+	s->entry = table_at(pte_next(e)) + pt_index(va, s->level);
+}
+
+void pgtable_find(const struct pgtable *pt, vaddr_t va, unsigned level,
+		  struct pgtable_slot *s)
+{
+	pte_t *entry = table_at(pt->root), above = pte_table(0, true), e;
+	unsigned shift = pt_shift(pt->levels - 1), end = pt_shift(level);
+
+	entry += (va >> shift) % PT_ENTRIES;
+	while (shift > end && (e = pte_load(entry), pte_is_table(e))) {
+		above = e;
+		shift -= PT_INDEX_BITS;
+		entry = table_at(pte_next(e)) + (va >> shift) % PT_ENTRIES;
+	}
+	s->entry = entry;
+	s->count = table_page(above);
+	s->level = (shift - PAGE_SHIFT) / PT_INDEX_BITS;
+}
+
+bool pgtable_fill(const struct pgtable_slot *s, pte_t e)
+{
+	if (!pte_cas(s->entry, pte_none(), e))
+		return false;
+	if (s->count)
+		__atomic_fetch_add(&s->count->refs, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+static void free_tables(struct page **table, unsigned n)
+{
+	while (n)
+		page_free(table[--n], 0);
+}
+
+int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
+{
+	struct page *table[PT_MAX_LEVELS];
+	unsigned n;
+
+	for (n = 0; n < s->level - level; n++) {
+		table[n] = page_alloc(0, ALLOC_ZERO);
+		if (!table[n]) {
+			free_tables(table, n);
+			return -ENOMEM;
+		}
+		table[n]->flags |= PAGE_TABLE;
+	}
+	while (s->level > level) {
+		pte_t e = pte_load(s->entry);
+
+		if (!pte_present(e)) {
+			e = pte_table(page_to_phys(table[n - 1]), false);
+			if (!pgtable_fill(s, e))
+				continue;
+			n--;
+		}
+		if (!pte_is_table(e))
+			break;
+		enter(s, va, e);
+	}
+	free_tables(table, n);
+	return 0;
+}
