@@ -85,6 +85,28 @@ struct page *buddy_alloc_exact(struct buddy *b, uint64_t frames, uint64_t keep)
 	return p;
 }
 
+int buddy_divide(struct buddy *b, pfn_t pfn, unsigned order)
+{
+	pfn_t end = pfn + ((pfn_t)1 << order), at;
+	uint64_t flags = spin_lock_irqsave(&b->lock);
+	/* With bad frames in it, none is for the caches. */
+	enum page_state state = page_of(b, pfn)->state;
+	int err = 0;
+
+	for (at = pfn; at < end && !err; at += PAGES_PER_CHUNK) {
+		err = have_page(b, at) ? 0 : -ENOMEM;
+		buddy_refill(b);
+	}
+	for (at = pfn; at < end && !err; at++)
+		set_head(page_of(b, at), state, 0);
+	if (!err) {
+		b->counts[order].frees++;
+		b->counts[0].allocs += (uint64_t)1 << order;
+	}
+	spin_unlock_irqrestore(&b->lock, flags);
+	return err;
+}
+
 int buddy_free_exact(struct buddy *b, pfn_t pfn, uint64_t frames)
 {
 	uint64_t flags = spin_lock_irqsave(&b->lock), done = 0;

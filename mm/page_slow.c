@@ -144,6 +144,11 @@ void page_free_slow(struct page *p, unsigned order)
 	free_one(p, order, CALLER);
 }
 
+int page_divide(struct page *p, unsigned order)
+{
+	return buddy_divide(zone_buddy(zone_of(p)), page_to_pfn(p), order);
+}
+
 /* Adds to what the request has already. */
 static struct page *bulk(struct request *r, enum zone z)
 {

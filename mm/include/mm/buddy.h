@@ -96,6 +96,10 @@ struct page *buddy_alloc_within(struct buddy *b, unsigned order,
  */
 int buddy_free(struct buddy *b, pfn_t pfn, unsigned order);
 
+/* A block that is handed out becomes 2^order that are, of one frame each. 0, or
+ * -ENOMEM: the page map could not grow. */
+int buddy_divide(struct buddy *b, pfn_t pfn, unsigned order);
+
 /* Give back those of `n` blocks of one order, from the first on, that are this
  * allocator's; the caller has made sure of them, and their pages say
  * PAGE_CACHED. Neighbours that follow each other, up or down, melt at little

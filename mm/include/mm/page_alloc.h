@@ -40,6 +40,10 @@ struct page *page_alloc(unsigned order, unsigned flags);
 /* Give back what page_alloc(order) gave. */
 void page_free(struct page *p, unsigned order);
 
+/* A block of page_alloc(order) becomes 2^order frames, each with one reference and no
+ * flags, each to be freed by itself. -ENOMEM: it is as before. */
+int page_divide(struct page *p, unsigned order);
+
 /* `n` single frames into page[]: all of them, or none and false. Far cheaper
  * than one by one; neighbours are likely to be neighbours in memory. */
 bool page_alloc_bulk(size_t n, struct page **page, unsigned flags);
