@@ -56,7 +56,7 @@ unsigned object_pages(struct vm_object *o, uint64_t index, unsigned n,
 bool object_has(struct vm_object *o, uint64_t index);
 
 /* Bytes by the direct map, for kernel readers and writers. Reads beyond the size
- * are short. A write that does not fit is -EFBIG with nothing done; at -ENOMEM
+ * are short. A write that does not fit is -ERANGE with nothing done; at -ENOMEM
  * what is in front of the missing page is written. */
 size_t object_read(struct vm_object *o, uint64_t offset, void *p, size_t n);
 int object_write(struct vm_object *o, uint64_t offset, const void *p, size_t n);
