@@ -7,6 +7,7 @@
 #pragma once
 
 #include <kernel/smp.h>
+#include <lib/relaxed.h>
 #include <mm/aspace.h>
 #include <mm/object.h>
 
@@ -30,7 +31,7 @@ static inline bool aspace_read_try(struct aspace *as)
 {
 	cpumask_t me = cpu_bit(arch_cpu());
 
-	__atomic_store_n(this_cpu(aspace_reading), as, __ATOMIC_RELAXED);
+	store_relaxed(this_cpu(aspace_reading), as);
 	if (!(__atomic_load_n(&as->readers, __ATOMIC_RELAXED) & me))
 		__atomic_fetch_or(&as->readers, me, __ATOMIC_RELAXED);
 	/* Pairs with that of aspace_lock(): one of the two sees the other. */
@@ -41,7 +42,8 @@ static inline bool aspace_read_try(struct aspace *as)
 static inline void aspace_read_end(void)
 {
 	/* Release: what was done in here is seen by the writer that waited. */
-	__atomic_store_n(this_cpu(aspace_reading), NULL, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	store_relaxed(this_cpu(aspace_reading), NULL);
 }
 
 static inline void aspace_read_begin(struct aspace *as)
@@ -90,6 +92,10 @@ int user_copy(struct aspace *child, struct aspace *parent, const struct vma *v);
  * held. Stops at the first failure: -ENOMEM (a hole, or no memory), -EFAULT (beyond
  * the end of an object), -EINVAL (no such right). */
 int user_populate(struct aspace *as, struct range va, bool write);
+
+/* Forget pages of an object, by index: in it, and wherever it is mapped. Private
+ * copies stay. -ENOMEM never; no lock held, may sleep. */
+void user_remove(struct vm_object *o, struct range index);
 
 /* vec[k]: is page k of `va`, a part of v, in memory (R)? */
 void user_incore(struct aspace *as, const struct vma *v, struct range va,

@@ -51,16 +51,19 @@ struct aspace {
 
 	/* The writer's; constant for readers: */
 	struct vma_map vmas;
-	uint64_t total, data, stack, exec; /* bytes of VMAs, by kind */
-	uint64_t locked;		   /* of those with VMA_LOCKED */
-	vaddr_t mmap_top;		   /* searches go down from here */
-	struct range brk;		   /* start, current end, exact */
+	uint64_t total; /* bytes of VMAs; by kind: */
+	uint64_t data, stack, exec, other;
+	uint64_t locked;    /* of those with VMA_LOCKED */
+	uint64_t committed; /* of those with VMA_ACCOUNTED */
+	vaddr_t mmap_top;   /* searches go down from here */
+	struct range brk;   /* start, current end, exact */
 	uint64_t limit[ASPACE_LIMITS];
 	uint64_t max_vmas;    /* as many may exist before one is added */
 	uint64_t image_data;  /* bytes of the program's own data: they count
 				   with the heap for LIMIT_DATA */
 	uint32_t lock_future; /* VMA_LOCKED, VMA_LOCKONFAULT: for new VMAs */
 	bool may_lock;	      /* LIMIT_MEMLOCK does not count */
+	uint32_t membarrier;  /* what membarrier() was registered for (a) */
 	struct range code, args, env; /* for reports */
 	vaddr_t stack_top;	      /* for reports; 0: none */
 

@@ -77,6 +77,14 @@ static inline struct vma *vma_overlap(const struct vma_map *m, struct range va)
 	return v && v->va.start < va.end ? v : NULL;
 }
 
+/* The one that has `va`, or NULL. */
+static inline struct vma *vma_at(const struct vma_map *m, vaddr_t va)
+{
+	struct vma *v = vma_find(m, va);
+
+	return v && v->va.start <= va ? v : NULL;
+}
+
 /* Nothing may be placed between this address and the VMA. */
 static inline vaddr_t vma_guarded_start(const struct vma *v)
 {

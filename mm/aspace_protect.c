@@ -1,0 +1,91 @@
+/*
+ * mprotect (<mm/aspace.h>), with Linux's results: VMA after VMA from the bottom,
+ * up to the first that can't be; those before it stay changed.
+ */
+#include <mm/commit.h>
+
+#include "aspace_vma.h"
+
+/* May it have these rights, and is there room for what it then counts for? Its
+ * flags with them, in *flags. */
+static int check(const struct aspace *as, const struct vma *v,
+		 struct range part, vm_prot_t prot, uint32_t *flags)
+{
+	int64_t bytes = (int64_t)range_size(part);
+
+	*flags = v->flags;
+	if (!(prot & VM_WRITE) || (prot == v->prot))
+		return 0;
+	if (v->flags & VMA_DENY_WRITE)
+		return -EACCES;
+	if (!aspace_may_add(as, prot, v->flags, bytes) &&
+	    aspace_may_add(as, v->prot, v->flags, bytes))
+		return -ENOMEM;
+	if (!(v->prot & VM_WRITE) && !(v->flags & VMA_ACCOUNTED) &&
+	    vma_accountable(prot, v->flags)) {
+		if (!commit_fits((uint64_t)bytes))
+			return -ENOMEM;
+		*flags |= VMA_ACCOUNTED;
+	}
+	return 0;
+}
+
+static int protect(struct aspace *as, struct vma *v, struct range part,
+		   void *ctx)
+{
+	struct vma_change c = {.v = v, .va = part, .prot = *(vm_prot_t *)ctx};
+	int err = check(as, v, part, c.prot, &c.flags);
+
+	if (err || (c.prot == v->prot && c.flags == v->flags))
+		return err;
+	err = aspace_change_begin(as, &c);
+	if (err)
+		return err;
+	err = user_protect(as, part, c.prot, v->flags & VMA_SHARED);
+	if (err)
+		aspace_change_cancel(&c);
+	else
+		aspace_change(as, &c);
+	return err;
+}
+
+/* PROT_GROWSDOWN: from where the stack that has some of it begins. */
+static int from_start(const struct aspace *as, struct range *va)
+{
+	struct vma *v = vma_overlap(&as->vmas, *va);
+
+	if (!v)
+		return -ENOMEM;
+	va->start = v->va.start;
+	return v->flags & VMA_GROWSDOWN ? 0 : -EINVAL;
+}
+
+int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
+		    uint32_t prot)
+{
+	const uint32_t both = PROT_GROWSDOWN | PROT_GROWSUP;
+	const uint32_t rights = PROT_READ | PROT_WRITE | PROT_EXEC;
+	struct range va = range_make(addr, addr + align_up(len, PAGE_SIZE));
+	vm_prot_t want = prot & rights;
+	int err = 0;
+
+	if ((prot & both) == both || !is_aligned(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	if (range_empty(va))
+		return -ENOMEM;
+	if (prot & ~(both | rights | PROT_SEM))
+		return -EINVAL;
+	aspace_lock(as);
+	if (prot & PROT_GROWSDOWN)
+		err = from_start(as, &va);
+	else if ((prot & PROT_GROWSUP) && vma_find(&as->vmas, addr))
+		/* Nothing grows up; but first what is mapped must be there. */
+		err = range_has(vma_find(&as->vmas, addr)->va, addr) ? -EINVAL
+								     : -ENOMEM;
+	if (!err)
+		err = aspace_parts(as, va, true, protect, &want);
+	aspace_unlock(as);
+	return err;
+}

@@ -1,0 +1,281 @@
+/*
+ * VMAs of an address space: where they live, what they count for, and the steps of
+ * which all calls are made. Each step that can fail is apart from what follows it
+ * and can't: so a call fails before it has changed anything.
+ */
+#include <mm/commit.h>
+#include <mm/slab.h>
+
+#include "aspace_vma.h"
+
+static struct kmem_cache *vmas; /* (a) */
+
+bool aspace_vma_ready(void)
+{
+	static struct mutex making = MUTEX_INIT(making);
+
+	if (__atomic_load_n(&vmas, __ATOMIC_ACQUIRE))
+		return true;
+	mutex_lock(&making);
+	if (!vmas)
+		__atomic_store_n(&vmas,
+				 kmem_cache_create("vma", sizeof(struct vma), 0,
+						   SLAB_NOGUARD, NULL),
+				 __ATOMIC_RELEASE);
+	mutex_unlock(&making);
+	return vmas;
+}
+
+struct vma *aspace_vma_new(void)
+{
+	return kmem_cache_alloc(vmas, 0);
+}
+
+void aspace_vma_free(struct vma *v)
+{
+	kmem_cache_free(vmas, v);
+}
+
+void aspace_vma_own(struct vma *v)
+{
+	struct vm_object *o = v->object;
+
+	if (!o)
+		return;
+	object_get(o);
+	spin_lock(&o->lock);
+	list_add(&o->vmas, &v->of_object);
+	spin_unlock(&o->lock);
+}
+
+void aspace_vma_drop(struct vma *v)
+{
+	struct vm_object *o = v ? v->object : NULL;
+
+	if (o) {
+		spin_lock(&o->lock);
+		list_del(&v->of_object);
+		spin_unlock(&o->lock);
+		object_put(o);
+	}
+	kmem_cache_free(vmas, v);
+}
+
+uint64_t *aspace_sum_of(struct aspace *as, vm_prot_t prot, uint32_t flags)
+{
+	if (flags & VMA_GROWSDOWN)
+		return &as->stack;
+	if ((prot & (VM_EXEC | VM_WRITE)) == VM_EXEC)
+		return &as->exec;
+	if ((prot & VM_WRITE) && !(flags & VMA_SHARED))
+		return &as->data;
+	return &as->other;
+}
+
+void aspace_account(struct aspace *as, vm_prot_t prot, uint32_t flags,
+		    int64_t bytes)
+{
+	as->total += (uint64_t)bytes;
+	*aspace_sum_of(as, prot, flags) += (uint64_t)bytes;
+	if (flags & VMA_LOCKED)
+		as->locked += (uint64_t)bytes;
+	if (flags & VMA_ACCOUNTED) {
+		as->committed += (uint64_t)bytes;
+		commit_add(bytes);
+	}
+}
+
+static uint64_t limit_of(const struct aspace *as, enum aspace_limit l)
+{
+	return __atomic_load_n(&as->limit[l], __ATOMIC_RELAXED) &
+	       ~(PAGE_SIZE - 1);
+}
+
+bool aspace_may_add(const struct aspace *as, vm_prot_t prot, uint32_t flags,
+		    int64_t bytes)
+{
+	if (as->total + (uint64_t)bytes > limit_of(as, LIMIT_AS))
+		return false;
+	return (flags & (VMA_GROWSDOWN | VMA_SHARED)) || !(prot & VM_WRITE) ||
+	       as->data + (uint64_t)bytes <= limit_of(as, LIMIT_DATA);
+}
+
+bool aspace_may_lock(const struct aspace *as, uint32_t flags, uint64_t bytes)
+{
+	return !(flags & VMA_LOCKED) || as->may_lock ||
+	       as->locked + bytes <= limit_of(as, LIMIT_MEMLOCK);
+}
+
+bool aspace_can_lock(const struct aspace *as)
+{
+	return as->may_lock || as->limit[LIMIT_MEMLOCK];
+}
+
+int aspace_add(struct aspace *as, const struct vma *new, struct vma_place place,
+	       struct vma *spare)
+{
+	bool joins = vma_add_joins(new, place);
+
+	if (!joins && !spare) {
+		spare = aspace_vma_new();
+		if (!spare)
+			return -ENOMEM;
+	}
+	aspace_vma_drop(vma_add(&as->vmas, new, place, spare));
+	if (joins)
+		aspace_vma_free(spare);
+	else
+		aspace_vma_own(spare);
+	aspace_account(as, new->prot, new->flags, (int64_t)range_size(new->va));
+	return 0;
+}
+
+int aspace_cut_begin(struct aspace *as, const struct vma *v, struct range va,
+		     struct vma **spare)
+{
+	*spare = NULL;
+	if (!vma_cut_splits(v, va))
+		return 0;
+	if (as->vmas.count >= as->max_vmas)
+		return -ENOMEM;
+	*spare = aspace_vma_new();
+	return *spare ? 0 : -ENOMEM;
+}
+
+void aspace_cut(struct aspace *as, struct vma *v, struct range va,
+		struct vma *spare)
+{
+	struct vma *next;
+
+	for (; v && v->va.start < va.end; v = next) {
+		uint64_t bytes = range_size(range_intersect(v->va, va));
+
+		next = v->va.end < va.end ? vma_next(v) : NULL;
+		aspace_account(as, v->prot, v->flags, -(int64_t)bytes);
+		if (vma_cut(&as->vmas, v, va, spare))
+			aspace_vma_drop(v);
+	}
+	if (spare)
+		aspace_vma_own(spare);
+}
+
+int aspace_unmap(struct aspace *as, struct range va)
+{
+	struct vma *v = vma_overlap(&as->vmas, va), *spare;
+	int err;
+
+	if (!v)
+		return 0;
+	err = aspace_cut_begin(as, v, va, &spare);
+	if (!err)
+		err = user_zap(as, va);
+	if (err) {
+		aspace_vma_free(spare);
+		return err;
+	}
+	aspace_cut(as, v, va, spare);
+	return 0;
+}
+
+int aspace_change_begin(struct aspace *as, struct vma_change *c)
+{
+	c->spare[0] = c->spare[1] = NULL;
+	vma_change_plan(c);
+	if (c->adds <= 0)
+		return 0;
+	if (as->vmas.count + (uint64_t)c->adds > as->max_vmas)
+		return -ENOMEM;
+	for (int i = 0; i < c->adds; i++) {
+		c->spare[i] = aspace_vma_new();
+		if (!c->spare[i]) {
+			aspace_change_cancel(c);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void aspace_change_cancel(struct vma_change *c)
+{
+	aspace_vma_free(c->spare[0]);
+	aspace_vma_free(c->spare[1]);
+}
+
+struct vma *aspace_change(struct aspace *as, struct vma_change *c)
+{
+	int64_t bytes = (int64_t)range_size(c->va);
+	struct vma *v;
+
+	aspace_account(as, c->v->prot, c->v->flags, -bytes);
+	aspace_account(as, c->prot, c->flags, bytes);
+	v = vma_change(&as->vmas, c);
+	for (unsigned i = 0; i < 2; i++) {
+		if (c->spare[i])
+			aspace_vma_own(c->spare[i]);
+		if (c->gone[i])
+			aspace_vma_drop(c->gone[i]);
+	}
+	return v;
+}
+
+int aspace_parts(struct aspace *as, struct range va, bool stop,
+		 aspace_part_fn *fn, void *ctx)
+{
+	struct vma *v = vma_overlap(&as->vmas, va);
+	int hole = 0, err;
+
+	for (; va.start < va.end; v = vma_overlap(&as->vmas, va)) {
+		struct range part = va;
+
+		if (!v || v->va.start > va.start) {
+			hole = -ENOMEM;
+			if (!v || stop)
+				break;
+			part.start = v->va.start;
+		}
+		part.end = min_u64(v->va.end, va.end);
+		err = fn(as, v, part, ctx);
+		if (err)
+			return err;
+		va.start = part.end;
+		if (va.start == va.end)
+			break;
+	}
+	return hole;
+}
+
+/* What is to be faulted in first of `va`; the rest is left in it. */
+static struct range next_part(struct aspace *as, struct range *va, bool *write)
+{
+	struct range part = range_make(va->end, va->end);
+	struct vma *v;
+
+	aspace_read_begin(as);
+	v = vma_overlap(&as->vmas, *va);
+	if (v) {
+		part = range_intersect(v->va, *va);
+		va->start = part.end;
+		*write = (v->prot & VM_WRITE) && !(v->flags & VMA_SHARED);
+		if (v->flags & VMA_LOCKONFAULT)
+			part.end = part.start;
+	} else {
+		va->start = va->end;
+	}
+	aspace_read_end();
+	return part;
+}
+
+int aspace_populate(struct aspace *as, struct range va, bool all)
+{
+	struct range part;
+	bool write;
+	int err;
+
+	while (va.start < va.end) {
+		part = next_part(as, &va, &write);
+		err = range_empty(part) ? 0 : user_populate(as, part, write);
+		if (err && !all)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,86 @@
+/*
+ * Inside address spaces: what the files of the VMA side (aspace*.c) share.
+ * Everything is for the writer (W), but for what says otherwise.
+ */
+#pragma once
+
+#include <lib/errno.h>
+
+#include "aspace_impl.h"
+
+/* The memory that they come from is there; false: there is none. */
+bool aspace_vma_ready(void);
+
+/* A struct vma, not filled in; NULL: no memory. Any context that may allocate. */
+struct vma *aspace_vma_new(void);
+
+/* Free one that is in no map. It has no object; NULL: nothing. */
+void aspace_vma_free(struct vma *v);
+
+/* A VMA is in the map now: it gets a reference of its object, if it has one. It is
+ * in it no more: it gives that back, and is freed; NULL: nothing. */
+void aspace_vma_own(struct vma *v);
+void aspace_vma_drop(struct vma *v);
+
+/* The sum that such VMAs are in, as Linux tells them apart. */
+uint64_t *aspace_sum_of(struct aspace *as, vm_prot_t prot, uint32_t flags);
+
+/* There are so many bytes more of VMAs with these rights and flags, or fewer. */
+void aspace_account(struct aspace *as, vm_prot_t prot, uint32_t flags,
+		    int64_t bytes);
+
+/* Do LIMIT_AS and LIMIT_DATA allow so many bytes more (or fewer) of these? */
+bool aspace_may_add(const struct aspace *as, vm_prot_t prot, uint32_t flags,
+		    int64_t bytes);
+
+/* Does LIMIT_MEMLOCK, if such VMAs are locked? May anything be locked at all? */
+bool aspace_may_lock(const struct aspace *as, uint32_t flags, uint64_t bytes);
+bool aspace_can_lock(const struct aspace *as);
+
+/* Does it count as committed memory? */
+static inline bool vma_accountable(vm_prot_t prot, uint32_t flags)
+{
+	return (prot & VM_WRITE) && !(flags & (VMA_SHARED | VMA_NORESERVE));
+}
+
+/*
+ * `new`, which is no VMA but describes one, becomes part of the map, at a place that
+ * is free: joined with neighbours, or as `spare`, which is used up in any case.
+ * NULL: one is allocated, if need be; -ENOMEM: there was none. Sums are kept.
+ */
+int aspace_add(struct aspace *as, const struct vma *new, struct vma_place place,
+	       struct vma *spare);
+
+/* Nothing is mapped in `va` any more; holes are fine. -ENOMEM: no memory, or there
+ * would be too many VMAs; nothing was done. */
+int aspace_unmap(struct aspace *as, struct range va);
+
+/* The same in two steps, for whoever does something else to the pages in between:
+ * may it be done, and then *spare is a VMA if one is needed; do it, to VMAs only. */
+int aspace_cut_begin(struct aspace *as, const struct vma *v, struct range va,
+		     struct vma **spare);
+void aspace_cut(struct aspace *as, struct vma *v, struct range va,
+		struct vma *spare);
+
+/* vma_change() with its VMAs, limits and sums, in two steps: what can fail
+ * (-ENOMEM), then the rest, or nothing of it. */
+int aspace_change_begin(struct aspace *as, struct vma_change *c);
+struct vma *aspace_change(struct aspace *as, struct vma_change *c);
+void aspace_change_cancel(struct vma_change *c);
+
+/* Where to map `len` bytes that were asked for at `addr`, which is only a hint. */
+int aspace_find_place(const struct aspace *as, vaddr_t addr, uint64_t len,
+		      vaddr_t *at, struct vma_place *place);
+
+/* Call fn for the part of each VMA in `va`, from the bottom, until it returns
+ * non-zero, which is the result. It may change and join VMAs inside of its part.
+ * -ENOMEM at the end if there were holes; with `stop`, at the first one. */
+typedef int aspace_part_fn(struct aspace *as, struct vma *v, struct range part,
+			   void *ctx);
+int aspace_parts(struct aspace *as, struct range va, bool stop,
+		 aspace_part_fn *fn, void *ctx);
+
+/* Fault in what is mapped in `va`, for writing where a private page would be
+ * copied otherwise; not what is locked on fault. `all`: go on after errors, and
+ * return 0. No lock held. */
+int aspace_populate(struct aspace *as, struct range va, bool all);
