@@ -179,8 +179,6 @@ void write_at(unsigned long addr)
 	*(volatile char *)addr = 'W';
 }
 
-/* What is there first is no instruction (0) or some letter: so it is left with
- * another signal than that of a fault where it may be fetched. */
 void run_at(unsigned long addr)
 {
 	((void (*)(void))addr)();
@@ -203,13 +201,15 @@ const char *contents(int page, int n)
 	return s;
 }
 
+/* The middle of a page of ours is 0, which is no instruction: where it may be
+ * fetched it ends with another signal than that of a fault. */
 const char *rights(int page, int n)
 {
 	char *s = text();
 
 	for (int i = 0; i < n; i++) {
 		unsigned long addr = P(page + i);
-		int run = outcome(run_at, addr);
+		int run = outcome(run_at, addr + PAGE / 2);
 		int r = 4 * !outcome(read_at, addr) +
 			2 * !outcome(write_at, addr) +
 			(run != -SIGSEGV && run != -SIGBUS);

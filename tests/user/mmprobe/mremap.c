@@ -123,8 +123,6 @@ PROBE(mremap, grow_merges)
 {
 	map(0, 2, RW);
 	map(4, 2, RW);
-	fill(0, 2);
-	fill(4, 2);
 	answer("%s", re(P(0), 2 * PAGE, 4 * PAGE, STAY, 0));
 	answer("as one: %s", re(P(0), 6 * PAGE, 7 * PAGE, STAY, 0));
 	answer("%s %s", shown(0, 8), contents(0, 8));

@@ -66,8 +66,7 @@ static void resident(unsigned long addr)
 	exit_raw(bits);
 }
 
-/* Which pages a child has before it touches them, as bits: of private memory
- * those that were written, of shared memory all that there are. */
+/* Which pages a child has before it touches them, as bits. */
 PROBE(fork, resident_in_the_child)
 {
 	map(0, 3, RW);

@@ -1,0 +1,65 @@
+"""A machine's file system with programs of tests/user in it, and what they said.
+
+The first process is /runner: it runs what /list names, and prints
+
+    === LINE
+    what the program prints
+    === exit STATUS
+
+for each. The same files are for Linux and for Strata.
+"""
+import os
+import re
+import shutil
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+HERE = os.path.join(ROOT, "tests", "linux")
+PROGRAMS = os.path.join(ROOT, "build", "user")
+
+SECTION = re.compile(r"^=== (?!exit |killed |can't run|end$)(.*)\n"
+                     r"((?:.*\n)*?=== (?:exit |killed |can't run).*\n)", re.M)
+
+
+def listed():
+    """The lines of the file `programs`."""
+    with open(os.path.join(HERE, "programs"), encoding="utf-8") as f:
+        lines = [line.strip() for line in f]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def answer_file(line):
+    return os.path.join(HERE, "answers", line.replace(" ", "-") + ".txt")
+
+
+def data_pages():
+    """The contents of /data/pages: three pages and a half."""
+    pages = [bytes([letter]) + bytes(i * n % 251 for i in range(1, 4096))
+             for n, letter in enumerate(b"ABCD", 3)]
+    return b"".join(pages)[:3 * 4096 + 2048]
+
+
+def build_programs(out=PROGRAMS, cc="riscv64-linux-gnu-gcc"):
+    subprocess.run([os.path.join(ROOT, "tests", "user", "build"), out, cc],
+                   check=True)
+
+
+def make_tree(folder, lines, programs=PROGRAMS):
+    """Fill a folder with what the machine shall have."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("data", "dev", "proc", "sys", "tmp"):
+        os.makedirs(os.path.join(folder, name))
+    for name in {"runner", *(line.split()[0] for line in lines)}:
+        shutil.copy(os.path.join(programs, name), folder)
+    with open(os.path.join(folder, "data", "pages"), "wb") as f:
+        f.write(data_pages())
+    with open(os.path.join(folder, "list"), "w", encoding="utf-8") as f:
+        f.writelines(f"/{line}\n" for line in lines)
+    return folder
+
+
+def sections(output):
+    """What each program said, with how it ended, by its line in the list."""
+    return {name.lstrip("/"): text
+            for name, text in SECTION.findall(output.replace("\r", ""))}
