@@ -63,9 +63,8 @@ int aspace_grow_stack(struct aspace *as, vaddr_t va);
  * frame of order 0, or of order 9 (a leaf of 2 MiB; refs in the head). The zero page
  * has none. An object holds one of each of its pages. Anonymous pages belong to
  * whoever maps them: refs == 1 is "mine alone", and may be made writable. A block
- * of order 9 is mapped by leaves of 2 MiB only; a part of it can be split off only
- * when refs == 1 (then it becomes 512 frames), else the part is copied. PROT_NONE
- * with pages: the leaf stays, hidden.
+ * of order 9 is mapped by one leaf of 2 MiB, and becomes 512 frames before a part of
+ * it is wanted, or it is shared. PROT_NONE with pages: the leaf stays, hidden.
  *
  * All ranges are whole pages, not empty, inside the lower half.
  */

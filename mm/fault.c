@@ -1,0 +1,375 @@
+/*
+ * Page faults of programs: what mm/fault_decide.c says is done.
+ *
+ * A fault is served in a read section of its space (mm/aspace.c): VMAs stand still,
+ * and only other faults are at the tables. Each of them gets what it needs first,
+ * memory and tables, then puts its leaf in by one compare-and-swap. Who loses gives
+ * back what it had, and that is all: the program goes on, and finds the other's page.
+ *
+ * A leaf that takes the place of another has a middle step:
+ *
+ *	old, read-only	->  old, hidden	 ->  flush  ->	new
+ *
+ * In between nobody uses either. Else one hart could store to the new page while
+ * another still loads from the old one, and the two might know of each other. Who faults
+ * meanwhile sees a hidden leaf, and tries again. The old page loses its reference
+ * after the flush.
+ *
+ *  I1  Whoever holds a leaf's page alone (refs == 1) may make it writable: the count
+ *      can't grow, as only writers of this space could give the reference on.
+ *  I2  A page is cleared, or is a copy, before it is seen.
+ *  I3  What may be executed was made known to all harts' instruction fetches.
+ *
+ * A page is copied while others may replace it: then the frame may be free, and the copy
+ * is garbage, but the swap fails. An entry never becomes again what it was, but by a
+ * writer.
+ *
+ * Cost: the VMA (O(log n)), a load a level, one frame, one swap and one fence.
+ */
+#include <string.h>
+
+#include <kernel/assert.h>
+#include <lib/errno.h>
+#include <mm/layout.h>
+
+#include "user_impl.h"
+
+/* Pages of an object that come with the one that is wanted, if it has them. */
+#define AROUND 16
+
+enum fault_huge fault_huge = HUGE_MADVISE;
+
+static enum fault_place place_of(const struct fault *f)
+{
+	const struct vma *v = f->v;
+
+	if (!v)
+		return PLACE_HOLE;
+	if (f->va < v->va.start)
+		return v->flags & VMA_GROWSDOWN ? PLACE_BELOW : PLACE_HOLE;
+	if (!v->object)
+		return PLACE_ANON;
+	return v->flags & VMA_SHARED ? PLACE_SHARED : PLACE_PRIVATE;
+}
+
+static enum fault_entry entry_of(pte_t e)
+{
+	const struct page *p;
+
+	if (!pte_present(e))
+		return ENTRY_NOTHING;
+	if (pte_is_hidden(e))
+		return ENTRY_HIDDEN;
+	p = leaf_page(e);
+	if (p->flags & PAGE_ZEROS)
+		return ENTRY_ZERO;
+	if (p->flags & PAGE_OBJECT)
+		return ENTRY_OBJECT;
+	/* Acquire: pairs with page_drop() of who had it, too. */
+	return __atomic_load_n(&p->refs, __ATOMIC_ACQUIRE) == 1 ? ENTRY_MINE
+								: ENTRY_OTHERS;
+}
+
+/* Have the tables for a leaf of `level`. DONE with s.level != level: another hart
+ * was faster. */
+static enum fault_result grow(struct fault *f, unsigned level)
+{
+	if (f->s.level <= level)
+		return FAULT_DONE;
+	tlb_gather_table(f->g);
+	return pgtable_grow(f->va, level, &f->s) ? FAULT_NOMEM : FAULT_DONE;
+}
+
+/* Put a leaf for p where nothing is; it takes over the reference. */
+static enum fault_result add(struct fault *f, struct page *p, bool store)
+{
+	enum fault_result r = grow(f, 0);
+
+	if (r == FAULT_DONE && !f->s.level &&
+	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, store)))
+		tlb_gather_leaves(f->g, page_at(f->va), PAGE_SIZE);
+	else
+		leaf_put(p);
+	return r;
+}
+
+/* Put a leaf for p, which may be stored to, in the place of the one there. */
+static enum fault_result replace(struct fault *f, struct page *p)
+{
+	struct tlb_gather g;
+
+	debug_assert(!f->s.level);
+	if (!pte_cas(f->s.entry, f->e, pte_protect(f->e, VM_USER))) {
+		page_free(p, 0);
+		return FAULT_DONE;
+	}
+	tlb_gather_init(&g, &f->as->map.tlb);
+	tlb_gather_leaves(&g, page_at(f->va), PAGE_SIZE);
+	tlb_flush(&g);
+	pte_store(f->s.entry, leaf_of(p, f->v->prot, true));
+	leaf_put(leaf_page(f->e));
+	return FAULT_DONE;
+}
+
+/* I3, for a frame that was somebody else's before. */
+static void sync_new(const struct fault *f)
+{
+	if (f->v->prot & VM_EXEC)
+		tlb_sync_code();
+}
+
+static bool wants_huge(const struct fault *f)
+{
+	enum fault_huge huge = __atomic_load_n(&fault_huge, __ATOMIC_RELAXED);
+	vaddr_t start = align_down(f->va, HUGE_SIZE);
+
+	if (!f->s.level || huge == HUGE_NEVER || (f->v->flags & VMA_NOHUGE) ||
+	    (huge == HUGE_MADVISE && !(f->v->flags & VMA_HUGE)))
+		return false;
+	return range_within(range_make(start, start + HUGE_SIZE), f->v->va);
+}
+
+/* Is it served? If not, there is no such block, and the fault is as before. */
+static bool add_huge(struct fault *f)
+{
+	vaddr_t start = align_down(f->va, HUGE_SIZE);
+	struct page *p = page_alloc(HUGE_ORDER, ALLOC_ZERO | ALLOC_NORETRY);
+
+	if (!p)
+		return false;
+	sync_new(f);
+	if (grow(f, 1) != FAULT_DONE) {
+		page_free(p, HUGE_ORDER);
+		return false;
+	}
+	if (f->s.level == 1 &&
+	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, true))) {
+		tlb_gather_leaves(f->g, range_make(start, start + HUGE_SIZE),
+				  HUGE_SIZE);
+		count_fault(f->as, FAULTS_HUGE);
+	} else {
+		page_free(p, HUGE_ORDER);
+	}
+	return true;
+}
+
+static enum fault_result map_anon(struct fault *f)
+{
+	bool empty = !pte_present(f->e);
+	struct page *p;
+
+	if (empty && wants_huge(f) && add_huge(f))
+		return FAULT_DONE;
+	p = page_alloc(0, ALLOC_ZERO);
+	if (!p)
+		return FAULT_NOMEM;
+	sync_new(f);
+	count_fault(f->as, FAULTS_ANON);
+	return empty ? add(f, p, true) : replace(f, p);
+}
+
+static enum fault_result map_zero(struct fault *f)
+{
+	struct page *p = user_zero_page();
+
+	if (!p)
+		return FAULT_NOMEM;
+	count_fault(f->as, FAULTS_ZERO);
+	return add(f, p, false);
+}
+
+static struct page *copy_of(const struct page *from)
+{
+	struct page *p = page_alloc(0, 0);
+
+	if (p)
+		memcpy(phys_to_virt(page_to_phys(p)),
+		       phys_to_virt(page_to_phys(from)), PAGE_SIZE);
+	return p;
+}
+
+static enum fault_result copy(struct fault *f)
+{
+	struct page *p = copy_of(leaf_page(f->e));
+
+	if (!p)
+		return FAULT_NOMEM;
+	sync_new(f);
+	count_fault(f->as, FAULTS_COPY);
+	return replace(f, p);
+}
+
+static enum fault_result result_of(int err)
+{
+	return err == -ERANGE ? FAULT_BUS : FAULT_NOMEM;
+}
+
+/* What the object does not have reads as zeros, and a private view need not give it
+ * to the object. */
+static enum fault_result copy_object(struct fault *f)
+{
+	struct page *from, *p;
+	int err =
+		object_page(f->v->object, index_of(f->v, f->va), false, &from);
+
+	if (err == -ENOENT)
+		return map_anon(f);
+	if (err)
+		return result_of(err);
+	p = copy_of(from);
+	page_put(from);
+	if (!p)
+		return FAULT_NOMEM;
+	sync_new(f);
+	count_fault(f->as, FAULTS_COPY);
+	return add(f, p, true);
+}
+
+/* The pages around va that come with it: in one table, as the size is aligned. */
+static struct range window(const struct fault *f)
+{
+	vaddr_t start = align_down(f->va, AROUND * PAGE_SIZE);
+
+	if (f->kind == ACCESS_STORE)
+		return page_at(f->va);
+	return range_intersect(range_make(start, start + AROUND * PAGE_SIZE),
+			       f->v->va);
+}
+
+/* Put leaves for those n pages that there are; the first belongs at `start`. */
+static void add_pages(struct fault *f, vaddr_t start, struct page **page,
+		      unsigned n)
+{
+	struct pgtable_slot s = f->s;
+
+	s.entry -= (f->va - start) >> PAGE_SHIFT;
+	for (unsigned i = 0; i < n; i++, s.entry++) {
+		bool store = f->v->flags & VMA_SHARED;
+
+		if (!page[i])
+			continue;
+		if (s.level ||
+		    !pgtable_fill(&s, leaf_of(page[i], f->v->prot, store)))
+			page_put(page[i]);
+	}
+	tlb_gather_leaves(
+		f->g, range_make(start, start + ((uint64_t)n << PAGE_SHIFT)),
+		PAGE_SIZE);
+}
+
+static void put_pages(struct page **page, unsigned n)
+{
+	while (n--)
+		if (page[n])
+			page_put(page[n]);
+}
+
+static enum fault_result map_object(struct fault *f)
+{
+	struct range va = window(f);
+	unsigned n = (unsigned)(range_size(va) >> PAGE_SHIFT);
+	unsigned mine = (unsigned)((f->va - va.start) >> PAGE_SHIFT);
+	struct vm_object *o = f->v->object;
+	struct page *page[AROUND];
+	enum fault_result r = FAULT_DONE;
+	int err = 0;
+
+	object_pages(o, index_of(f->v, va.start), n, page);
+	if (!page[mine])
+		err = object_page(o, index_of(f->v, f->va), true, &page[mine]);
+	r = err ? result_of(err) : grow(f, 0);
+	if (r != FAULT_DONE) {
+		if (err)
+			page[mine] = NULL;
+		put_pages(page, n);
+		return r;
+	}
+	if (f->v->prot & VM_EXEC)
+		object_sync_code(o);
+	count_fault(f->as, FAULTS_OBJECT);
+	add_pages(f, va.start, page, n);
+	return FAULT_DONE;
+}
+
+static enum fault_result set_rights(struct fault *f)
+{
+	bool store = (f->v->flags & VMA_SHARED) || entry_of(f->e) == ENTRY_MINE;
+	pte_t e = pte_protect(f->e, leaf_prot(f->v->prot, store));
+	uint64_t span = pt_span(f->s.level);
+	vaddr_t start = align_down(f->va, span);
+
+	sync_new(f);
+	count_fault(f->as, FAULTS_REUSE);
+	if (pte_cas(f->s.entry, f->e, e))
+		tlb_gather_leaves(f->g, range_make(start, start + span), span);
+	return FAULT_DONE;
+}
+
+static enum fault_result forget(struct fault *f)
+{
+	count_fault(f->as, FAULTS_SPURIOUS);
+	tlb_forget(&f->as->map.tlb);
+	return FAULT_DONE;
+}
+
+enum fault_result fault_serve(struct fault *f)
+{
+	enum fault_place place = place_of(f);
+
+	f->grow = false;
+	f->e = place == PLACE_HOLE ? pte_none() : pte_load(f->s.entry);
+	switch (fault_decide(&(struct fault_case){
+		.place = place,
+		.kind = f->kind,
+		.prot = f->v ? f->v->prot : 0,
+		.entry = entry_of(f->e),
+		.leaf = pte_prot(f->e),
+	})) {
+	case ACT_GROW:
+		f->grow = true;
+		return FAULT_MAPERR;
+	case ACT_ACCERR:
+		return FAULT_ACCERR;
+	case ACT_ZERO:
+		return map_zero(f);
+	case ACT_ANON:
+		return map_anon(f);
+	case ACT_OBJECT:
+		return map_object(f);
+	case ACT_COPY_OBJECT:
+		return copy_object(f);
+	case ACT_COPY:
+		return copy(f);
+	case ACT_RIGHTS:
+		return set_rights(f);
+	case ACT_FORGET:
+		return forget(f);
+	case ACT_AGAIN:
+		return FAULT_DONE;
+	case ACT_MAPERR:
+		break;
+	}
+	return FAULT_MAPERR;
+}
+
+enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
+{
+	struct tlb_gather g;
+	struct fault f;
+	enum fault_result r;
+
+	f.as = as;
+	f.va = align_down(va, PAGE_SIZE);
+	f.kind = kind;
+	f.g = &g;
+	do {
+		tlb_gather_init(&g, &as->map.tlb);
+		aspace_read_begin(as);
+		f.v = vma_find(&as->vmas, f.va);
+		pgtable_find(&as->map.pt, f.va, 0, &f.s);
+		r = fault_serve(&f);
+		tlb_flush_new(&g);
+		aspace_read_end();
+	} while (f.grow && !aspace_grow_stack(as, va));
+	return r;
+}

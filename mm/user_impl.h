@@ -1,0 +1,97 @@
+/* Private to mm/user*.c and fault*.c: pages of user spaces, and faults. */
+#pragma once
+
+#include <mm/fault.h>
+#include <mm/page_ref.h>
+
+#include "aspace_impl.h"
+#include "pgtable_internal.h"
+
+/* What a leaf of level 1 maps: one block, which no other leaf maps. */
+#define HUGE_ORDER PT_INDEX_BITS
+#define HUGE_SIZE  (PAGE_SIZE << HUGE_ORDER)
+
+/* The frame of zeros that all private memory is that was never stored to; NULL: no
+ * memory for it. It has no references, and is kept for ever. */
+struct page *user_zero_page(void);
+
+/* The block that a leaf maps. */
+static inline struct page *leaf_page(pte_t e)
+{
+	return pfn_to_page(pte_paddr(e) >> PAGE_SHIFT);
+}
+
+/* Drop a leaf's reference, after the flush. */
+static inline void leaf_put(struct page *p)
+{
+	if (!(p->flags & PAGE_ZEROS))
+		page_put(p);
+}
+
+/* The rights of a leaf where those of the VMA are `prot`: storing only if it may.
+ * What can be stored to can be loaded, with and without. */
+static inline vm_prot_t leaf_prot(vm_prot_t prot, bool store)
+{
+	if (prot & VM_WRITE)
+		prot |= VM_READ;
+	return (store ? prot : prot & ~VM_WRITE) | VM_USER;
+}
+
+static inline pte_t leaf_of(const struct page *p, vm_prot_t prot, bool store)
+{
+	return pte_leaf(page_to_phys(p), leaf_prot(prot, store), ATTR_NORMAL);
+}
+
+static inline bool leaf_allows(pte_t e, enum access kind)
+{
+	static const vm_prot_t right[] = {VM_READ, VM_WRITE, VM_EXEC};
+
+	return pte_is_leaf(e) && (pte_prot(e) & right[kind]);
+}
+
+static inline struct range page_at(vaddr_t va)
+{
+	return range_make(va, va + PAGE_SIZE);
+}
+
+/* The index in v->object of the page at va. */
+static inline uint64_t index_of(const struct vma *v, vaddr_t va)
+{
+	return v->offset + ((va - v->va.start) >> PAGE_SHIFT);
+}
+
+static inline void count_fault(struct aspace *as, enum fault_kind kind)
+{
+	__atomic_fetch_add(&as->faults[kind], 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * If a leaf of 2 MiB lies across `at`, it becomes 512, and its block so many frames
+ * (W). The gather is the caller's to flush. -ENOMEM: nothing changed.
+ */
+int user_split_at(struct aspace *as, vaddr_t at, struct tlb_gather *g);
+
+/* At both ends of va. */
+int user_split(struct aspace *as, struct range va, struct tlb_gather *g);
+
+/* Each in va that there is. -ENOMEM: some may be. */
+int user_split_all(struct aspace *as, struct range va, struct tlb_gather *g);
+
+/* Tables for `va` that are empty go, with the gather's flush (W). */
+void user_trim(const struct pgtable *pt, struct range va, struct tlb_gather *g);
+
+/* A fault being served (R). */
+struct fault {
+	struct aspace *as;
+	const struct vma *v; /* NULL: there is none */
+	vaddr_t va;	     /* of the page */
+	enum access kind;
+	struct tlb_gather *g;  /* gets what is added */
+	struct pgtable_slot s; /* of va */
+	pte_t e;	       /* what s.entry said */
+	bool grow; /* not served: the VMA, which is above, might grow */
+};
+
+/* All fields but `e` and `grow` are set. Races with other faults that are lost are
+ * FAULT_DONE, as whoever faulted looks again. */
+enum fault_result fault_serve(struct fault *f);

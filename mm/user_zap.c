@@ -1,0 +1,209 @@
+/*
+ * Taking pages of a user space away (user_zap(), mm/aspace_impl.h).
+ *
+ * What a leaf leads to is dropped after the fence, and until then something has to
+ * remember it. The tables do that themselves:
+ *
+ *	1  unhook	tables that lose all their leaves are unhooked as they are;
+ *			in others the leaves are hidden
+ *	2  flush	once, for all of it
+ *	3  drop		what is in those tables, and what is hidden in the others
+ *
+ *	one that stays				one that goes
+ *	| hidden | hidden | leaf | - |		| leaf | leaf | - | leaf |
+ *
+ * So a range of any size takes one fence, and no list of its pages.
+ *
+ * I1  A table that goes has refs - 1 leaves, the first of them at `owner` or behind.
+ *     One above it that became empty with it has refs = 1.
+ *
+ * A frame that nobody else has goes back in a batch; the references of others are
+ * counted down, and the last one frees.
+ *
+ * Cost: a descent, a store or none for each leaf, and then about 30 instructions to
+ * drop it.
+ * Locking: the writer's, so no fault is on its way.
+ */
+#include "user_impl.h"
+
+/* Frames that are freed at once; fewer than LEAST go to the hart's own. */
+#define BATCH 64
+#define LEAST 16
+
+struct zap {
+	struct tlb_gather g;
+	bool hidden; /* are there leaves in tables that stay? */
+	unsigned n;
+	struct page *frame[BATCH];
+};
+
+/* The cursor's table goes; no leaf of it is in front of `first`. */
+static void unhook_table(const struct cursor *c, struct zap *z,
+			 const pte_t *first)
+{
+	cursor_page(c)->owner = (uintptr_t)first % PAGE_SIZE / sizeof(*first);
+	cursor_drop_table(c, &z->g);
+}
+
+/* Hide leaves from p on, up to `end` or a pointer: where is that? */
+static pte_t *hide(pte_t *p, const pte_t *end, pte_t **first, int32_t *n)
+{
+	for (; p < end; p++) {
+		pte_t e = pte_load(p);
+
+		if (pte_is_table(e))
+			break;
+		if (!pte_is_leaf(e))
+			continue;
+		pte_set(p, pte_protect(e, VM_USER));
+		if (!*n)
+			*first = p;
+		++*n;
+	}
+	return p;
+}
+
+/* What of the range is in the cursor's table, up to a pointer. Returns how many
+ * entries that is. */
+static uint64_t unhook(const struct cursor *c, struct zap *z)
+{
+	uint64_t most = min_u64(cursor_room(c), cursor_entries(c));
+	pte_t *first = c->slot, *end = first + most;
+	bool whole = most == PT_ENTRIES && c->shift == PAGE_SHIFT;
+	int32_t n = 0;
+	vaddr_t at;
+
+	if (!whole)
+		end = hide(first, end, &first, &n);
+	if (!whole && !n)
+		return (uint64_t)(end - c->slot);
+	at = c->va + ((uint64_t)(first - c->slot) << c->shift);
+	tlb_gather_leaves(
+		&z->g,
+		range_make(at, at + ((uint64_t)(end - first) << c->shift)),
+		(uint64_t)1 << c->shift);
+	if (whole || cursor_page(c)->refs == 1 + n)
+		unhook_table(c, z, first);
+	else
+		z->hidden = true;
+	return (uint64_t)(end - c->slot);
+}
+
+static void free_frames(struct zap *z)
+{
+	if (z->n >= LEAST)
+		page_free_bulk(z->n, z->frame);
+	else
+		for (unsigned i = 0; i < z->n; i++)
+			page_free(z->frame[i], 0);
+	z->n = 0;
+}
+
+static inline void free_frame(struct zap *z, struct page *p)
+{
+	z->frame[z->n++] = p;
+	if (z->n == BATCH)
+		free_frames(z);
+}
+
+static __attribute__((noinline)) void drop_shared(struct page *p)
+{
+	leaf_put(p);
+}
+
+static inline void drop_leaf(struct zap *z, pte_t e)
+{
+	struct page *p = leaf_page(e);
+
+	if (page_is_sole(p))
+		free_frame(z, p);
+	else
+		drop_shared(p);
+}
+
+/* A table that was unhooked, and what is in it. */
+static void drop_table(struct zap *z, struct page *table)
+{
+	const pte_t *p = table_at(page_to_phys(table));
+	int32_t n = table->refs - 1;
+
+	/* Of one without leaves `owner` says nothing. */
+	if (n)
+		p += table->owner;
+	for (; n; p++) {
+		pte_t e = pte_load(p);
+
+		if (pte_is_leaf(e)) {
+			drop_leaf(z, e);
+			n--;
+		}
+	}
+	free_frame(z, table);
+}
+
+/* What is hidden in the cursor's table, up to a pointer. Returns how many entries
+ * that is. */
+static uint64_t drop_entries(const struct cursor *c, struct zap *z)
+{
+	uint64_t most = min_u64(cursor_room(c), cursor_entries(c));
+	pte_t *p = c->slot, *const end = p + most;
+	uint64_t n = 0;
+
+	for (; p < end; p++) {
+		pte_t e = pte_load(p);
+
+		if (pte_is_table(e))
+			break;
+		if (!pte_is_leaf(e))
+			continue;
+		pte_set(p, pte_none());
+		drop_leaf(z, e);
+		n++;
+	}
+	if (n)
+		cursor_count_gone(c, n, &z->g);
+	return (uint64_t)(p - c->slot);
+}
+
+/* What is hidden in tables that stayed. One may become empty only now, when a table
+ * went that stood between its leaves. */
+static void drop_hidden(const struct pgtable *pt, struct range va,
+			struct zap *z)
+{
+	struct cursor c;
+
+	cursor_start(&c, pt, va);
+	do
+		cursor_down(&c);
+	while (cursor_along(&c, drop_entries(&c, z)));
+	tlb_flush(&z->g);
+}
+
+int user_zap(struct aspace *as, struct range va)
+{
+	const struct pgtable *pt = &as->map.pt;
+	struct list gone;
+	struct cursor c;
+	struct zap z;
+	int err;
+
+	tlb_gather_init(&z.g, &as->map.tlb);
+	z.hidden = false;
+	z.n = 0;
+	err = user_split(as, va, &z.g);
+	if (!err) {
+		cursor_start(&c, pt, va);
+		do
+			cursor_down(&c);
+		while (cursor_along(&c, unhook(&c, &z)));
+	}
+	list_init(&gone);
+	list_splice(&gone, &z.g.pages);
+	tlb_flush(&z.g);
+	list_for_each_safe (l, &gone)
+		drop_table(&z, list_entry(l, struct page, link));
+	if (z.hidden)
+		drop_hidden(pt, va, &z);
+	free_frames(&z);
+	return err;
+}
