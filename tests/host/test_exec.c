@@ -456,7 +456,7 @@ static void random_places(void)
 	vaddr_t sp = 0, pc = 0, brk = 0;
 	unsigned same = 0;
 
-	rng_init(&rng, ktest_seed());
+	rng = rng_seed(ktest_seed());
 	aspace_random_source = draw;
 	for (unsigned i = 0; i < 20; i++) {
 		EXPECT_EQ(run("anywhere", argv, envp), 0);

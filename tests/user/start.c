@@ -1,0 +1,98 @@
+/*
+ * What a program finds when it begins, and how it ends.
+ *
+ *	start look [WORD...]	arguments, environment, the auxiliary vector
+ *	start exit N		end with that status
+ *	start signal NAME	end by SIGSEGV, SIGBUS, SIGILL, SIGTRAP or SIGABRT
+ */
+#include <elf.h>
+#include <link.h>
+#include <sys/auxv.h>
+
+#include "user.h"
+
+extern char **environ;
+extern char etext[], edata[], end[];
+
+static char filled[5000] = "data";
+static char zeros[20000];
+
+static void show(char **argv)
+{
+	for (int i = 0; argv[i]; i++)
+		printf("argv[%d] = '%s'\n", i, argv[i]);
+	for (int i = 0; environ[i]; i++)
+		printf("environ[%d] = '%s'\n", i, environ[i]);
+	printf("execfn = '%s'\n", (char *)getauxval(AT_EXECFN));
+}
+
+static void check_vector(void)
+{
+	const ElfW(Phdr) *p = (const void *)getauxval(AT_PHDR);
+	unsigned long n = getauxval(AT_PHNUM), loads = 0;
+
+	for (unsigned long i = 0; p && i < n; i++)
+		loads += p[i].p_type == PT_LOAD;
+	check(loads >= 2, "program headers", "%lu of %lu", loads, n);
+	check(getauxval(AT_PHENT) == sizeof(*p), "AT_PHENT", "%lu",
+	      getauxval(AT_PHENT));
+	check(getauxval(AT_PAGESZ) == PAGE, "AT_PAGESZ", "%lu",
+	      getauxval(AT_PAGESZ));
+	check(getauxval(AT_BASE) == 0, "AT_BASE", "%lx", getauxval(AT_BASE));
+	check(getauxval(AT_HWCAP) == 0x112d, "AT_HWCAP", "%lx",
+	      getauxval(AT_HWCAP));
+	check(getauxval(AT_CLKTCK) == 100, "AT_CLKTCK", "%lu",
+	      getauxval(AT_CLKTCK));
+	check(getauxval(AT_SECURE) == 0, "AT_SECURE", "%lu",
+	      getauxval(AT_SECURE));
+	check(getauxval(AT_RANDOM) != 0, "AT_RANDOM", "%lu",
+	      getauxval(AT_RANDOM));
+	check(getauxval(AT_UID) == 0 && getauxval(AT_EGID) == 0, "users",
+	      "%lu", getauxval(AT_UID));
+}
+
+/* Data, zeros, heap and stack are what and where they should be. */
+static void check_memory(void)
+{
+	static const char nothing[sizeof(zeros)];
+	char here[16] = "", *heap = sbrk(0);
+
+	check(!strcmp(filled, "data"), "data", "'%s'", filled);
+	check(!memcmp(zeros, nothing, sizeof(zeros)), "zeros", "%d", 0);
+	for (char *p = end; (unsigned long)p % PAGE; p++)
+		check(*p == 0, "behind the end", "%d at %p", *p, (void *)p);
+	check(heap >= end, "heap", "%p", (void *)heap);
+	check((unsigned long)__builtin_frame_address(0) % 16 == 0, "stack",
+	      "%p", __builtin_frame_address(0));
+	memset(zeros, 1, sizeof(zeros));
+	check(zeros[sizeof(zeros) - 1] == 1, "writing", "%d", zeros[0]);
+	memset(here - 64 * 1024, 0, 1); /* the stack goes down that far */
+}
+
+static int end_by(const char *name)
+{
+	volatile int *nowhere = NULL;
+
+	if (!strcmp(name, "SIGSEGV"))
+		*nowhere = 1;
+	else if (!strcmp(name, "SIGILL"))
+		__asm__ volatile(".half 0");
+	else if (!strcmp(name, "SIGTRAP"))
+		__asm__ volatile("ebreak");
+	else if (!strcmp(name, "SIGABRT"))
+		abort();
+	return 99;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "exit"))
+		return atoi(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "signal"))
+		return end_by(argv[2]);
+	show(argv);
+	check_vector();
+	check_memory();
+	fflush(stdout);
+	return checks_done();
+}
