@@ -1,7 +1,7 @@
 /*
- * Copies from and to programs: the range is checked here, each byte by the MMU. What
- * is at an address of the user half is the program's own or nothing, so that is
- * all there is to check.
+ * Copies from and to programs. What is at an address below the kernel's half is the
+ * program's own, or nothing: so that is all there is to check here, and the MMU
+ * does the rest.
  */
 #include <arch/uaccess.h>
 #include <kernel/task.h>
@@ -38,14 +38,14 @@ int clear_user(uaddr_t to, size_t n)
 
 int64_t strncpy_from_user(char *to, uaddr_t from, size_t max)
 {
-	uint64_t limit = user_limit(), n;
 	int64_t length;
 
-	if (from >= limit)
+	if (from > INT64_MAX)
 		return -EFAULT;
-	n = min_u64(max, limit - from);
-	length = arch_copy_string_from_user(to, from, n);
-	if (length < 0 || ((uint64_t)length == n && n < max))
+	/* So that its end can be told; there is no string as long. */
+	max = min_u64(max, INT64_MAX - from);
+	length = arch_copy_string_from_user(to, from, max);
+	if (length < 0)
 		return -EFAULT;
-	return (uint64_t)length == n ? -ENAMETOOLONG : length;
+	return (uint64_t)length == max ? -ENAMETOOLONG : length;
 }

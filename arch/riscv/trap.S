@@ -75,14 +75,13 @@ trap_entry:
 	addi	a0, sp, 8 * 10		/* a0 to a5 */
 	jalr	t1
 call_done:
-	csrci	sstatus, SSTATUS_SIE
+	li	t0, SSTATUS_SIE | SSTATUS_SPP
+	csrc	sstatus, t0
 	ld	t0, HART_TASK(tp)
 	lw	t0, 0(t0)		/* flags */
 	bnez	t0, call_work
 	ld	t0, FRAME_CSRS(sp)
 	csrw	sepc, t0
-	li	t0, SSTATUS_SPP
-	csrc	sstatus, t0
 	sd	sp, HART_USER_FRAME(tp)
 	LOAD	1, 3, 5, 6, 7, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
 	LOAD	4, 2

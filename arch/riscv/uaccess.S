@@ -34,11 +34,14 @@ arch_copy_to_user:
 	li	t0, SSTATUS_SUM
 	csrs	sstatus, t0
 	add	a3, a0, a2
+	or	t1, a0, a1
+	andi	t1, t1, WORD - 1
+	beqz	t1, 2f
 	xor	t1, a0, a1
 	andi	t1, t1, WORD - 1
 	bnez	t1, copy_bytes
-	addi	a4, a3, -(2 * WORD)
-	bgt	a0, a4, copy_bytes	/* few: no word for sure */
+	addi	a4, a3, -WORD
+	bgt	a0, a4, copy_bytes	/* few: none may be left to align */
 1:	andi	t1, a0, WORD - 1
 	beqz	t1, 2f
 	TRY	copy_end, lbu t1, 0(a1)
@@ -86,7 +89,7 @@ arch_clear_user:
 	li	t0, SSTATUS_SUM
 	csrs	sstatus, t0
 	add	a3, a0, a1
-	addi	a4, a3, -(2 * WORD)
+	addi	a4, a3, -WORD
 	bgt	a0, a4, clear_bytes
 1:	andi	t1, a0, WORD - 1
 	beqz	t1, 2f

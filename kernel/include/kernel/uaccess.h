@@ -10,13 +10,14 @@
 
 #include <kernel/types.h>
 
-/* The user half of addresses: [0, user_limit()). */
+/* Addresses of programs are below this. */
 uint64_t user_limit(void);
 
-/* Does all of it lie there? An empty range does, wherever it is. */
+/* Is none of it the kernel's, whose half has bit 63 set? The MMU does the rest. An
+ * empty range is nobody's. */
 static inline bool user_range(uaddr_t at, size_t n)
 {
-	return !n || (n <= user_limit() && at <= user_limit() - n);
+	return !n || (at <= INT64_MAX && n <= INT64_MAX - at);
 }
 
 /* 0, or -EFAULT; then a part may have been copied, all before the first byte that
