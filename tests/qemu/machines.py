@@ -68,8 +68,8 @@ def everything(board, *banks):
     """All unit tests, then all free memory of all banks: (start, size)."""
     def fn(test):
         out = run(test, "--board", board, ends=False,
-                  commands="test unit silicon; memtest --test address,marchc; "
-                  "meminfo")
+                  commands="test unit silicon --ops 200000; "
+                  "memtest --test address,marchc; meminfo")
         m = re.search(r"^(\d+) passed, 0 failed$", out, re.M)
         if not m:
             raise Failure("not all unit tests passed")
