@@ -10,6 +10,9 @@
  * Whoever wakes takes the waiter out of the list: the next wake_one is for
  * another. A waiter that finds the condition still false joins again, at the end.
  *
+ * A hart's own task does the hart's work meanwhile, as smp_wait() does: so nobody
+ * waits for the shell to come back.
+ *
  *  I1  `queued` says whether it is in the list; it changes under the lock
  *  I2  when a waiter leaves, nobody will touch it any more: who woke it did so
  *      under the lock, which it has taken since
@@ -75,10 +78,12 @@ bool wait_sleep(struct wait_queue *q, struct waiter *w, uint64_t time,
 
 	if (killable && task_killed())
 		return false;
-	if (w->task)
-		more = task_block_until(time);
-	else
+	if (!w->task)
 		smp_relax();
+	else if (w->task->bound)
+		smp_idle(time);
+	else
+		more = task_block_until(time);
 	more = more && (time == UINT64_MAX || arch_time() < time);
 	/* Before the condition is looked at again. */
 	join(q, w);
