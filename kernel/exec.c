@@ -329,15 +329,17 @@ static bool is_script(const struct memfs_node *file)
 static bool split_line(char *line, char **interpreter, char **argument)
 {
 	size_t n = strcspn(line, "\n");
-	char *p = line + 2 + strspn(line + 2, " \t");
+	bool cut = n == LINE;
+	char *p;
 
-	if (n == LINE && !p[strcspn(p, " \t")])
-		return false;
 	while (line[n - 1] == ' ' || line[n - 1] == '\t')
 		n--;
 	line[n] = '\0';
+	p = line + 2 + strspn(line + 2, " \t");
 	*interpreter = p;
 	p += strcspn(p, " \t");
+	if (cut && !*p)
+		return false;
 	*argument = p + strspn(p, " \t");
 	*p = '\0';
 	return **interpreter;
