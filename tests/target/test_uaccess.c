@@ -124,6 +124,29 @@ KTEST(uaccess, all_alignments_and_lengths)
 	user_bed_end();
 }
 
+/* The end of what is copied is not far from 0. */
+KTEST(uaccess, lowest_addresses_are_like_others)
+{
+	uint8_t *low, *from = buffer;
+
+	bed = user_bed_start();
+	REQUIRE(bed);
+	low = bed->data + USER_DATA_SIZE;
+	fill(buffer, sizeof(buffer), 0);
+	for (uaddr_t to = 0; to < 9; to++)
+		for (size_t n = 0; n <= 80; n++) {
+			memset(low, 0, MAX);
+			EXPECT_EQ(arch_copy_to_user(to, from + to % 8, n), 0);
+			EXPECT(!memcmp(low + to, from + to % 8, n));
+			EXPECT(all(low, to, 0) && all(low + to + n, 64, 0));
+			memset(low, 1, MAX);
+			EXPECT_EQ(arch_clear_user(to, n), 0);
+			EXPECT(all(low, to, 1) && all(low + to, n, 0) &&
+			       all(low + to + n, 64, 1));
+		}
+	user_bed_end();
+}
+
 /* Each number of bytes before the end of what is mapped, or may be written. */
 KTEST(uaccess, ends_at_the_first_byte_that_is_out_of_reach)
 {
@@ -165,8 +188,8 @@ KTEST(uaccess, hostile_addresses_are_efault)
 	static uint8_t mine[64];
 	uint64_t local = 0x5a5a, limit = user_limit();
 	uaddr_t at[] = {
-		0,
-		1,
+		PAGE_SIZE,
+		PAGE_SIZE + 1,
 		USER_DATA - 4096,
 		USER_END,
 		USER_END + 3,

@@ -11,8 +11,10 @@
 #include <kernel/ktest.h>
 #include <kernel/smp.h>
 #include <kernel/syscall.h>
+#include <kernel/task.h>
 #include <kernel/time.h>
 #include <kernel/uaccess.h>
+#include <kernel/wait.h>
 #include <lib/errno.h>
 #include <lib/rng.h>
 #include <mm/layout.h>
@@ -81,6 +83,51 @@ KTEST(user, calls_keep_all_registers_but_a0)
 	user_bed_end();
 }
 
+/* A watcher has all of them, and leaves nothing where it was: it runs a program of
+ * its own meanwhile. */
+static struct {
+	struct user_regs expected;
+	struct rng rng;
+	unsigned calls;
+} watch;
+
+static int64_t watched(struct user_regs *r, const uint64_t arg[6])
+{
+	struct user_regs own = random_regs(&watch.rng);
+
+	watch.calls++;
+	expect_same(&watch.expected, r, 0);
+	EXPECT_EQ(r->frame.sepc, USER_CODE + 4);
+	for (unsigned i = 0; i < 6; i++)
+		EXPECT_EQ(arg[i], r->frame.x[10 + i]);
+	EXPECT(arch_irq_enabled());
+	own.frame.sepc = USER_CODE + 4;
+	ends(&own, CAUSE_BREAKPOINT, USER_CODE + 4);
+	return (int64_t)watch.calls;
+}
+
+KTEST(user, whole_calls_have_all_registers_and_keep_them)
+{
+	struct user_regs r;
+
+	watch.rng = rng_seed(ktest_seed());
+	watch.calls = 0;
+	REQUIRE(user_bed_start());
+	program(ECALL, EBREAK);
+	for (unsigned i = 1; i <= 100; i++) {
+		r = random_regs(&watch.rng);
+		r.frame.x[17] = i;
+		watch.expected = r;
+		syscall_watch(watched);
+		ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+		syscall_watch(NULL);
+		EXPECT_EQ(r.frame.x[10], i);
+		EXPECT_EQ(watch.calls, i);
+		expect_same(&watch.expected, &r, 10);
+	}
+	user_bed_end();
+}
+
 KTEST(user, interrupts_keep_all_registers)
 {
 	const struct smp_counters *n;
@@ -106,11 +153,22 @@ KTEST(user, interrupts_keep_all_registers)
 	user_bed_end();
 }
 
-/* In a loop, which the timer interrupts anywhere. */
+/* addi x31, x31, -1; bnez x31, to that */
+static const uint32_t loop[] = {0xffff8f93, 0xfe0f9ee3, EBREAK};
+
+/* It goes through the loop with these registers, and keeps them. */
+static void go_round(struct rng *rng, uint64_t times)
+{
+	struct user_regs r = random_regs(rng), was = r;
+
+	r.frame.x[31] = times;
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 8);
+	EXPECT_EQ(r.frame.x[31], 0);
+	expect_same(&was, &r, 31);
+}
+
 KTEST(user, the_timer_reaches_a_program_that_never_calls)
 {
-	/* addi x31, x31, -1; bnez x31, to that */
-	static const uint32_t loop[] = {0xffff8f93, 0xfe0f9ee3, EBREAK};
 	struct rng rng = {ktest_seed()};
 	uint64_t before, timers = 0;
 
@@ -119,22 +177,56 @@ KTEST(user, the_timer_reaches_a_program_that_never_calls)
 	REQUIRE(user_bed_start());
 	user_bed_code(loop, ARRAY_SIZE(loop));
 	for (unsigned i = 0; i < 200; i++) {
-		struct user_regs r = random_regs(&rng), was;
 		uint64_t flags = arch_irq_save();
 		const struct smp_counters *n = smp_counters(arch_cpu());
 
-		r.frame.x[31] = 50000;
-		was = r;
 		before = n->timers;
 		arch_timer_set(arch_time() + time_ticks(rng_next(&rng) % 30));
-		user_run(&r);
+		go_round(&rng, 50000);
 		timers += n->timers - before;
 		arch_irq_restore(flags);
-		EXPECT_EQ(r.frame.scause, CAUSE_BREAKPOINT);
-		EXPECT_EQ(r.frame.x[31], 0);
-		expect_same(&was, &r, 31);
 	}
 	EXPECT(timers > 0);
+	user_bed_end();
+}
+
+/* Two that want one hart, and never give it up. */
+static struct wait_queue over = WAIT_QUEUE_INIT(over);
+static unsigned running; /* (a) */
+
+static void compete(void *arg)
+{
+	struct rng rng = rng_seed((uintptr_t)arg);
+	uint64_t end = time_us() + 200000;
+
+	user_bed_enter();
+	while (time_us() < end)
+		go_round(&rng, 4000000);
+	user_bed_leave();
+	__atomic_fetch_sub(&running, 1, __ATOMIC_RELEASE);
+	wake_all(&over);
+}
+
+KTEST(user, programs_that_take_turns_keep_their_registers)
+{
+	struct task *t[2];
+
+	if (!arch_timer_works() || !time_known())
+		return ktest_skip("no timer");
+	REQUIRE(user_bed_start());
+	user_bed_code(loop, ARRAY_SIZE(loop));
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+		t[i] = task_create("turns", compete, (void *)(uintptr_t)i);
+		REQUIRE(t[i]);
+		t[i]->allowed = cpu_bit(arch_cpu());
+		__atomic_fetch_add(&running, 1, __ATOMIC_RELAXED);
+		task_start(t[i]);
+	}
+	wait_on(&over, !__atomic_load_n(&running, __ATOMIC_ACQUIRE));
+	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
+		EXPECT(t[i]->switches > 4);
+		task_put(t[i]);
+	}
 	user_bed_end();
 }
 
@@ -170,7 +262,7 @@ KTEST(user, memory_of_the_kernel_is_out_of_reach)
 	const struct user_bed *bed = user_bed_start();
 	uint64_t local = 0;
 	vaddr_t addr[] = {
-		0,
+		PAGE_SIZE,
 		USER_DATA - 8,
 		USER_END,
 		user_limit() - 8,

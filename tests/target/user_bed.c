@@ -39,7 +39,20 @@ static int map(void)
 		err = umap_map(&t.space, range_make(USER_RO, USER_END),
 			       data + (USER_RO - USER_DATA), VM_READ,
 			       ATTR_NORMAL);
+	if (!err)
+		err = umap_map(&t.space, range_make(0, PAGE_SIZE),
+			       data + USER_DATA_SIZE, rw, ATTR_NORMAL);
 	return err;
+}
+
+void user_bed_enter(void)
+{
+	enter(&t.space);
+}
+
+void user_bed_leave(void)
+{
+	enter(NULL);
 }
 
 const struct user_bed *user_bed_start(void)
@@ -55,7 +68,7 @@ const struct user_bed *user_bed_start(void)
 		return NULL;
 	t.bed.code = phys_to_virt(page_to_phys(t.code));
 	t.bed.data = phys_to_virt(page_to_phys(t.data));
-	enter(&t.space);
+	user_bed_enter();
 	return &t.bed;
 }
 
@@ -63,7 +76,7 @@ void user_bed_end(void)
 {
 	if (!t.ready)
 		return;
-	enter(NULL);
+	user_bed_leave();
 	umap_destroy(&t.space);
 	if (t.code)
 		page_free(t.code, 0);

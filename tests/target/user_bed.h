@@ -2,6 +2,7 @@
  * A place for tiny programs of tests: a user space with a page of code and some of
  * data, which this hart is in from user_bed_start() to user_bed_end().
  *
+ *	0		a page, to be read and written
  *	USER_CODE	a page, to be run
  *	USER_DATA	two pages, to be read and written
  *	USER_RO		the page behind them, to be read
@@ -20,12 +21,16 @@
 
 struct user_bed {
 	uint32_t *code; /* the same memory, for the kernel */
-	uint8_t *data;	/* 3 pages */
+	uint8_t *data;	/* 3 pages; behind them the one at 0 */
 };
 
 /* NULL: no memory; end() also then. One at a time. */
 const struct user_bed *user_bed_start(void);
 void user_bed_end(void);
+
+/* For other tasks: the current one is in that space, until it leaves. */
+void user_bed_enter(void);
+void user_bed_leave(void);
 
 /* These instructions are the program. */
 void user_bed_code(const uint32_t *code, unsigned n);

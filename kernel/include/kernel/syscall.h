@@ -33,4 +33,18 @@ extern const syscall_fn syscall_table[];
 /* "getpid", for reports; NULL: no such call. */
 const char *syscall_name(uint64_t number);
 
+/*
+ * From now on calls go to `w` instead, on all harts; NULL: not any more. It runs as
+ * they do, with all registers in *r, for every number below SYSCALLS, and returns
+ * the result, as a rule that of syscall_make(), which makes the call. It may still
+ * be called a while after the end. One at a time.
+ */
+struct user_regs;
+typedef int64_t (*syscall_watcher)(struct user_regs *r, const uint64_t arg[6]);
+void syscall_watch(syscall_watcher w);
+int64_t syscall_make(const struct user_regs *r, const uint64_t arg[6]);
+
+/* How many were made while they were watched; those without a name are one. */
+uint32_t syscall_count(uint64_t number);
+
 #endif
