@@ -195,7 +195,7 @@ static const char *error_text(int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "user spaces exist, or a device has memory";
+		return "a device has memory";
 	case -ENOMEM:
 		return "no memory";
 	case -EIO:

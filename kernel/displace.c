@@ -27,10 +27,15 @@
  *      be walked as soon as it is stored, and without fence.i a hart may run what
  *      it fetched from there long ago.
  *  I3  From parking to the end only the mover changes tables; away from home, not
- *      even it. So what was found holds good: no other spaces, nothing lent to
- *      devices, which leaf is whole.
+ *      even it. So what was found holds good: nothing lent to devices, which leaf
+ *      is whole.
  *  I4  Locks that are taken with interrupts off are free once all are parked: so
  *      the mover may map and split. Others may be held; it must not want them.
+ *
+ *  I5  Nobody is in a user space meanwhile: harts leave them before they are counted
+ *      as parked, and enter them again at the end. So nobody walks tables of users,
+ *      which name frames that are elsewhere, and are as they were when all is back;
+ *      the mover's hart runs no other task.
  *
  * Physical addresses leave the kernel in few places: satp, which the gate sets;
  * firmware's console, which asks image_to_phys() each time; devices, whose memory
@@ -50,6 +55,7 @@
 #include <kernel/displace.h>
 #include <kernel/printk.h>
 #include <kernel/ram.h>
+#include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/smp_boot.h>
 #include <lib/errno.h>
@@ -234,8 +240,6 @@ static bool is_busy(void)
 {
 	const struct device *d;
 
-	if (umap_count())
-		return true;
 	for (unsigned i = 0; (d = device_at(i)); i++)
 		if (__atomic_load_n(&d->dma.maps, __ATOMIC_RELAXED))
 			return true;
@@ -272,6 +276,17 @@ static unsigned index_of(unsigned cpu)
 	return 1 + (unsigned)__builtin_popcountll(before);
 }
 
+/* I5: the task that this hart has, be it the one that is interrupted. */
+static void leave_space(void)
+{
+	umap_activate(NULL);
+}
+
+static void enter_space(void)
+{
+	umap_activate(task_current()->umap);
+}
+
 /* Every hart but the mover is in here, interrupts off. */
 static void parked(void *arg)
 {
@@ -279,16 +294,18 @@ static void parked(void *arg)
 	uint32_t seen = 0;
 
 	(void)arg;
+	leave_space();
 	__atomic_fetch_add(&job.done, 1, __ATOMIC_RELEASE);
 	for (;; seen++) {
 		while (__atomic_load_n(&job.turn, __ATOMIC_ACQUIRE) == seen)
 			smp_relax();
 		if (!job.fn)
-			return;
+			break;
 		if (job.harts & cpu_bit(cpu))
 			job.fn(job.ctx, index_of(cpu));
 		__atomic_fetch_add(&job.done, 1, __ATOMIC_RELEASE);
 	}
+	enter_space();
 }
 
 static cpumask_t others(void)
@@ -298,6 +315,8 @@ static cpumask_t others(void)
 
 static void park(void)
 {
+	sched_hold(true);
+	leave_space();
 	job.turn = job.done = 0;
 	job.mover = arch_cpu();
 	if (others())
@@ -310,6 +329,8 @@ static void unpark(void)
 	publish(NULL, NULL, 0);
 	if (others())
 		smp_call_end();
+	enter_space();
+	sched_hold(false);
 }
 
 void displace_spread(void (*fn)(void *ctx, unsigned i), void *ctx)

@@ -127,7 +127,6 @@ KTEST(displace, refusals_have_no_effect)
 	struct page *p = page_alloc(9, 0), *q = page_alloc(9, 0);
 	struct displace d = {.harts = cpu_bit(arch_cpu()), .run = never};
 	uint64_t used;
-	struct umap u;
 	bool ran = false;
 
 	if (!p || !q) {
@@ -143,10 +142,7 @@ KTEST(displace, refusals_have_no_effect)
 	d.harts = 0;
 	EXPECT_EQ(displace(&d), -EINVAL);
 	d.harts = cpu_bit(arch_cpu());
-	REQUIRE(umap_init(&u) == 0);
-	EXPECT_EQ(displace(&d), -EBUSY);
 	EXPECT(!ran);
-	umap_destroy(&u);
 	used = zone_used_frames();
 	EXPECT_EQ(displace(&d), 0);
 	EXPECT(ran);

@@ -41,8 +41,7 @@ struct displace {
 /*
  * Do it: copy, switch, run, copy back, switch back. Parts of the block that are
  * no RAM of the kernel's (displace_refuses) stay, and `view` does not show
- * them. Returns 0, or without any effect -EBUSY (user spaces exist, a device has
- * memory lent), -EINVAL, -ENOMEM, -EIO (the copy is
+ * them. Returns 0, or without any effect -EBUSY (a device has memory lent), -EINVAL, -ENOMEM, -EIO (the copy is
  * never what was copied: one of the two is bad). No spinlock held; interrupts on.
  */
 int displace(const struct displace *d);
