@@ -115,7 +115,7 @@ static const struct {
 	unsigned weight;
 	void (*fn)(void);
 } steps[] = {
-	{14, step_mmap},   {6, step_munmap},	 {12, step_mprotect},
+	{22, step_mmap},   {4, step_munmap},	 {10, step_mprotect},
 	{16, step_mremap}, {14, step_madvise},	 {7, step_lock},
 	{2, step_msync},   {30, step_store},	 {12, step_load},
 	{3, step_fork},	   {1, step_bad_access}, {3, step_brk},
