@@ -22,12 +22,13 @@
 #define BASE	0x10000u
 #define ARCHIVE KIB(256)
 #define FILE_	0x3000u /* bytes of the files here */
+#define HEADS	0x200u	/* of them for headers */
 #define LOADER	"/lib/ld.so"
 
 static struct memfs fs;
 static struct make_cpio a;
 static uint8_t file[FILE_];
-static struct make_elf *elf = (struct make_elf *)file;
+static struct make_elf elf;
 static struct aspace *as;
 static struct exec_start start;
 
@@ -41,11 +42,12 @@ static void begin_file(unsigned type, uint64_t base)
 {
 	for (unsigned i = 0; i < FILE_; i++)
 		file[i] = byte_at(i);
-	make_elf(elf, type, base);
+	make_elf(&elf, type, base);
 }
 
 static void put(const char *name, unsigned mode)
 {
+	memcpy(file, &elf, HEADS);
 	make_cpio_node(&a, name, mode, file, FILE_, 1, 1);
 }
 
@@ -58,20 +60,20 @@ static bool make_files(void)
 	begin_file(MAKE_FIXED, BASE);
 	put("fixed", 0100755);
 	put("secret", 0100644);
-	elf->e[1].memory_size = 0x100;
-	elf->e[1].flags = ELF_READ;
+	elf.e[1].memory_size = 0x100;
+	elf.e[1].flags = ELF_READ;
 	put("nozeros", 0100755);
 	begin_file(MAKE_FIXED, BASE);
-	elf->e[1].flags = ELF_READ;
+	elf.e[1].flags = ELF_READ;
 	put("rozeros", 0100755);
 	begin_file(MAKE_ANYWHERE, 0);
-	elf->e[0].align = 0x200000;
+	elf.e[0].align = 0x200000;
 	put("anywhere", 0100755);
 	put("lib/ld.so", 0100755);
-	elf->h.entries = 3;
-	elf->e[2] = (struct make_entry){.type = MAKE_INTERP,
-					.offset = 0x2000,
-					.file_size = sizeof(LOADER)};
+	elf.h.entries = 3;
+	elf.e[2] = (struct make_entry){.type = MAKE_INTERP,
+				       .offset = 0x2000,
+				       .file_size = sizeof(LOADER)};
 	memcpy(file + 0x2000, LOADER, sizeof(LOADER));
 	put("dynamic", 0100755);
 	memcpy(file + 0x2000, "/lib/none", sizeof("/lib/none"));
@@ -79,12 +81,12 @@ static bool make_files(void)
 	memcpy(file + 0x2000, "/script", sizeof("/script"));
 	put("badloader", 0100755);
 	begin_file(MAKE_FIXED, BASE);
-	elf->h.entries = 3;
-	elf->e[2] = (struct make_entry){.type = MAKE_STACK,
-					.flags = ELF_READ | ELF_EXEC};
+	elf.h.entries = 3;
+	elf.e[2] = (struct make_entry){.type = MAKE_STACK,
+				       .flags = ELF_READ | ELF_EXEC};
 	put("xstack", 0100755);
 	begin_file(MAKE_FIXED, BASE);
-	elf->e[1].memory_size = (uint64_t)1 << 60;
+	elf.e[1].memory_size = (uint64_t)1 << 60;
 	put("huge", 0100755);
 	make_cpio(&a, "dir", 0040755, "");
 	make_cpio(&a, "empty", 0100755, "");
@@ -124,11 +126,13 @@ static int run(const char *path, char *const *argv, char *const *envp)
 	if (!as)
 		return -ENOMEM;
 	err = exec_load(as, &p, &start);
-	if (!err)
-		EXPECT(!aspace_check(as));
-	else
+	if (err) {
 		aspace_put(as);
-	return err;
+		return err;
+	}
+	EXPECT(!aspace_check(as));
+	EXPECT_EQ(start.sp % 16, 0);
+	return 0;
 }
 
 static uint64_t word(vaddr_t at)
@@ -155,8 +159,7 @@ static bool file_at(vaddr_t at, uint64_t offset, size_t n)
 	if (aspace_read(as, at, buf, n) != n)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (offset + i >= sizeof(struct make_elf) &&
-		    buf[i] != byte_at(offset + i))
+		if (offset + i >= HEADS && buf[i] != byte_at(offset + i))
 			return false;
 	return true;
 }
@@ -230,6 +233,17 @@ static void check_fixed(void)
 	EXPECT_EQ(as->brk.start, as->brk.end);
 }
 
+/* Code is the file's own pages, of which a space has copies of none but the last
+ * with data. */
+static void check_shared(void)
+{
+	struct aspace_stats s;
+
+	aspace_stats(as, &s);
+	EXPECT_EQ(s.shared, 1);
+	EXPECT_EQ(s.faults[FAULTS_COPY], 1);
+}
+
 static void check_stack(void)
 {
 	vaddr_t sp = start.sp, vector;
@@ -268,6 +282,7 @@ static void programs(void)
 {
 	EXPECT_EQ(run("/fixed", argv, envp), 0);
 	check_fixed();
+	check_shared();
 	check_stack();
 	aspace_put(as);
 	/* No name: it gets an empty one. */

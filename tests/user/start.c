@@ -2,17 +2,17 @@
  * What a program finds when it begins, and how it ends.
  *
  *	start look [WORD...]	arguments, environment, the auxiliary vector
+ *	start where		addresses of stack and heap
  *	start exit N		end with that status
  *	start signal NAME	end by SIGSEGV, SIGBUS, SIGILL, SIGTRAP or SIGABRT
  */
-#include <elf.h>
 #include <link.h>
 #include <sys/auxv.h>
 
 #include "user.h"
 
 extern char **environ;
-extern char etext[], edata[], end[];
+extern char end[];
 
 static char filled[5000] = "data";
 static char zeros[20000];
@@ -47,8 +47,8 @@ static void check_vector(void)
 	      getauxval(AT_SECURE));
 	check(getauxval(AT_RANDOM) != 0, "AT_RANDOM", "%lu",
 	      getauxval(AT_RANDOM));
-	check(getauxval(AT_UID) == 0 && getauxval(AT_EGID) == 0, "users",
-	      "%lu", getauxval(AT_UID));
+	check(getauxval(AT_UID) == 0 && getauxval(AT_EGID) == 0, "users", "%lu",
+	      getauxval(AT_UID));
 }
 
 /* Data, zeros, heap and stack are what and where they should be. */
@@ -84,12 +84,21 @@ static int end_by(const char *name)
 	return 99;
 }
 
+static int where(void)
+{
+	printf("stack at %p\nheap at %p\n", __builtin_frame_address(0),
+	       sbrk(0));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "exit"))
 		return atoi(argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "signal"))
 		return end_by(argv[2]);
+	if (argc > 1 && !strcmp(argv[1], "where"))
+		return where();
 	show(argv);
 	check_vector();
 	check_memory();
