@@ -147,9 +147,7 @@ void aspace_put(struct aspace *as)
 	/* Release what this one did, and acquire what others did. */
 	if (__atomic_sub_fetch(&as->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	/* No leaf lies across the ends, so nothing needs to be split. */
-	if (user_zap(as, as->vmas.bounds))
-		panic("an address space can't be unmapped");
+	user_zap_all(as);
 	while ((v = vma_dismantle(&as->vmas)))
 		aspace_vma_drop(v);
 	commit_add(-(int64_t)as->committed);

@@ -74,6 +74,9 @@ int aspace_grow_stack(struct aspace *as, vaddr_t va);
  * nothing was done. */
 int user_zap(struct aspace *as, struct range va);
 
+/* The same for all VMAs of a space that no hart is in, nor will be. */
+void user_zap_all(struct aspace *as);
+
 /* Leaves take the rights of `prot`, but VM_WRITE only where the page may be written
  * without a copy (W). `shared`: of a VMA that is VMA_SHARED. -ENOMEM as above. */
 int user_protect(struct aspace *as, struct range va, vm_prot_t prot,

@@ -141,7 +141,7 @@ static void drop_table(struct zap *z, struct page *table)
 	free_frame(z, table);
 }
 
-/* What is hidden in the cursor's table, up to a pointer. Returns how many entries
+/* Leaves in the cursor's table, up to a pointer. Returns how many entries
  * that is. */
 static uint64_t drop_entries(const struct cursor *c, struct zap *z)
 {
@@ -165,9 +165,8 @@ static uint64_t drop_entries(const struct cursor *c, struct zap *z)
 	return (uint64_t)(p - c->slot);
 }
 
-/* What is hidden in tables that stayed. One may become empty only now, when a table
- * went that stood between its leaves. */
-static void drop_hidden(const struct pgtable *pt, struct range va,
+/* All leaves there are of `va` go: no hart remembers them. */
+static void drop_leaves(const struct pgtable *pt, struct range va,
 			struct zap *z)
 {
 	struct cursor c;
@@ -176,7 +175,6 @@ static void drop_hidden(const struct pgtable *pt, struct range va,
 	do
 		cursor_down(&c);
 	while (cursor_along(&c, drop_entries(&c, z)));
-	tlb_flush(&z->g);
 }
 
 int user_zap(struct aspace *as, struct range va)
@@ -202,8 +200,24 @@ int user_zap(struct aspace *as, struct range va)
 	tlb_flush(&z.g);
 	list_for_each_safe (l, &gone)
 		drop_table(&z, list_entry(l, struct page, link));
-	if (z.hidden)
-		drop_hidden(pt, va, &z);
+	if (z.hidden) {
+		drop_leaves(pt, va, &z);
+		/* A table may be empty only now, when one went that was among its
+		 * leaves. */
+		tlb_flush(&z.g);
+	}
 	free_frames(&z);
 	return err;
+}
+
+void user_zap_all(struct aspace *as)
+{
+	struct zap z;
+
+	tlb_gather_init(&z.g, &as->map.tlb);
+	z.n = 0;
+	for (struct vma *v = vma_first(&as->vmas); v; v = vma_next(v))
+		drop_leaves(&as->map.pt, v->va, &z);
+	tlb_flush(&z.g);
+	free_frames(&z);
 }

@@ -16,12 +16,14 @@
 #include <mm/tlb.h>
 
 void __real_page_free(struct page *p, unsigned order);
+void __real_page_free_bulk(size_t n, struct page **page);
 void __real_tlb_flush(struct tlb_gather *g);
 void __real_tlb_flush_new(struct tlb_gather *g);
 void __real_tlb_switch(struct tlb_space *space, const struct pgtable *pt);
 void __real_tlb_idle_enter(void);
 void __real_tlb_idle_exit(void);
 void __wrap_page_free(struct page *p, unsigned order);
+void __wrap_page_free_bulk(size_t n, struct page **page);
 void __wrap_tlb_flush(struct tlb_gather *g);
 void __wrap_tlb_flush_new(struct tlb_gather *g);
 void __wrap_tlb_switch(struct tlb_space *space, const struct pgtable *pt);
@@ -68,18 +70,30 @@ static void satp_written(void)
 	check_poison(arch_cpu(), "satp leads to what was freed");
 }
 
-void __wrap_page_free(struct page *p, unsigned order)
+static void check_free(const struct page *p, unsigned order)
 {
 	struct mmu_sim_path path;
 	paddr_t pa = page_to_phys(p);
 
-	if (machine) {
-		machine->frees++;
-		mmu_sim_disturb(&machine->mmu);
-		if (mmu_sim_freed(&machine->mmu, pa, PAGE_SIZE << order, &path))
-			violation("reaches what is freed", &path, pa);
-	}
+	if (!machine)
+		return;
+	machine->frees++;
+	mmu_sim_disturb(&machine->mmu);
+	if (mmu_sim_freed(&machine->mmu, pa, PAGE_SIZE << order, &path))
+		violation("reaches what is freed", &path, pa);
+}
+
+void __wrap_page_free(struct page *p, unsigned order)
+{
+	check_free(p, order);
 	__real_page_free(p, order);
+}
+
+void __wrap_page_free_bulk(size_t n, struct page **page)
+{
+	for (size_t i = 0; i < n; i++)
+		check_free(page[i], 0);
+	__real_page_free_bulk(n, page);
 }
 
 /* Is the hart where it can use what was changed? */

@@ -1,0 +1,431 @@
+/*
+ * Pages of user spaces on the native machine: taken away, moved, with other rights,
+ * fetched before they are wanted, forgotten everywhere; what becomes of frames, tables
+ * and what harts remember.
+ */
+#include <string.h>
+
+#include <lib/errno.h>
+#include <mm/fail.h>
+#include <mm/kmap.h>
+#include <mm/page_alloc.h>
+
+#include "../../mm/user_impl.h"
+#include "user_bed.h"
+
+#define RW   (PROT_READ | PROT_WRITE)
+#define BASE GIB(1)
+
+static struct range pages(unsigned first, unsigned n)
+{
+	return range_make(BASE + first * PAGE_SIZE,
+			  BASE + (first + n) * PAGE_SIZE);
+}
+
+static vaddr_t page(unsigned n)
+{
+	return BASE + n * PAGE_SIZE;
+}
+
+static struct aspace *enter_with(struct range va)
+{
+	struct aspace *as;
+
+	host_bed_enter();
+	as = aspace_create();
+	if (!as || !user_map(as, va, RW, NULL, MAP_PRIVATE))
+		return NULL;
+	umap_activate(&as->map);
+	return as;
+}
+
+static void leave(struct aspace *as)
+{
+	EXPECT_FITS(as);
+	umap_activate(NULL);
+	aspace_put(as);
+}
+
+static void fill(struct aspace *as, struct range va)
+{
+	for (vaddr_t at = va.start; at < va.end; at += PAGE_SIZE)
+		EXPECT_STORE(as, at, at);
+}
+
+static void expect(struct aspace *as, struct range va, bool filled)
+{
+	for (vaddr_t at = va.start; at < va.end; at += PAGE_SIZE)
+		EXPECT_LOAD(as, at, filled ? at : 0);
+}
+
+static struct aspace_stats stats(struct aspace *as)
+{
+	struct aspace_stats s;
+
+	aspace_stats(as, &s);
+	return s;
+}
+
+static int zap(struct aspace *as, struct range va)
+{
+	int err;
+
+	aspace_lock(as);
+	err = user_zap(as, va);
+	aspace_unlock(as);
+	return err;
+}
+
+/* Parts of tables, whole ones, several at once, with holes. */
+static void zapping(void)
+{
+	struct range all = pages(0, 3 * 512);
+	struct aspace *as = enter_with(all);
+
+	REQUIRE(as);
+	fill(as, all);
+	EXPECT_EQ(stats(as).tables, 3 + 3);
+	EXPECT_EQ(zap(as, pages(5, 1)), 0);
+	EXPECT_EQ(zap(as, pages(3, 5)), 0);
+	EXPECT_EQ(stats(as).resident, 3 * 512 - 5);
+	EXPECT_FITS(as);
+	expect(as, pages(0, 3), true);
+	expect(as, pages(3, 5), false);
+	expect(as, pages(8, 100), true);
+	EXPECT_EQ(zap(as, pages(500, 512 + 100)), 0);
+	EXPECT_FITS(as);
+	EXPECT_EQ(stats(as).tables, 3 + 2);
+	expect(as, pages(400, 100), true);
+	expect(as, pages(500, 612), false);
+	expect(as, pages(500 + 612, 424), true);
+	/* The last leaves of a table are gone, and it with them. */
+	EXPECT_EQ(zap(as, pages(0, 512)), 0);
+	EXPECT_STORE(as, page(100), 1);
+	EXPECT_STORE(as, page(101), 1);
+	EXPECT_EQ(stats(as).tables, 3 + 3);
+	EXPECT_EQ(zap(as, pages(90, 50)), 0);
+	EXPECT_EQ(stats(as).tables, 3 + 2);
+	EXPECT_EQ(zap(as, all), 0);
+	EXPECT_EQ(stats(as).tables, 1);
+	EXPECT_EQ(stats(as).resident, 0);
+	expect(as, pages(0, 600), false);
+	leave(as);
+}
+
+KTEST(user_pages, zapping)
+{
+	user_bed_run(zapping);
+}
+
+static void protecting(void)
+{
+	struct range all = pages(0, 600);
+	struct aspace *as = enter_with(all), *child;
+	uint64_t value;
+
+	REQUIRE(as);
+	fill(as, pages(0, 550));
+	EXPECT_LOAD(as, page(560), 0);
+	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_READ), 0);
+	EXPECT_EQ(user_store(as, page(0), 1), FAULT_ACCERR);
+	EXPECT_EQ(user_store(as, page(560), 1), FAULT_ACCERR);
+	EXPECT_EQ(user_store(as, page(570), 1), FAULT_ACCERR);
+	expect(as, pages(0, 550), true);
+	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
+	EXPECT_FITS(as);
+	EXPECT_EQ(user_load(as, page(0), &value), FAULT_ACCERR);
+	EXPECT_EQ(user_load(as, page(560), &value), FAULT_ACCERR);
+	EXPECT_EQ(stats(as).resident, 550);
+	/* What nobody else has can be stored to without a fault. */
+	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, RW), 0);
+	expect(as, pages(0, 550), true);
+	value = aspace_faults(as);
+	for (unsigned i = 0; i < 550; i += 10)
+		EXPECT_STORE(as, page(i), page(i));
+	EXPECT_EQ(aspace_faults(as), value);
+	EXPECT_STORE(as, page(560), 1);
+	EXPECT_EQ(user_faults(as, FAULTS_ANON), 551);
+	/* But not what a child has. */
+	REQUIRE(aspace_fork(as, &child) == 0);
+	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
+	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, RW), 0);
+	EXPECT_FITS(as);
+	EXPECT_STORE(as, page(7), 1);
+	EXPECT_EQ(user_faults(as, FAULTS_COPY), 1);
+	EXPECT_EQ(aspace_read(child, page(7), &value, 8), 8);
+	EXPECT_EQ(value, page(7));
+	/* Hidden pages are inherited, too. */
+	EXPECT_EQ(aspace_mprotect(child, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
+	umap_activate(NULL);
+	aspace_put(as);
+	as = child;
+	REQUIRE(aspace_fork(as, &child) == 0);
+	aspace_put(as);
+	EXPECT_EQ(aspace_mprotect(child, BASE, 600 * PAGE_SIZE, PROT_READ), 0);
+	umap_activate(&child->map);
+	expect(child, pages(0, 550), true);
+	leave(child);
+}
+
+KTEST(user_pages, protecting)
+{
+	user_bed_run(protecting);
+}
+
+/* Whole tables and parts of them, up and down, by any distance. */
+static void moving(void)
+{
+	static const struct {
+		unsigned first, n;
+		int by;
+	} m[] = {
+		{0, 1, 2000},	 {0, 512, 512},	       {0, 1200, 2048},
+		{3, 1200, 2048}, {3, 1200, 2049},      {0, 512, 3000},
+		{100, 5, -50},	 {700, 1100, 512 * 5}, {512, 512, -512},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(m); i++) {
+		struct range all = pages(0, 8192);
+		struct range from = pages(m[i].first, m[i].n);
+		uint64_t by = (uint64_t)(int64_t)m[i].by * PAGE_SIZE;
+		struct aspace *as = enter_with(all);
+
+		REQUIRE(as);
+		fill(as, range_make(from.start, from.start + PAGE_SIZE));
+		fill(as, range_make(from.end - PAGE_SIZE, from.end));
+		for (vaddr_t at = from.start; at < from.end;
+		     at += 3 * PAGE_SIZE)
+			fill(as, range_make(at, at + PAGE_SIZE));
+		aspace_lock(as);
+		EXPECT_EQ(user_move(as, from, from.start + by), 0);
+		aspace_unlock(as);
+		EXPECT_FITS(as);
+		for (vaddr_t at = from.start; at < from.end; at += PAGE_SIZE) {
+			uint64_t k = (at - from.start) / PAGE_SIZE;
+			bool filled = !(k % 3) || k == m[i].n - 1;
+
+			EXPECT_LOAD(as, at + by, filled ? at : 0);
+			EXPECT_LOAD(as, at, 0);
+		}
+		leave(as);
+	}
+}
+
+KTEST(user_pages, moving)
+{
+	user_bed_run(moving);
+}
+
+static void moving_huge(void)
+{
+	struct range all = {BASE, BASE + 8 * HUGE_SIZE};
+	struct aspace *as = enter_with(all);
+	struct range two = {BASE, BASE + 2 * HUGE_SIZE};
+
+	REQUIRE(as);
+	EXPECT_EQ(aspace_madvise(as, BASE, 8 * HUGE_SIZE, MADV_HUGEPAGE), 0);
+	EXPECT_STORE(as, BASE, 1);
+	EXPECT_STORE(as, BASE + HUGE_SIZE, 2);
+	EXPECT_EQ(stats(as).huge, 2);
+	aspace_lock(as);
+	EXPECT_EQ(user_move(as, two, BASE + 4 * HUGE_SIZE), 0);
+	aspace_unlock(as);
+	EXPECT_LOAD(as, BASE + 5 * HUGE_SIZE, 2);
+	EXPECT_EQ(stats(as).huge, 2);
+	two = range_make(BASE + 4 * HUGE_SIZE, BASE + 6 * HUGE_SIZE);
+	aspace_lock(as);
+	EXPECT_EQ(user_move(as, two, BASE + PAGE_SIZE), 0);
+	aspace_unlock(as);
+	EXPECT_EQ(stats(as).huge, 0);
+	EXPECT_LOAD(as, BASE + PAGE_SIZE, 1);
+	EXPECT_LOAD(as, BASE + HUGE_SIZE + PAGE_SIZE, 2);
+	EXPECT_FITS(as);
+	leave(as);
+}
+
+KTEST(user_pages, moving_huge_pages)
+{
+	user_bed_run(moving_huge);
+}
+
+static void populating(void)
+{
+	struct vm_object *o = object_create(PAGE_SIZE);
+	struct aspace *as = enter_with(pages(0, 600));
+	uint8_t vec[600];
+
+	REQUIRE(as && o);
+	EXPECT_STORE(as, page(10), 1);
+	EXPECT_LOAD(as, page(11), 0);
+	EXPECT_EQ(user_populate(as, pages(0, 40), false), 0);
+	EXPECT_EQ(stats(as).resident, 1);
+	EXPECT_EQ(user_populate(as, pages(0, 600), true), 0);
+	EXPECT_EQ(stats(as).resident, 600);
+	EXPECT_EQ(user_faults(as, FAULTS_SPURIOUS), 0);
+	EXPECT_LOAD(as, page(10), 1);
+	EXPECT_EQ(user_populate(as, pages(590, 20), true), -ENOMEM);
+	REQUIRE(user_map(as, pages(600, 10), PROT_READ, NULL, MAP_PRIVATE));
+	EXPECT_EQ(user_populate(as, pages(590, 20), true), -EINVAL);
+	EXPECT_EQ(user_populate(as, pages(590, 20), false), 0);
+	REQUIRE(user_map(as, pages(620, 2), RW, o, MAP_SHARED));
+	EXPECT_EQ(user_populate(as, pages(620, 2), true), -EFAULT);
+	EXPECT_EQ(zap(as, pages(100, 200)), 0);
+	EXPECT_LOAD(as, page(150), 0);
+	aspace_read_begin(as);
+	user_incore(as, vma_find(&as->vmas, BASE), pages(0, 600), vec);
+	aspace_read_end();
+	for (unsigned i = 0; i < 600; i++)
+		EXPECT_EQ(vec[i], i < 100 || i == 150 || i >= 300);
+	aspace_read_begin(as);
+	user_incore(as, vma_find(&as->vmas, page(620)), pages(620, 2), vec);
+	aspace_read_end();
+	EXPECT_EQ(vec[0], 1);
+	EXPECT_EQ(vec[1], 0);
+	leave(as);
+	object_put(o);
+}
+
+KTEST(user_pages, populating)
+{
+	user_bed_run(populating);
+}
+
+static void accessing(void)
+{
+	struct aspace *as = enter_with(pages(0, 4));
+	static uint8_t bytes[5 * 4096], back[5 * 4096];
+
+	REQUIRE(as);
+	memset(bytes, 7, sizeof(bytes));
+	EXPECT_EQ(aspace_write(as, page(0) + 100, bytes, 3 * PAGE_SIZE),
+		  3 * PAGE_SIZE);
+	EXPECT_EQ(aspace_read(as, page(0) + 100, back, 3 * PAGE_SIZE),
+		  3 * PAGE_SIZE);
+	EXPECT(!memcmp(bytes, back, 3 * PAGE_SIZE));
+	EXPECT_EQ(aspace_write(as, page(3) + 4000, bytes, 200), 96);
+	EXPECT_EQ(aspace_read(as, page(3) + 4000, back, 200), 96);
+	EXPECT_EQ(aspace_read(as, UINT64_MAX - 10, back, 100), 0);
+	EXPECT_EQ(aspace_write(as, kernel_pgtable.bounds.start, back, 8), 0);
+	EXPECT_LOAD(as, page(0), 0);
+	EXPECT_LOAD(as, page(0) + 104, 0x0707070707070707);
+	leave(as);
+}
+
+KTEST(user_pages, accessing)
+{
+	user_bed_run(accessing);
+}
+
+/* Shared pages go everywhere; what a private view changed stays. */
+static void removing(void)
+{
+	struct vm_object *o = object_create(8 * PAGE_SIZE);
+	struct aspace *as[3];
+	uint64_t n;
+
+	host_bed_enter();
+	REQUIRE(o);
+	for (unsigned i = 0; i < 3; i++) {
+		as[i] = aspace_create();
+		REQUIRE(as[i]);
+		REQUIRE(user_map(as[i], pages(i, 8), RW, o,
+				 i == 2 ? MAP_PRIVATE : MAP_SHARED));
+		umap_activate(&as[i]->map);
+		for (unsigned k = 0; k < 8; k++)
+			if (i == 0)
+				EXPECT_STORE(as[i], page(k), k + 1);
+			else
+				EXPECT_LOAD(as[i], page(i + k), k + 1);
+	}
+	EXPECT_STORE(as[2], page(2 + 3), 100);
+	user_remove(o, range_make(2, 5));
+	EXPECT_EQ(o->npages, 5);
+	for (unsigned i = 0; i < 3; i++) {
+		umap_activate(&as[i]->map);
+		EXPECT_FITS(as[i]);
+		for (unsigned k = 0; k < 8; k++) {
+			n = k >= 2 && k < 5 ? 0 : k + 1;
+			if (i == 2 && k == 3)
+				n = 100;
+			EXPECT_LOAD(as[i], page(i + k), n);
+		}
+	}
+	umap_activate(NULL);
+	for (unsigned i = 0; i < 3; i++)
+		aspace_put(as[i]);
+	EXPECT_EQ(object_check(o), NULL);
+	object_put(o);
+}
+
+KTEST(user_pages, removing)
+{
+	user_bed_run(removing);
+}
+
+/* Every allocation fails once, in all that can fail. */
+static bool try(struct aspace *as, unsigned what)
+{
+	struct range part = {BASE + PAGE_SIZE, BASE + 3 * PAGE_SIZE};
+	struct aspace *child;
+	int err = 0;
+
+	switch (what) {
+	case 0:
+		err = zap(as, part);
+		break;
+	case 1:
+		aspace_lock(as);
+		err = user_protect(as, part, VM_READ | VM_WRITE, false);
+		aspace_unlock(as);
+		break;
+	case 2:
+		aspace_lock(as);
+		err = user_move(as, part, BASE + 4 * HUGE_SIZE);
+		aspace_unlock(as);
+		break;
+	case 3:
+		err = user_populate(
+			as,
+			range_make(BASE + HUGE_SIZE, BASE + HUGE_SIZE + 65536),
+			true);
+		break;
+	case 4:
+		err = aspace_fork(as, &child);
+		if (!err)
+			aspace_put(child);
+		break;
+	}
+	EXPECT(!err || err == -ENOMEM);
+	return !err;
+}
+
+static void memory_out(void)
+{
+	for (unsigned what = 0; what < 5; what++) {
+		struct aspace *as =
+			enter_with(range_make(BASE, BASE + 8 * HUGE_SIZE));
+		bool done = false;
+
+		REQUIRE(as);
+		EXPECT_EQ(aspace_madvise(as, BASE, HUGE_SIZE, MADV_HUGEPAGE),
+			  0);
+		EXPECT_STORE(as, BASE, 1);
+		EXPECT_STORE(as, BASE + PAGE_SIZE, 2);
+		for (uint64_t n = 1; n < 60 && !done; n++) {
+			fail_arm(n, false);
+			done = try(as, what);
+			fail_arm(0, false);
+			EXPECT_FITS(as);
+			EXPECT_LOAD(as, BASE, 1);
+			if (!done)
+				EXPECT_LOAD(as, BASE + PAGE_SIZE, 2);
+		}
+		EXPECT(done);
+		leave(as);
+	}
+}
+
+KTEST(user_pages, memory_out_at_each_place)
+{
+	user_bed_run(memory_out);
+}
