@@ -53,17 +53,19 @@ struct process {
 	struct list children;	  /* (t) */
 	struct list sibling;	  /* in parent->children (t) */
 	struct wait_queue child_changed;
-	struct wait_queue ended; /* state, or `vfork` */
+	struct wait_queue ended; /* `state`, or `vfork` */
+	struct task *waiter;	 /* in process_wait() (t) */
 	struct task *task;	 /* NULL: it is over (t) */
 	struct aspace *aspace;	 /* (o); others: process_aspace() */
-	bool vfork;		 /* runs in the parent's memory (t) */
-	bool protected;		 /* init: the last that lack of memory kills */
-	uint32_t fatal;		 /* the signal that ends it; 0: none (a) */
-	int status;		 /* once it is over (t) */
-	int exit_signal;	 /* what the parent is sent (c) */
-	char name[PROCESS_NAME]; /* (o), racy for others */
+	bool vfork;	 /* its parent waits until it has another space (a) */
+	uint32_t fatal;	 /* the signal that ends it; 0: none (a) */
+	bool gave_up;	 /* kernel/oom.c waited for it in vain */
+	int status;	 /* once it is over (t) */
+	int exit_signal; /* what the parent is sent (c) */
+	char name[PROCESS_NAME];      /* (o), racy for others */
 	struct memfs_node *exe, *cwd; /* (o) */
 	struct fd_table *files;	      /* (o) */
+	unsigned umask;		      /* (o) */
 	struct signals signals;	      /* see <kernel/signal.h> */
 	struct rlimit limit[RLIMITS]; /* (t) */
 	struct usage used;	      /* when it is over (t) */
@@ -109,6 +111,12 @@ struct process *process_find(int pid);
  * growing number; ends with the first result that is not 0, and returns it. */
 int process_each(int (*each)(void *ctx, struct process *p), void *ctx);
 
+/* That of its parent; 0: it has none but the kernel. */
+int process_parent_pid(struct process *p);
+
+/* Send a signal to all of a group; returns to how many. */
+unsigned process_signal_group(int group, int signal);
+
 /* Its space, with a reference; NULL: it has none any more. Any task. */
 struct aspace *process_aspace(struct process *p);
 
@@ -153,16 +161,26 @@ static inline int process_code(int status)
 	return status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff;
 }
 
-#define WNOHANG	   1u
-#define WUNTRACED  2u
-#define WCONTINUED 8u
+#define WNOHANG	   0x1u
+#define WUNTRACED  0x2u
+#define WCONTINUED 0x8u
+#define WNOTHREAD  0x20000000u
+#define WALL	   0x40000000u
+#define WCLONE	   0x80000000u
 
-/* One child that is over, as wait4(): its number, 0 (WNOHANG: none yet), -ECHILD or
- * -EINTR. */
-int process_reap(int pid, unsigned options, int *status, struct usage *used);
+struct child_end {
+	int status;
+	struct usage used; /* with its own children's */
+};
 
-/* What it used up to now, without its children. */
+/* Wait for a child as wait4() does, who is gone then: its number; 0 (WNOHANG: none
+ * is over yet), -ECHILD or -EINTR. */
+int process_reap(int pid, unsigned options, struct child_end *end);
+
+/* What it used up to now, without its children; what those that it waited for did,
+ * with theirs. */
 struct usage process_usage(struct process *p);
+struct usage process_children_usage(struct process *p);
 
 /* --- the end, from outside --- */
 
@@ -182,6 +200,7 @@ bool process_dying(void);
  */
 bool process_out_of_memory(void);
 
-/* On the way to user mode, when the task has TASK_KILLED or TASK_SIGNAL set:
- * ends here if it is to. Interrupts on, no lock held. */
+/* On the way to user mode, when the task has TASK_KILLED set: the process ends
+ * here. A task that runs a program without a process (tests) ends, too. Interrupts
+ * on, no lock held. */
 void process_return_to_user(struct user_regs *regs);

@@ -60,18 +60,24 @@ static inline uint64_t signal_bit(int signal)
 enum signal_default { SIGNAL_ENDS, SIGNAL_IGNORED, SIGNAL_STOPS };
 enum signal_default signal_default(int signal);
 
-/* "SIGSEGV", or "signal 35". */
-const char *signal_name(int signal, char buf[16]);
+/* "SIGSEGV", or "signal 35"; it is in `buf`. */
+#define SIGNAL_NAME 16
+const char *signal_name(int signal, char buf[SIGNAL_NAME]);
+
+/* Does it pass without a trace, unless it is blocked? */
+bool signal_ignored(const struct signals *s, int signal);
 
 struct process;
 
 /* Send it, as kill() does. It ends the process if nothing else is set and it is not
- * blocked. Any context. */
+ * blocked; then, or once it is unblocked. Any context. */
 void signal_send(struct process *p, int signal);
 
-/* Of the current process: take what waits and is not blocked. 0: nothing ends it,
- * else the signal that does. */
-int signal_take(void);
+/* By the process itself: block these from now on, but for SIGKILL and SIGSTOP. */
+void signal_block(struct process *p, uint64_t blocked);
+
+/* By itself: what is set for a signal, not for SIGKILL or SIGSTOP. */
+void signal_set(struct signals *s, int signal, const struct sigaction_abi *a);
 
 /* A new program begins: handlers are forgotten, what is ignored stays so. */
 void signal_exec(struct signals *s);
