@@ -25,12 +25,23 @@ uint64_t time_ticks(uint64_t us)
 	return us / 1000000u * hz + us % 1000000u * hz / 1000000u;
 }
 
+/* In two steps, so that the product can't overflow. */
+static uint64_t in_units(uint64_t ticks, uint64_t units)
+{
+	return rate ? ticks / rate * units + ticks % rate * units / rate : 0;
+}
+
+uint64_t time_us_of(uint64_t ticks)
+{
+	return in_units(ticks, 1000000u);
+}
+
 uint64_t time_us(void)
 {
-	uint64_t ticks = arch_time() - start;
+	return time_us_of(arch_time() - start);
+}
 
-	if (!rate)
-		return 0;
-	/* In two steps, so that the product can't overflow. */
-	return ticks / rate * 1000000u + ticks % rate * 1000000u / rate;
+uint64_t time_ns(void)
+{
+	return in_units(arch_time() - start, 1000000000u);
 }

@@ -14,5 +14,9 @@ bool time_known(void);
  * least that long on any machine that we know of. */
 uint64_t time_ticks(uint64_t us);
 
-/* Microseconds since time_init(). Any context. */
+/* So many ticks in microseconds; 0 where the rate is not known. */
+uint64_t time_us_of(uint64_t ticks);
+
+/* Since time_init(), in microseconds and nanoseconds. Any context. */
 uint64_t time_us(void);
+uint64_t time_ns(void);

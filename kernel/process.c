@@ -1,0 +1,458 @@
+/*
+ * Processes: numbers, the tree, the end (<kernel/process.h>). How one begins is
+ * process_start.c's.
+ *
+ *	NEW --found by others--> ALIVE --process_exit--> EXITING --> ZOMBIE
+ *	                                                   |           | reap
+ *	                                  nobody asks      +----> REAPED
+ *
+ * The tree. Each process has a parent, which waits for it; where that is over,
+ * number 1 is; where there is none, or its parent was a task of the kernel, the
+ * parent is NULL, and nobody asks: such a process is reaped as it ends. What holds
+ * a reference: the tree until it is reaped, its own task until it is over, and
+ * whoever got one by process_spawn() or process_find(). So the kernel, which waits
+ * by process_wait(), reads the status of what is long gone from the tree.
+ *
+ * The end. Only a process's own task ends it: it gives its memory back, hands its
+ * children on, and leaves the rest to who waits. Others ask for it: process_kill()
+ * notes the signal and tells its task, whose sleeps end if they can; on the way
+ * to user mode process_return_to_user() finds it. So whatever the kernel does for a
+ * process is done orderly, and is over before it ends.
+ *
+ * I1  A process is in the tree of numbers from ALIVE until it is REAPED, and
+ *     as long in its parent's list of children.
+ * I2  Its parent is ALIVE or EXITING with its children not handed on yet, or NULL.
+ * I3  `task` is not NULL exactly as long as that task may be killed, so whoever
+ *     holds the lock may do that.
+ * I4  `aspace` changes only by its own task, with the lock held; so who holds the
+ *     lock can take a reference.
+ *
+ * Locking: `all.lock`, LOCK_PROCESS, with interrupts off, for the keys (t). Wait
+ * queues are woken under it; memory is given back after it.
+ *
+ * Cost: constant, but for numbers (kernel/pid.c) and for handing on children, a
+ * step for each.
+ */
+#include <arch/cpu.h>
+#include <kernel/console.h>
+#include <kernel/fdtable.h>
+#include <kernel/process.h>
+#include <kernel/spinlock.h>
+#include <kernel/task.h>
+#include <kernel/tty.h>
+#include <kernel/uaccess.h>
+#include <lib/errno.h>
+#include <mm/aspace.h>
+#include <mm/kmalloc.h>
+
+#include "process_impl.h"
+
+#define INIT 1
+
+static struct {
+	struct spinlock lock;
+	struct pid_map pids;  /* (t) */
+	struct list orphans;  /* those without a parent (t) */
+	struct process *init; /* number 1, as long as it lives (t) */
+} all = {
+	.lock = SPINLOCK_INIT(LOCK_PROCESS),
+	.orphans = LIST_INIT(all.orphans),
+};
+
+static struct process *of_entry(struct pid_entry *e)
+{
+	return e ? container_of(e, struct process, id) : NULL;
+}
+
+/* --- references --- */
+
+struct process *process_current(void)
+{
+	return task_current()->process;
+}
+
+struct process *process_get(struct process *p)
+{
+	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+void process_put(struct process *p)
+{
+	/* What others did with it is over before it is freed. */
+	if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) == 1)
+		kfree(p);
+}
+
+struct process *process_find(int pid)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct process *p = of_entry(pid_find(&all.pids, pid));
+
+	if (p)
+		process_get(p);
+	spin_unlock_irqrestore(&all.lock, flags);
+	return p;
+}
+
+static struct process *next_from(int pid)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct process *p = of_entry(pid_from(&all.pids, pid));
+
+	if (p)
+		process_get(p);
+	spin_unlock_irqrestore(&all.lock, flags);
+	return p;
+}
+
+int process_each(int (*each)(void *ctx, struct process *p), void *ctx)
+{
+	struct process *p;
+	int result = 0;
+
+	for (int pid = 1; !result && (p = next_from(pid));) {
+		pid = process_pid(p) + 1;
+		result = each(ctx, p);
+		process_put(p);
+	}
+	return result;
+}
+
+unsigned process_count(void)
+{
+	return __atomic_load_n(&all.pids.count, __ATOMIC_RELAXED);
+}
+
+struct aspace *process_aspace(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct aspace *as = p->aspace ? aspace_get(p->aspace) : NULL;
+
+	spin_unlock_irqrestore(&all.lock, flags);
+	return as;
+}
+
+struct group_signal {
+	int group, signal;
+	unsigned sent;
+};
+
+static int signal_member(void *ctx, struct process *p)
+{
+	struct group_signal *s = ctx;
+
+	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) == s->group) {
+		s->sent++;
+		if (s->signal)
+			signal_send(p, s->signal);
+	}
+	return 0;
+}
+
+unsigned process_signal_group(int group, int signal)
+{
+	struct group_signal s = {group, signal, 0};
+
+	process_each(signal_member, &s);
+	return s.sent;
+}
+
+int process_parent_pid(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	int pid = p->parent ? process_pid(p->parent) : 0;
+
+	spin_unlock_irqrestore(&all.lock, flags);
+	return pid;
+}
+
+/* --- the tree --- */
+
+static void adopt_locked(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	list_add_tail(parent ? &parent->children : &all.orphans, &p->sibling);
+}
+
+int process_enter(struct process *p, struct process *parent, bool as_init)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	int err = as_init ? pid_take(&all.pids, &p->id, INIT)
+			  : pid_new(&all.pids, &p->id);
+
+	if (!err) {
+		p->state = PROCESS_ALIVE;
+		if (as_init)
+			all.init = p;
+		if (!p->group)
+			p->group = p->session = process_pid(p);
+		adopt_locked(p, parent);
+		process_get(p);
+	}
+	spin_unlock_irqrestore(&all.lock, flags);
+	return err;
+}
+
+/* It leaves the tree for `dead`; the caller puts what is in there once the lock is
+ * free. */
+static void reap_locked(struct process *p, struct list *dead)
+{
+	p->state = PROCESS_REAPED;
+	pid_free(&all.pids, &p->id);
+	list_del(&p->sibling);
+	list_add(dead, &p->sibling);
+}
+
+static void put_all(struct list *dead)
+{
+	list_for_each_safe (p, dead)
+		process_put(list_entry(p, struct process, sibling));
+}
+
+static void hand_on_children_locked(struct process *p, struct list *dead)
+{
+	struct process *heir = all.init;
+
+	list_for_each_safe (link, &p->children) {
+		struct process *c = list_entry(link, struct process, sibling);
+
+		list_del(link);
+		adopt_locked(c, heir);
+		if (!heir && c->state == PROCESS_ZOMBIE)
+			reap_locked(c, dead);
+	}
+	list_init(&p->children);
+	if (heir)
+		wake_all(&heir->child_changed);
+}
+
+/* Does nobody want to know how its child ended? */
+static bool parent_ignores(const struct process *parent, int signal)
+{
+	const struct sigaction_abi *a = &parent->signals.action[SIGCHLD - 1];
+
+	return signal == SIGCHLD &&
+	       (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+}
+
+/* --- the end --- */
+
+struct usage process_usage(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct usage u = p->used;
+	const struct task *t = p->task;
+
+	if (t) {
+		u.user = t->time_user;
+		u.kernel = t->time_kernel;
+		u.switches = t->switches;
+	}
+	if (t && t == task_current())
+		u.user += arch_time() - t->since;
+	/* What is in `used` was before it had this space. */
+	if (p->aspace)
+		u.faults += aspace_faults(p->aspace);
+	spin_unlock_irqrestore(&all.lock, flags);
+	return u;
+}
+
+/* Its space, if it still has one, is `as` (NULL: none) from now on. What it had
+ * goes, and a parent that lent it its own goes on. */
+void process_change_space(struct process *p, struct aspace *as)
+{
+	struct aspace *old = p->aspace;
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+
+	p->aspace = as;
+	spin_unlock_irqrestore(&all.lock, flags);
+	task_set_aspace(as);
+	__atomic_store_n(&p->vfork, false, __ATOMIC_RELEASE);
+	wake_all(&p->ended);
+	if (old)
+		aspace_put(old);
+}
+
+static void bury(struct process *p, int status)
+{
+	struct list dead = LIST_INIT(dead);
+	struct process *parent;
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+
+	if (all.init == p)
+		all.init = NULL;
+	hand_on_children_locked(p, &dead);
+	p->task = NULL;
+	p->status = status;
+	__atomic_store_n(&p->state, PROCESS_ZOMBIE, __ATOMIC_RELEASE);
+	parent = p->parent;
+	if (parent)
+		wake_all(&process_get(parent)->child_changed);
+	if (!parent || parent_ignores(parent, p->exit_signal))
+		reap_locked(p, &dead);
+	wake_all(&p->ended);
+	if (p->waiter)
+		task_wake(p->waiter);
+	spin_unlock_irqrestore(&all.lock, flags);
+	put_all(&dead);
+	if (!parent)
+		return;
+	if (p->exit_signal)
+		signal_send(parent, p->exit_signal);
+	process_put(parent);
+}
+
+struct usage process_children_usage(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct usage u = p->children_used;
+
+	spin_unlock_irqrestore(&all.lock, flags);
+	return u;
+}
+
+/* The number at clear_tid becomes 0, for others in the same space. */
+static void clear_tid(const struct process *p)
+{
+	int zero = 0;
+
+	if (p->clear_tid &&
+	    __atomic_load_n(&p->aspace->refs, __ATOMIC_RELAXED) > 1)
+		copy_to_user(p->clear_tid, &zero, sizeof(zero));
+}
+
+void process_exit(int status)
+{
+	struct process *p = process_current();
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+
+	/* The first signal counts. */
+	if (p->fatal)
+		status = process_killed((int)p->fatal);
+	p->state = PROCESS_EXITING;
+	spin_unlock_irqrestore(&all.lock, flags);
+	clear_tid(p);
+	p->used = process_usage(p);
+	fd_table_destroy(p->files);
+	p->files = NULL;
+	process_change_space(p, NULL);
+	bury(p, status);
+	task_current()->process = NULL;
+	process_put(p);
+	task_exit();
+}
+
+void process_kill(struct process *p, int signal)
+{
+	uint32_t none = 0;
+	uint64_t flags;
+
+	__atomic_compare_exchange_n(&p->fatal, &none, (uint32_t)signal, false,
+				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	flags = spin_lock_irqsave(&all.lock);
+	if (p->task)
+		task_notify(p->task, TASK_KILLED);
+	spin_unlock_irqrestore(&all.lock, flags);
+}
+
+bool process_dying(void)
+{
+	return task_killed();
+}
+
+void process_return_to_user(struct user_regs *regs)
+{
+	const struct process *p = process_current();
+
+	(void)regs;
+	if (!p)
+		task_exit();
+	process_exit(process_killed((int)p->fatal));
+}
+
+/* --- waiting --- */
+
+static void add_usage(struct usage *sum, const struct usage *u)
+{
+	sum->user += u->user;
+	sum->kernel += u->kernel;
+	sum->faults += u->faults;
+	sum->switches += u->switches;
+	sum->max_rss = max_u64(sum->max_rss, u->max_rss);
+}
+
+static bool is_meant(const struct process *c, int pid, unsigned options)
+{
+	bool clone = c->exit_signal != SIGCHLD;
+
+	if (!(options & WALL) && clone != !!(options & WCLONE))
+		return false;
+	if (pid > 0)
+		return process_pid(c) == pid;
+	if (pid == 0)
+		return c->group == c->parent->group;
+	return pid == -1 || c->group == -pid;
+}
+
+/* One look: a number, 0 or -ECHILD. */
+static int try_reap(struct process *p, int pid, unsigned options,
+		    struct child_end *end)
+{
+	struct list dead = LIST_INIT(dead);
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	int result = -ECHILD;
+
+	list_for_each (link, &p->children) {
+		struct process *c = list_entry(link, struct process, sibling);
+
+		if (!is_meant(c, pid, options))
+			continue;
+		result = 0;
+		if (c->state != PROCESS_ZOMBIE)
+			continue;
+		result = process_pid(c);
+		*end = (struct child_end){c->status, c->used};
+		add_usage(&end->used, &c->children_used);
+		add_usage(&p->children_used, &end->used);
+		reap_locked(c, &dead);
+		break;
+	}
+	spin_unlock_irqrestore(&all.lock, flags);
+	put_all(&dead);
+	return result;
+}
+
+int process_reap(int pid, unsigned options, struct child_end *end)
+{
+	struct process *p = process_current();
+	int result = try_reap(p, pid, options, end);
+
+	if (result || (options & WNOHANG))
+		return result;
+	if (wait_on_killable(&p->child_changed,
+			     (result = try_reap(p, pid, options, end))))
+		return result;
+	return -EINTR;
+}
+
+int process_wait(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	int status;
+
+	p->waiter = task_current();
+	spin_unlock_irqrestore(&all.lock, flags);
+	tty_serve(p->group);
+	while (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) < PROCESS_ZOMBIE) {
+		tty_look();
+		console_wait(UINT64_MAX);
+	}
+	tty_serve(0);
+	flags = spin_lock_irqsave(&all.lock);
+	p->waiter = NULL;
+	status = p->status;
+	spin_unlock_irqrestore(&all.lock, flags);
+	process_put(p);
+	return status;
+}
