@@ -26,7 +26,7 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/string.c PROPERTIES
 
 # Two thirds of the image are tests: they need not be fast, nor need commands.
 set(SMALL ${KERNEL_SOURCES})
-list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest)_)")
+list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest|sys)_)")
 set_source_files_properties(${SMALL} PROPERTIES COMPILE_OPTIONS -Os)
 
 # Hot paths that call nobody: without a frame they take a third less.

@@ -1,0 +1,184 @@
+/* System calls of limits and of what was used. */
+#include <kernel/process.h>
+
+#include <kernel/time.h>
+#include <kernel/uaccess.h>
+#include <kernel/usage_abi.h>
+#include <lib/errno.h>
+#include <mm/aspace.h>
+#include <mm/zone.h>
+
+#include "sys.h"
+
+#include "process_impl.h"
+
+#define MOST_FILES 1048576u /* RLIMIT_NOFILE goes no higher */
+
+/* --- limits --- */
+
+static int check_limit(unsigned resource, const struct rlimit *l)
+{
+	if (l->cur > l->max)
+		return -EINVAL;
+	if (resource == RLIMIT_NOFILE && l->max > MOST_FILES)
+		return -EPERM;
+	return 0;
+}
+
+/* Those of memory act in the space. */
+static void set_limit(struct process *p, unsigned resource,
+		      const struct rlimit *l)
+{
+	struct aspace *as = process_aspace(p);
+
+	__atomic_store_n(&p->limit[resource].max, l->max, __ATOMIC_RELAXED);
+	__atomic_store_n(&p->limit[resource].cur, l->cur, __ATOMIC_RELAXED);
+	if (!as)
+		return;
+	process_limit_space(p, as);
+	aspace_put(as);
+}
+
+static int64_t limit(struct process *p, unsigned resource, uaddr_t new,
+		     uaddr_t old)
+{
+	struct rlimit to, was = p->limit[resource];
+	int err = 0;
+
+	if (new)
+		err = copy_from_user(&to, new, sizeof(to));
+	if (!err && new)
+		err = check_limit(resource, &to);
+	if (err)
+		return err;
+	if (new)
+		set_limit(p, resource, &to);
+	return old ? copy_to_user(old, &was, sizeof(was)) : 0;
+}
+
+/* prlimit64(pid, resource, new, old). */
+int64_t sys_prlimit64(const uint64_t arg[6])
+{
+	unsigned resource = (unsigned)arg[1];
+	int pid = (int)arg[0];
+	struct process *p;
+	int64_t result;
+
+	if (resource >= RLIMITS)
+		return -EINVAL;
+	p = pid ? process_find(pid) : process_get(process_current());
+	if (!p)
+		return -ESRCH;
+	result = limit(p, resource, arg[2], arg[3]);
+	process_put(p);
+	return result;
+}
+
+int64_t sys_getrlimit(const uint64_t arg[6])
+{
+	struct process *p = process_current();
+	unsigned resource = (unsigned)arg[0];
+
+	if (resource >= RLIMITS)
+		return -EINVAL;
+	return copy_to_user(arg[1], &p->limit[resource],
+			    sizeof(p->limit[resource]));
+}
+
+int64_t sys_setrlimit(const uint64_t arg[6])
+{
+	unsigned resource = (unsigned)arg[0];
+	struct rlimit to;
+	int err = copy_from_user(&to, arg[1], sizeof(to));
+
+	if (err)
+		return err;
+	if (resource >= RLIMITS)
+		return -EINVAL;
+	err = check_limit(resource, &to);
+	if (!err)
+		set_limit(process_current(), resource, &to);
+	return err;
+}
+
+/* --- usage --- */
+
+static struct timeval_abi timeval(uint64_t ticks)
+{
+	uint64_t us = time_us_of(ticks);
+
+	return (struct timeval_abi){(int64_t)(us / 1000000),
+				    (int64_t)(us % 1000000)};
+}
+
+struct usage_abi usage_to_abi(const struct usage *u)
+{
+	return (struct usage_abi){
+		.user = timeval(u->user),
+		.kernel = timeval(u->kernel),
+		.max_rss = (int64_t)(u->max_rss / 1024),
+		.minor_faults = (int64_t)u->faults,
+		.switches = (int64_t)u->switches,
+	};
+}
+
+enum { USAGE_SELF, USAGE_THREAD = 1, USAGE_CHILDREN = -1 };
+
+/* getrusage(who, usage). */
+int64_t sys_getrusage(const uint64_t arg[6])
+{
+	struct process *p = process_current();
+	int who = (int)arg[0];
+	struct usage_abi abi;
+	struct usage u;
+
+	if (who != USAGE_SELF && who != USAGE_THREAD && who != USAGE_CHILDREN)
+		return -EINVAL;
+	u = who == USAGE_CHILDREN ? process_children_usage(p)
+				  : process_usage(p);
+	abi = usage_to_abi(&u);
+	return copy_to_user(arg[1], &abi, sizeof(abi));
+}
+
+/* times(buf): in hundredths of a second; the result is the time since boot. */
+int64_t sys_times(const uint64_t arg[6])
+{
+	struct process *p = process_current();
+	struct usage own = process_usage(p);
+	struct usage children = process_children_usage(p);
+	const uint64_t ticks[] = {own.user, own.kernel, children.user,
+				  children.kernel};
+	int64_t t[ARRAY_SIZE(ticks)];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ticks); i++)
+		t[i] = (int64_t)(time_us_of(ticks[i]) / 10000);
+	if (arg[0] && copy_to_user(arg[0], t, sizeof(t)))
+		return -EFAULT;
+	return (int64_t)(time_us() / 10000);
+}
+
+/* struct sysinfo. */
+struct sysinfo_abi {
+	int64_t uptime;
+	uint64_t loads[3];
+	uint64_t total, free, shared, buffers, swap, swap_free;
+	uint16_t processes, unused1;
+	uint64_t high, high_free;
+	uint32_t unit, unused2;
+};
+
+_Static_assert(sizeof(struct sysinfo_abi) == 112, "struct sysinfo");
+
+int64_t sys_sysinfo(const uint64_t arg[6])
+{
+	struct sysinfo_abi s = {
+		.uptime = (int64_t)(time_us() / 1000000),
+		.processes = (uint16_t)process_count(),
+		.unit = 1,
+	};
+	struct zone_sums frames = zone_sums();
+
+	s.total = frames.total * PAGE_SIZE;
+	s.free = (frames.free + frames.cached) * PAGE_SIZE;
+	return copy_to_user(arg[0], &s, sizeof(s));
+}
