@@ -90,6 +90,11 @@ static bool has_token(const struct task *t)
 	return __atomic_load_n(&t->token, __ATOMIC_RELAXED);
 }
 
+static inline unsigned get_count(const unsigned *count)
+{
+	return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
 /* --- the clock --- */
 
 static void arm(struct hart *h)
@@ -110,7 +115,7 @@ static void start_tick(struct hart *h)
 static void check_tick(struct hart *h)
 {
 	arch_smp_mb(); /* `ticking` before this; partner: tell() */
-	if (__atomic_load_n(&h->count, __ATOMIC_RELAXED) && !h->napping)
+	if (get_count(&h->count) && !h->napping)
 		start_tick(h);
 }
 
@@ -121,52 +126,83 @@ static bool is_movable(const struct task *t)
 	return t->allowed == ~(cpumask_t)0;
 }
 
-static void add_counts(struct hart *h, const struct task *t, unsigned n)
+/* The lock is held; others look without. A plain store: for an atomic one, gcc
+ * makes a swap. */
+static inline void set_count(unsigned *count, unsigned n)
 {
-	__atomic_store_n(&h->count, h->count + n, __ATOMIC_RELAXED);
-	if (is_movable(t))
-		__atomic_store_n(&h->movable, h->movable + n, __ATOMIC_RELAXED);
+	*(volatile unsigned *)count = n;
 }
 
-static void push(struct hart *h, struct task *t)
+static inline void add_counts(struct hart *h, const struct task *t, unsigned n)
 {
-	uint64_t flags = spin_lock_irqsave(&h->lock);
+	set_count(&h->count, h->count + n);
+	if (is_movable(t))
+		set_count(&h->movable, h->movable + n);
+}
 
+/* Interrupts are off. */
+static inline void push(struct hart *h, struct task *t)
+{
+	spin_lock(&h->lock);
 	list_add_tail(&h->ready, &t->run);
 	add_counts(h, t, 1);
-	spin_unlock_irqrestore(&h->lock, flags);
+	spin_unlock(&h->lock);
 }
 
-/* The first one, or, for others, the first that may go. */
-static struct task *pop(struct hart *h, bool steal)
+/* It runs on this hart now. */
+static inline struct task *runs(struct task *t)
+{
+	t->cpu = arch_cpu();
+	__atomic_store_n(&t->state, TASK_RUNNING, __ATOMIC_RELAXED);
+	return t;
+}
+
+/* The first of this hart's, RUNNING. NULL: there is none. */
+static inline struct task *pop(struct hart *h)
 {
 	struct task *t = NULL;
 
-	if (!__atomic_load_n(steal ? &h->movable : &h->count, __ATOMIC_RELAXED))
+	if (!get_count(&h->count))
 		return NULL;
 	spin_lock(&h->lock);
-	list_for_each (l, &h->ready) {
-		t = list_entry(l, struct task, run);
-		if (!steal || is_movable(t))
-			break;
-		t = NULL;
-	}
-	if (t) {
+	if (h->count) {
+		t = list_entry(h->ready.next, struct task, run);
 		list_del(&t->run);
 		add_counts(h, t, -1u);
 	}
 	spin_unlock(&h->lock);
-	return t;
+	return t ? runs(t) : NULL;
+}
+
+/* The first of another's that may go. */
+static struct task *steal_from(struct hart *h)
+{
+	struct task *found = NULL;
+
+	spin_lock(&h->lock);
+	list_for_each (l, &h->ready) {
+		struct task *t = list_entry(l, struct task, run);
+
+		if (is_movable(t)) {
+			found = t;
+			list_del(&t->run);
+			add_counts(h, t, -1u);
+			break;
+		}
+	}
+	spin_unlock(&h->lock);
+	return found ? runs(found) : NULL;
 }
 
 static struct task *steal(void)
 {
 	cpumask_t others = __atomic_load_n(&present, __ATOMIC_RELAXED) &
 			   ~cpu_bit(arch_cpu());
-	struct task *t;
 
 	for_each_cpu (cpu, others) {
-		t = pop(cpu_var(harts, cpu), true);
+		struct hart *h = cpu_var(harts, cpu);
+		struct task *t = get_count(&h->movable) ? steal_from(h) : NULL;
+
 		if (t)
 			return t;
 	}
@@ -221,12 +257,28 @@ static void tell(unsigned cpu, cpumask_t allowed)
 /* It is READY, and nobody else's (I1). */
 static void enqueue(struct task *t)
 {
+	uint64_t flags = arch_irq_save();
 	cpumask_t allowed = t->allowed;
 	unsigned cpu = choose(t);
 
 	push(cpu_var(harts, cpu), t);
 	/* From here on it may run, and end. */
 	tell(cpu, allowed);
+	arch_irq_restore(flags);
+}
+
+/* The same, of the one that ran here before; the tick is looked after. */
+static inline void requeue(struct hart *h, struct task *t)
+{
+	bool movable = is_movable(t);
+	cpumask_t free;
+
+	__atomic_store_n(&t->state, TASK_READY, __ATOMIC_RELAXED);
+	push(h, t);
+	arch_smp_mb(); /* as in tell() */
+	free = __atomic_load_n(&idle, __ATOMIC_RELAXED);
+	if (free && movable)
+		rouse(free & -free);
 }
 
 /* Back to work, if it was BLOCKED. */
@@ -333,7 +385,7 @@ void sched_timer(void)
 	expire(h, now, &ready);
 	if (h->ticking && h->tick_at <= now) {
 		__atomic_store_n(&h->ticking, false, __ATOMIC_RELAXED);
-		if (__atomic_load_n(&h->count, __ATOMIC_RELAXED))
+		if (get_count(&h->count))
 			__atomic_fetch_or(&t->flags, TASK_RESCHED,
 					  __ATOMIC_RELAXED);
 		check_tick(h);
@@ -353,7 +405,7 @@ static void arrive(void)
 
 	switch (h->left_is) {
 	case TASK_READY:
-		sched_ready(t);
+		requeue(h, t);
 		break;
 	case TASK_BLOCKED:
 		/* Release: its context, for who takes it. */
@@ -365,7 +417,16 @@ static void arrive(void)
 	default:
 		task_reap(t);
 	}
-	check_tick(h);
+	if (!h->ticking)
+		check_tick(h);
+}
+
+/* Whoever lets others run has done what the tick wanted. */
+static inline void rested(struct task *t)
+{
+	if (__atomic_load_n(&t->flags, __ATOMIC_RELAXED) & TASK_RESCHED)
+		__atomic_fetch_and(&t->flags, ~(uint32_t)TASK_RESCHED,
+				   __ATOMIC_RELAXED);
 }
 
 static void switch_to(struct hart *h, struct task *me, struct task *to,
@@ -374,8 +435,6 @@ static void switch_to(struct hart *h, struct task *me, struct task *to,
 	uint64_t now = arch_time();
 
 	*(me->process ? &me->time_user : &me->time_kernel) += now - me->since;
-	__atomic_fetch_and(&me->flags, ~(uint32_t)TASK_RESCHED,
-			   __ATOMIC_RELAXED);
 	to->since = now;
 	to->switches++;
 	h->left = me;
@@ -387,26 +446,12 @@ static void switch_to(struct hart *h, struct task *me, struct task *to,
 	arrive();
 }
 
-static struct task *runs(struct task *t)
-{
-	if (t) {
-		t->cpu = arch_cpu();
-		__atomic_store_n(&t->state, TASK_RUNNING, __ATOMIC_RELAXED);
-	}
-	return t;
-}
-
 /* The next one, RUNNING; NULL: there is none. */
-static struct task *take_ready(struct hart *h)
-{
-	return runs(pop(h, false));
-}
-
 static struct task *take(struct hart *h)
 {
-	struct task *t = take_ready(h);
+	struct task *t = pop(h);
 
-	return t ? t : runs(steal());
+	return t ? t : steal();
 }
 
 /* The same, and if need be the hart's own. */
@@ -432,11 +477,10 @@ static bool any_to_run(const struct hart *h)
 {
 	cpumask_t all = __atomic_load_n(&present, __ATOMIC_RELAXED);
 
-	if (__atomic_load_n(&h->count, __ATOMIC_RELAXED))
+	if (get_count(&h->count))
 		return true;
 	for_each_cpu (cpu, all)
-		if (__atomic_load_n(&cpu_var(harts, cpu)->movable,
-				    __ATOMIC_RELAXED))
+		if (get_count(&cpu_var(harts, cpu)->movable))
 			return true;
 	return false;
 }
@@ -465,6 +509,7 @@ static void leave(struct task *me, uint64_t flags)
 		struct hart *h = this_cpu(harts);
 		struct task *to = me->bound ? take(h) : take_any(h);
 
+		rested(me);
 		if (to)
 			switch_to(h, me, to, TASK_BLOCKED);
 		else
@@ -526,9 +571,8 @@ void task_yield(void)
 		spin_check_none();
 	flags = arch_irq_save();
 	h = this_cpu(harts);
-	__atomic_fetch_and(&me->flags, ~(uint32_t)TASK_RESCHED,
-			   __ATOMIC_RELAXED);
-	to = h->held ? NULL : take_ready(h);
+	rested(me);
+	to = h->held ? NULL : pop(h);
 	if (to)
 		switch_to(h, me, to, TASK_READY);
 	arch_irq_restore(flags);

@@ -13,8 +13,6 @@
  * A task leaves the list with its last reference, so whoever has one can go on from
  * it to the next.
  */
-#include <stdio.h>
-
 #include <kernel/assert.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -77,7 +75,8 @@ void task_init(struct task *t, const char *name)
 		.cpu = arch_cpu(),
 		.refs = 1,
 	};
-	snprintf(t->name, sizeof(t->name), "%s", name);
+	for (unsigned i = 0; i < TASK_NAME - 1 && name[i]; i++)
+		t->name[i] = name[i];
 	flags = spin_lock_irqsave(&lock);
 	list_add_tail(&tasks, &t->all);
 	spin_unlock_irqrestore(&lock, flags);

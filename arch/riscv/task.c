@@ -25,8 +25,6 @@
 #include <asm/features.h>
 
 void riscv_switch(struct arch_context *from, const struct arch_context *to);
-void riscv_fp_save(struct riscv_fp *fp);
-void riscv_fp_load(const struct riscv_fp *fp);
 
 void arch_context_init(struct arch_context *c, struct range stack,
 		       void (*entry)(void))
@@ -56,20 +54,38 @@ static void set_fs(uint64_t fs)
 	csr_set(sstatus, fs);
 }
 
+static void on_stack(struct arch_hart *h, struct range stack)
+{
+	h->stack_start = stack.start;
+	h->stack_size = stack.end - stack.start;
+}
+
+/* One of them uses floating point. */
+__attribute__((noinline)) static void switch_fp(struct arch_context *from,
+						struct arch_context *to,
+						struct range stack)
+{
+	struct arch_hart *h = this_arch_hart();
+	bool there = h->fp == to && to->fp_cpu == h->cpu + 1; /* I3 */
+
+	if (get_fs() == FS_DIRTY)
+		riscv_fp_save(&from->fp);
+	set_fs(there ? FS_CLEAN : 0);
+	on_stack(h, stack);
+	riscv_switch(from, to);
+}
+
 void arch_context_switch(struct arch_context *from, struct arch_context *to,
 			 struct range stack)
 {
 	struct arch_hart *h = this_arch_hart();
-	bool there = h->fp == to && to->fp_cpu == h->cpu + 1; /* I3 */
-	uint64_t fs = get_fs(), wanted = there ? FS_CLEAN : 0;
 
-	if (fs == FS_DIRTY)
-		riscv_fp_save(&from->fp);
-	if (fs != wanted)
-		set_fs(wanted);
-	h->stack_start = stack.start;
-	h->stack_size = range_size(stack);
-	riscv_switch(from, to);
+	if (get_fs() || h->fp == to) {
+		switch_fp(from, to, stack);
+	} else {
+		on_stack(h, stack);
+		riscv_switch(from, to);
+	}
 }
 
 bool arch_fp_use(struct arch_context *c)

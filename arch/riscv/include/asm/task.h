@@ -33,6 +33,10 @@ _Static_assert(offsetof(struct arch_context, sp) == CONTEXT_SP, "asm");
 _Static_assert(offsetof(struct arch_context, s) == CONTEXT_S0, "asm");
 _Static_assert(offsetof(struct riscv_fp, fcsr) == FP_FCSR, "asm");
 
+/* All of the hart's to there, and from there. sstatus.FS is on. */
+void riscv_fp_save(struct riscv_fp *fp);
+void riscv_fp_load(const struct riscv_fp *fp);
+
 /* A task's own current task never changes: this may be done once for several
  * uses. */
 static inline struct task *arch_task(void)
