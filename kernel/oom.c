@@ -25,7 +25,7 @@
 #define PATIENCE_US 1000000u
 #define INIT	    1
 
-static bool busy; /* somebody decides (a) */
+static uint32_t busy; /* somebody decides (a) */
 static struct wait_queue turn = WAIT_QUEUE_INIT(turn);
 
 struct choice {
@@ -128,9 +128,9 @@ static void await(struct process *p)
 
 static bool claim(void)
 {
-	bool idle = false;
+	uint32_t idle = 0;
 
-	return __atomic_compare_exchange_n(&busy, &idle, true, false,
+	return __atomic_compare_exchange_n(&busy, &idle, 1, false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
@@ -150,7 +150,7 @@ bool process_out_of_memory(void)
 		await(c.victim);
 	if (c.victim)
 		process_put(c.victim);
-	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
 	wake_one(&turn);
 	return c.victim && !process_dying();
 }

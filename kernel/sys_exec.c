@@ -16,7 +16,7 @@
 #include <lib/errno.h>
 #include <mm/kmalloc.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #define FIRST_ROOM 1024u
 
@@ -142,7 +142,7 @@ static int copy_lists(struct strings *argv, struct strings *envp,
 
 static int64_t exec(const char *path, const uint64_t arg[6])
 {
-	struct user_regs *regs = arch_user_regs(task_current()->stack);
+	struct user_regs *regs = user_call_regs(arg);
 	/* A program always has a name, if an empty one. */
 	static char nothing[1];
 	static char *const no_name[] = {nothing, NULL};
@@ -172,5 +172,5 @@ int64_t sys_execve(const uint64_t arg[6])
 	if (err)
 		return err;
 	/* All registers are new ones. */
-	arch_user_enter(arch_user_regs(task_current()->stack));
+	arch_user_enter(user_call_regs(arg));
 }

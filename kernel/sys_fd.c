@@ -5,7 +5,7 @@
 #include <kernel/uaccess.h>
 #include <lib/errno.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 static uint64_t most_files(void)
 {

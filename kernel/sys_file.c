@@ -13,7 +13,7 @@
 #include <lib/errno.h>
 #include <mm/kmalloc.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #define CHUNK	      512u
 #define MOST_BYTES    0x7ffff000u /* in one call */

@@ -8,7 +8,7 @@
 #include <mm/aspace.h>
 #include <mm/zone.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #include "process_impl.h"
 

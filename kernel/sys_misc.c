@@ -7,7 +7,7 @@
 #include <lib/bits.h>
 #include <lib/errno.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 /* struct utsname. */
 struct names {

@@ -13,7 +13,7 @@
 #include <lib/errno.h>
 #include <mm/kmalloc.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100u

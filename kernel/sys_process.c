@@ -14,7 +14,7 @@
 #include <kernel/usage_abi.h>
 #include <lib/errno.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 /* --- who --- */
 
@@ -114,7 +114,7 @@ int64_t sys_clone(const uint64_t arg[6])
 
 	if (err)
 		return err;
-	return process_fork(arch_user_regs(task_current()->stack), &f);
+	return process_fork(user_call_regs(arg), &f);
 }
 
 /* --- the end --- */

@@ -7,7 +7,7 @@
 #include <kernel/uaccess.h>
 #include <lib/errno.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #define SET_SIZE 8 /* bytes of a set of signals */
 

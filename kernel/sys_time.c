@@ -12,7 +12,7 @@
 #include <kernel/usage_abi.h>
 #include <lib/errno.h>
 
-#include "sys.h"
+#include <kernel/syscall.h>
 
 #define SECOND 1000000000u /* ns */
 

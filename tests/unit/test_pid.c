@@ -51,7 +51,7 @@ KTEST(pid, all_taken)
 	EXPECT(tree_check(&m.tree));
 }
 
-#define ENTRIES 64
+#define ENTRIES 24
 
 /* Random ones come and go: no number is held twice, and none is given again
  * before all others. */
