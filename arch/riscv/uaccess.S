@@ -3,9 +3,10 @@
  * Its instructions from uaccess_start to uaccess_end may fault; what then happens
  * is in user.c. When a fault can't be mended, the exception table says:
  *
- *	words	go on byte by byte, from the last bytes that are known to be
- *		done: so the end is exactly at the first byte that can't be reached
- *	bytes	that is the end
+ *	blocks	go on word by word, from the last ones that are known to be
+ *		done: a word is in one page, so the end is exactly at the first
+ *		byte that can't be reached
+ *	others	that is the end
  *
  * Words are used where both sides are aligned alike: misaligned accesses trap on
  * some harts.
@@ -53,12 +54,12 @@ arch_copy_to_user:
 	bgt	a0, a4, 4f
 3:	.set	at, 0
 	.irp	r, t1, t2, t3, t4, t5, t6, a5, a6
-	TRY	copy_bytes, ld \r, at(a1)
+	TRY	4f, ld \r, at(a1)
 	.set	at, at + WORD
 	.endr
 	.set	at, 0
 	.irp	r, t1, t2, t3, t4, t5, t6, a5, a6
-	TRY	copy_bytes, sd \r, at(a0)
+	TRY	4f, sd \r, at(a0)
 	.set	at, at + WORD
 	.endr
 	addi	a1, a1, BLOCK
@@ -66,8 +67,8 @@ arch_copy_to_user:
 	ble	a0, a4, 3b
 4:	addi	a4, a3, -WORD
 	bgt	a0, a4, copy_bytes
-5:	TRY	copy_bytes, ld t1, 0(a1)
-	TRY	copy_bytes, sd t1, 0(a0)
+5:	TRY	copy_end, ld t1, 0(a1)
+	TRY	copy_end, sd t1, 0(a0)
 	addi	a1, a1, WORD
 	addi	a0, a0, WORD
 	ble	a0, a4, 5b
@@ -100,14 +101,14 @@ arch_clear_user:
 	bgt	a0, a4, 4f
 3:	.set	at, 0
 	.rept	BLOCK / WORD
-	TRY	clear_bytes, sd zero, at(a0)
+	TRY	4f, sd zero, at(a0)
 	.set	at, at + WORD
 	.endr
 	addi	a0, a0, BLOCK
 	ble	a0, a4, 3b
 4:	addi	a4, a3, -WORD
 	bgt	a0, a4, clear_bytes
-5:	TRY	clear_bytes, sd zero, 0(a0)
+5:	TRY	copy_end, sd zero, 0(a0)
 	addi	a0, a0, WORD
 	ble	a0, a4, 5b
 clear_bytes:

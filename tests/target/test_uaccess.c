@@ -219,7 +219,11 @@ KTEST(uaccess, hostile_addresses_are_efault)
 	EXPECT(all(mine, sizeof(mine), 0));
 	EXPECT(all(bed->data, USER_DATA_SIZE, 0));
 	/* Sizes that wrap, from where something is. */
+	memset(buffer, 0x55, sizeof(buffer));
 	EXPECT_EQ(copy_from_user(buffer, USER_DATA, ~0ull), -EFAULT);
+	EXPECT_EQ(copy_from_user(buffer, USER_END - 64, 72 - USER_END),
+		  -EFAULT);
+	EXPECT(all(buffer, sizeof(buffer), 0x55));
 	EXPECT_EQ(copy_to_user(USER_DATA, buffer, 0 - USER_DATA), -EFAULT);
 	EXPECT_EQ(clear_user(USER_DATA, limit), -EFAULT);
 	EXPECT(all(bed->data, USER_DATA_SIZE, 0));

@@ -31,6 +31,30 @@ static void program(uint32_t first, uint32_t second)
 	user_bed_code(code, ARRAY_SIZE(code));
 }
 
+/* One that adds 1 to each register first: what it starts with lies where traps put
+ * registers, so one that they forget would not be missed. */
+#define COUNT_UP (31 * 4) /* bytes of that */
+
+static void counting_program(uint32_t first, uint32_t second)
+{
+	uint32_t code[31 + 3];
+	unsigned n = 0;
+
+	/* addi xr, xr, 1 */
+	for (uint32_t r = 1; r < 32; r++)
+		code[n++] = 0x00100013 | r << 15 | r << 7;
+	code[n++] = first;
+	code[n++] = second;
+	code[n++] = EBREAK;
+	user_bed_code(code, n);
+}
+
+static void count_up(struct user_regs *r)
+{
+	for (unsigned i = 1; i < 32; i++)
+		r->frame.x[i]++;
+}
+
 static struct user_regs random_regs(struct rng *rng)
 {
 	struct user_regs r;
@@ -70,13 +94,14 @@ KTEST(user, calls_keep_all_registers_but_a0)
 	struct rng rng = {ktest_seed()};
 
 	REQUIRE(user_bed_start());
-	program(ECALL, ECALL);
+	counting_program(ECALL, ECALL);
 	for (unsigned i = 0; i < 50 * ARRAY_SIZE(none); i++) {
 		struct user_regs r = random_regs(&rng), before;
 
-		r.frame.x[17] = none[i % ARRAY_SIZE(none)];
+		r.frame.x[17] = none[i % ARRAY_SIZE(none)] - 1;
 		before = r;
-		ends(&r, CAUSE_BREAKPOINT, USER_CODE + 8);
+		count_up(&before);
+		ends(&r, CAUSE_BREAKPOINT, USER_CODE + COUNT_UP + 8);
 		expect_same(&before, &r, 10);
 		EXPECT_EQ(r.frame.x[10], -ENOSYS);
 	}
@@ -97,12 +122,12 @@ static int64_t watched(struct user_regs *r, const uint64_t arg[6])
 
 	watch.calls++;
 	expect_same(&watch.expected, r, 0);
-	EXPECT_EQ(r->frame.sepc, USER_CODE + 4);
+	EXPECT_EQ(r->frame.sepc, USER_CODE + COUNT_UP + 4);
 	for (unsigned i = 0; i < 6; i++)
 		EXPECT_EQ(arg[i], r->frame.x[10 + i]);
 	EXPECT(arch_irq_enabled());
-	own.frame.sepc = USER_CODE + 4;
-	ends(&own, CAUSE_BREAKPOINT, USER_CODE + 4);
+	own.frame.sepc = USER_CODE + COUNT_UP + 4;
+	ends(&own, CAUSE_BREAKPOINT, USER_CODE + COUNT_UP + 4);
 	return (int64_t)watch.calls;
 }
 
@@ -113,13 +138,14 @@ KTEST(user, whole_calls_have_all_registers_and_keep_them)
 	watch.rng = rng_seed(ktest_seed());
 	watch.calls = 0;
 	REQUIRE(user_bed_start());
-	program(ECALL, EBREAK);
+	counting_program(ECALL, EBREAK);
 	for (unsigned i = 1; i <= 100; i++) {
 		r = random_regs(&watch.rng);
 		r.frame.x[17] = i;
 		watch.expected = r;
+		count_up(&watch.expected);
 		syscall_watch(watched);
-		ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+		ends(&r, CAUSE_BREAKPOINT, USER_CODE + COUNT_UP + 4);
 		syscall_watch(NULL);
 		EXPECT_EQ(r.frame.x[10], i);
 		EXPECT_EQ(watch.calls, i);
@@ -154,15 +180,16 @@ KTEST(user, interrupts_keep_all_registers)
 }
 
 /* addi x31, x31, -1; bnez x31, to that */
-static const uint32_t loop[] = {0xffff8f93, 0xfe0f9ee3, EBREAK};
+#define LOOP 0xffff8f93, 0xfe0f9ee3
 
-/* It goes through the loop with these registers, and keeps them. */
+/* It counts up, goes through the loop, and keeps its registers. */
 static void go_round(struct rng *rng, uint64_t times)
 {
 	struct user_regs r = random_regs(rng), was = r;
 
-	r.frame.x[31] = times;
-	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 8);
+	r.frame.x[31] = times - 1;
+	count_up(&was);
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE + COUNT_UP + 8);
 	EXPECT_EQ(r.frame.x[31], 0);
 	expect_same(&was, &r, 31);
 }
@@ -175,7 +202,7 @@ KTEST(user, the_timer_reaches_a_program_that_never_calls)
 	if (!arch_timer_works() || !time_known())
 		return ktest_skip("no timer");
 	REQUIRE(user_bed_start());
-	user_bed_code(loop, ARRAY_SIZE(loop));
+	counting_program(LOOP);
 	for (unsigned i = 0; i < 200; i++) {
 		uint64_t flags = arch_irq_save();
 		const struct smp_counters *n = smp_counters(arch_cpu());
@@ -214,7 +241,7 @@ KTEST(user, programs_that_take_turns_keep_their_registers)
 	if (!arch_timer_works() || !time_known())
 		return ktest_skip("no timer");
 	REQUIRE(user_bed_start());
-	user_bed_code(loop, ARRAY_SIZE(loop));
+	counting_program(LOOP);
 	for (unsigned i = 0; i < ARRAY_SIZE(t); i++) {
 		t[i] = task_create("turns", compete, (void *)(uintptr_t)i);
 		REQUIRE(t[i]);
@@ -378,22 +405,23 @@ KTEST(user, a_new_program_has_zeros)
 /* A reservation does not outlive an interrupt. */
 KTEST(user, what_is_reserved_is_not_for_others)
 {
-	/* lr.d a0, (a1); ebreak */
-	static const uint32_t reserve[] = {0x1005b52f, EBREAK};
-	/* sc.d a0, a2, (a1); ebreak */
-	static const uint32_t store[] = {0x18c5b52f, EBREAK};
+	static const uint32_t code[] = {
+		0x1005b52f, /* lr.d a0, (a1) */
+		EBREAK,
+		0x18c5b52f, /* sc.d a0, a2, (a1) */
+		EBREAK,
+	};
 	const struct user_bed *bed = user_bed_start();
 	struct user_regs r;
 
 	REQUIRE(bed);
+	user_bed_code(code, ARRAY_SIZE(code));
 	arch_user_init(&r, USER_CODE, 0);
 	r.frame.x[11] = USER_DATA;
-	user_bed_code(reserve, ARRAY_SIZE(reserve));
-	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
-	r.frame.sepc = USER_CODE;
 	r.frame.x[12] = 1;
-	user_bed_code(store, ARRAY_SIZE(store));
 	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 4);
+	r.frame.sepc += 4;
+	ends(&r, CAUSE_BREAKPOINT, USER_CODE + 12);
 	EXPECT(r.frame.x[10] != 0);
 	EXPECT_EQ(bed->data[0], 0);
 	user_bed_end();
