@@ -22,6 +22,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/task.h>
+#include <arch/user.h>
 #include <asm/features.h>
 
 void riscv_switch(struct arch_context *from, const struct arch_context *to);
@@ -32,7 +33,7 @@ void arch_context_init(struct arch_context *c, struct range stack,
 	/* s0 is the frame pointer: 0 ends backtraces. */
 	*c = (struct arch_context){
 		.ra = (uint64_t)(uintptr_t)entry,
-		.sp = stack.end,
+		.sp = (uint64_t)(uintptr_t)arch_user_regs(stack),
 	};
 }
 
