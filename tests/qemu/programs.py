@@ -4,16 +4,19 @@ import os
 import re
 import struct
 import tempfile
+import threading
 
 from harness import BUILD, Failure, Test
 from machine import PANIC, Machine, autorun
 
 USER = f"{BUILD}/user"
+_once = threading.Lock()
 
 
 def build(test):
     """The static programs of tests/user; their folder."""
-    test.run("tests/user/build", USER)
+    with _once:
+        test.run("tests/user/build", USER)
     return USER
 
 
