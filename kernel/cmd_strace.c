@@ -8,8 +8,6 @@
 #include <kernel/shell.h>
 #include <kernel/syscall.h>
 
-#pragma weak process_current
-
 #define LL(x) ((unsigned long long)(x))
 
 /* "12 hello: write(0x1, 0x5f000, 0x6, 0, 0, 0)" */

@@ -19,19 +19,12 @@
 
 #include <arch/uaccess.h>
 #include <arch/user.h>
+#include <kernel/mutex.h>
 #include <kernel/printk.h>
 #include <kernel/process.h>
 #include <kernel/task.h>
 #include <kernel/uaccess.h>
 #include <mm/aspace.h>
-
-#pragma weak aspace_fault
-#pragma weak aspace_each
-#pragma weak aspace_vma_name
-#pragma weak process_current
-#pragma weak process_kill
-#pragma weak process_out_of_memory
-#pragma weak signal_name
 
 #define LL(x) ((unsigned long long)(x))
 
@@ -62,38 +55,47 @@ bool kernel_user_fault(vaddr_t addr, enum access kind)
 
 /* --- the report --- */
 
+/* A VMA, as it was. */
+struct area {
+	struct range va; /* empty: there is none */
+	vm_prot_t prot;
+	bool grows;
+	const char *name; /* or NULL */
+};
+
 struct place {
 	const struct aspace *as;
 	vaddr_t addr;
-	struct vma below, at, above; /* va empty: there is none */
-	const char *name;	     /* of `at` */
+	struct area below, at, above;
 };
 
 static int look(void *ctx, const struct vma *v)
 {
 	struct place *p = ctx;
+	struct area area = {
+		.va = v->va,
+		.prot = v->prot,
+		.grows = v->flags & VMA_GROWSDOWN,
+		.name = aspace_vma_name(p->as, v),
+	};
 
 	if (v->va.end <= p->addr) {
-		p->below = *v;
+		p->below = area;
 		return 0;
 	}
-	if (v->va.start > p->addr) {
-		p->above = *v;
-		return 1;
-	}
-	p->at = *v;
-	p->name = aspace_vma_name(p->as, v);
+	*(v->va.start <= p->addr ? &p->at : &p->above) = area;
 	return 1;
 }
 
-static void print_vma(const char *what, const struct vma *v, const char *name)
+static void print_area(const char *what, const struct area *a)
 {
-	if (range_empty(v->va))
+	if (range_empty(a->va))
 		return;
-	kprintf("  %s: %#llx to %#llx %c%c%c%s%s\n", what, LL(v->va.start),
-		LL(v->va.end), v->prot & VM_READ ? 'r' : '-',
-		v->prot & VM_WRITE ? 'w' : '-', v->prot & VM_EXEC ? 'x' : '-',
-		name ? " " : "", name ? name : "");
+	kprintf("  %s: %#llx to %#llx %c%c%c%s%s%s\n", what, LL(a->va.start),
+		LL(a->va.end), a->prot & VM_READ ? 'r' : '-',
+		a->prot & VM_WRITE ? 'w' : '-', a->prot & VM_EXEC ? 'x' : '-',
+		a->name ? " " : "", a->name ? a->name : "",
+		a->grows ? ", grows down" : "");
 }
 
 /* What is mapped there, or around it. */
@@ -107,10 +109,10 @@ static void print_place(vaddr_t addr)
 		return;
 	}
 	aspace_each(as, look, &p);
-	print_vma("mapped", &p.at, p.name);
+	print_area("mapped", &p.at);
 	if (range_empty(p.at.va)) {
-		print_vma("below", &p.below, NULL);
-		print_vma("above", &p.above, NULL);
+		print_area("below", &p.below);
+		print_area("above", &p.above);
 	}
 }
 
@@ -122,23 +124,26 @@ static const char *verb(enum access kind)
 	return name[kind];
 }
 
+static struct mutex report = MUTEX_INIT(report);
+
 /* What the program did, and the address that is to blame, if one is. */
 static void end(struct user_regs *r, const struct user_trap *t, int signal,
 		const char *why)
 {
 	struct process *p = process_current();
-	char buf[16];
+	char buf[16], at[40] = "";
 
-	kprintf("pid %d (%s): %s: ", process_pid(p), p->name,
-		signal_name(signal, buf));
-	if (t->what == TRAP_ILLEGAL || t->what == TRAP_BREAK)
-		kprintf("%s", why);
-	else
-		kprintf("%s %#llx: %s", verb(t->access), LL(t->addr), why);
-	kprintf(", pc %#llx\n", LL(user_pc(r)));
+	if (t->what != TRAP_ILLEGAL && t->what != TRAP_BREAK)
+		snprintf(at, sizeof(at), "%s %#llx: ", verb(t->access),
+			 LL(t->addr));
+	/* One at a time, each in one piece. */
+	mutex_lock(&report);
+	kprintf("pid %d (%s): %s: %s%s, pc %#llx\n", process_pid(p), p->name,
+		signal_name(signal, buf), at, why, LL(user_pc(r)));
 	if (t->what == TRAP_FAULT)
 		print_place(t->addr);
 	arch_print_user(r);
+	mutex_unlock(&report);
 	process_kill(p, signal);
 }
 
