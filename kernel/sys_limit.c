@@ -122,6 +122,17 @@ struct usage_abi usage_to_abi(const struct usage *u)
 	};
 }
 
+/* How much is mapped takes a walk of all page tables: so it is looked at when it is
+ * asked for, and only then. What is told is the most of those looks; nobody looks
+ * when a process ends. */
+static void look_at_memory(struct process *p)
+{
+	struct aspace_stats s;
+
+	aspace_stats(p->aspace, &s);
+	p->used.max_rss = max_u64(p->used.max_rss, s.resident * PAGE_SIZE);
+}
+
 enum { USAGE_SELF, USAGE_THREAD = 1, USAGE_CHILDREN = -1 };
 
 /* getrusage(who, usage). */
@@ -134,6 +145,8 @@ int64_t sys_getrusage(const uint64_t arg[6])
 
 	if (who != USAGE_SELF && who != USAGE_THREAD && who != USAGE_CHILDREN)
 		return -EINVAL;
+	if (who != USAGE_CHILDREN)
+		look_at_memory(p);
 	u = who == USAGE_CHILDREN ? process_children_usage(p)
 				  : process_usage(p);
 	abi = usage_to_abi(&u);
