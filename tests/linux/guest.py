@@ -17,16 +17,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "linux")
 PROGRAMS = os.path.join(ROOT, "build", "user")
+SELFTESTS = os.path.join(ROOT, "build", "selftests")
 
 SECTION = re.compile(r"^=== (?!exit |killed |can't run|end$)(.*)\n"
                      r"((?:.*\n)*?=== (?:exit |killed |can't run).*\n)", re.M)
 
 
-def listed():
-    """The lines of the file `programs`."""
-    with open(os.path.join(HERE, "programs"), encoding="utf-8") as f:
+def listed(name="programs"):
+    """The lines of the file `programs`, or those of `selftests.list` up to the
+    name of the folder."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as f:
         lines = [line.strip() for line in f]
-    return [line for line in lines if line and not line.startswith("#")]
+    return [line.split("/")[-1] for line in lines
+            if line and not line.startswith("#")]
 
 
 def answer_file(line):
@@ -45,13 +48,22 @@ def build_programs(out=PROGRAMS, cc="riscv64-linux-gnu-gcc"):
                    check=True)
 
 
+def build_selftests():
+    subprocess.run([os.path.join(HERE, "selftests"), SELFTESTS], check=True)
+
+
 def make_tree(folder, lines, programs=PROGRAMS):
     """Fill a folder with what the machine shall have."""
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("data", "dev", "proc", "sys", "tmp"):
+    for name in ("data", "dev", "proc/sys/vm", "sys", "tmp"):
         os.makedirs(os.path.join(folder, name))
-    for name in {"runner", *(line.split()[0] for line in lines)}:
+    shutil.copy(os.path.join(PROGRAMS, "runner"), folder)
+    for name in {line.split()[0] for line in lines}:
         shutil.copy(os.path.join(programs, name), folder)
+    # For a kernel that makes no such files itself.
+    with open(os.path.join(folder, "proc/sys/vm/mmap_min_addr"), "w",
+              encoding="utf-8") as f:
+        f.write("4096\n")
     with open(os.path.join(folder, "data", "pages"), "wb") as f:
         f.write(data_pages())
     with open(os.path.join(folder, "list"), "w", encoding="utf-8") as f:
@@ -60,6 +72,9 @@ def make_tree(folder, lines, programs=PROGRAMS):
 
 
 def sections(output):
-    """What each program said, with how it ended, by its line in the list."""
-    return {name.lstrip("/"): text
-            for name, text in SECTION.findall(output.replace("\r", ""))}
+    """What each program said, with how it ended, by its line in the list. What
+    differs from run to run, addresses and times, is taken out."""
+    output = re.sub(r"0x[0-9a-f]{6,}|\b[0-9a-f]{8,16}-[0-9a-f]{8,16}\b", "ADDRESS",
+                    output.replace("\r", ""))
+    output = re.sub(r"\d+ns\b", "TIME", output)
+    return {name.lstrip("/"): text for name, text in SECTION.findall(output)}
