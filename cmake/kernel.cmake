@@ -24,9 +24,10 @@ target_compile_options(kernel_objects PUBLIC ${KERNEL_MACHINE} -O2
 set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/string.c PROPERTIES
     COMPILE_OPTIONS -fno-tree-loop-distribute-patterns)
 
-# Two thirds of the image are tests: they need not be fast, nor need commands.
+# Two thirds of the image are tests: they need not be fast, nor need commands, nor
+# what starts programs.
 set(SMALL ${KERNEL_SOURCES})
-list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest|sys)_)")
+list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest|sys)_|kernel/(exec|files|init)|fs/|lib/(elf|cpio))")
 set_source_files_properties(${SMALL} PROPERTIES COMPILE_OPTIONS -Os)
 
 # Hot paths that call nobody: without a frame they take a third less.
