@@ -120,6 +120,8 @@ static int check_object(const struct aspace_mmap *m, const struct request *r)
 	} else if (type != MAP_PRIVATE) {
 		return -EINVAL;
 	}
+	if (m->refuse)
+		return m->refuse;
 	return m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
 }
 
@@ -171,7 +173,7 @@ static int decode(struct aspace *as, const struct aspace_mmap *m,
 		return -EPERM;
 	if (!aspace_may_lock(as, new->flags, range_size(new->va)))
 		return -EAGAIN;
-	return m->object ? check_object(m, r) : check_anonymous(m);
+	return m->object || m->refuse ? check_object(m, r) : check_anonymous(m);
 }
 
 /* Bytes in use, from v on. */
@@ -260,7 +262,7 @@ int aspace_mmap(struct aspace *as, const struct aspace_mmap *m, vaddr_t *at)
 
 	/* There is no pool of huge pages. */
 	if (m->flags & MAP_HUGETLB)
-		return m->object ? -EINVAL : -ENOMEM;
+		return m->object || m->refuse ? -EINVAL : -ENOMEM;
 	aspace_lock(as);
 	err = map(as, m, &r);
 	aspace_unlock(as);

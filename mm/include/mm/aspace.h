@@ -107,6 +107,7 @@ struct aspace_mmap {
 				     needed, the caller keeps its own */
 	uint64_t offset;	  /* bytes, whole pages */
 	bool object_ro;		  /* opened for reading only */
+	int refuse; /* no object, as the file can't be mapped: the error for it */
 };
 
 /* mmap(): the address in *at. */

@@ -1,0 +1,246 @@
+/*
+ * System calls of memory: arguments are taken apart here, and looked at; what they
+ * do is <mm/aspace.h>'s.
+ */
+#include <fs/memfs.h>
+#include <kernel/fdtable.h>
+#include <kernel/process.h>
+#include <kernel/smp.h>
+#include <kernel/syscall.h>
+#include <kernel/task.h>
+#include <kernel/uaccess.h>
+#include <lib/errno.h>
+#include <mm/aspace.h>
+
+static struct aspace *space(void)
+{
+	return task_current()->aspace;
+}
+
+/* Of a word of bits the lower half has those that are known; any others are some
+ * unknown one. */
+static uint32_t bits(uint64_t word)
+{
+	return (uint32_t)word | (word >> 32 ? 1u << 30 : 0);
+}
+
+/* An address, or an error. */
+static int64_t placed(int err, vaddr_t at)
+{
+	return err ? err : (int64_t)at;
+}
+
+/* What is mapped of an open file. */
+static void map_file(const struct file *f, struct aspace_mmap *m)
+{
+	const struct memfs_node *n = f->kind == FILE_NODE ? f->node : NULL;
+	uint32_t how = f->flags & O_ACCMODE;
+
+	m->object_ro = how == O_RDONLY;
+	if (how == O_WRONLY)
+		m->refuse = -EACCES;
+	else if (!n || (n->mode & MODE_TYPE) != MODE_REGULAR)
+		m->refuse = -ENODEV;
+	else
+		m->object = n->object;
+}
+
+int64_t sys_mmap(const uint64_t arg[6])
+{
+	struct aspace_mmap m = {
+		.addr = arg[0],
+		.len = arg[1],
+		.prot = (uint32_t)arg[2],
+		.flags = bits(arg[3]),
+		.offset = arg[5],
+	};
+	struct file *f = NULL;
+	vaddr_t at = 0;
+	int err;
+
+	if (!is_aligned(m.offset, PAGE_SIZE))
+		return -EINVAL;
+	if (!(m.flags & MAP_ANONYMOUS)) {
+		f = fd_get(process_current()->files, (uint32_t)arg[4]);
+		if (!f)
+			return -EBADF;
+		map_file(f, &m);
+	}
+	err = aspace_mmap(space(), &m, &at);
+	if (f)
+		file_put(f);
+	return placed(err, at);
+}
+
+int64_t sys_munmap(const uint64_t arg[6])
+{
+	return aspace_munmap(space(), arg[0], arg[1]);
+}
+
+int64_t sys_mprotect(const uint64_t arg[6])
+{
+	return aspace_mprotect(space(), arg[0], arg[1], bits(arg[2]));
+}
+
+int64_t sys_mremap(const uint64_t arg[6])
+{
+	vaddr_t at = 0;
+	int err = aspace_mremap(space(), arg[0], arg[1], arg[2], bits(arg[3]),
+				arg[4], &at);
+
+	return placed(err, at);
+}
+
+int64_t sys_remap_file_pages(const uint64_t arg[6])
+{
+	return aspace_remap_pages(space(), arg[0], arg[1], bits(arg[2]), arg[3],
+				  (uint32_t)arg[4]);
+}
+
+int64_t sys_brk(const uint64_t arg[6])
+{
+	return (int64_t)aspace_brk(space(), arg[0]);
+}
+
+int64_t sys_madvise(const uint64_t arg[6])
+{
+	return aspace_madvise(space(), arg[0], arg[1], (int)arg[2]);
+}
+
+/* The first argument names a process by a descriptor that no call makes yet. */
+int64_t sys_process_madvise(const uint64_t arg[6])
+{
+	return (uint32_t)arg[4] ? -EINVAL : -EBADF;
+}
+
+static int put_residence(void *ctx, uint64_t index, const uint8_t *vec,
+			 size_t n)
+{
+	return copy_to_user(*(uaddr_t *)ctx + index, vec, n);
+}
+
+int64_t sys_mincore(const uint64_t arg[6])
+{
+	uint64_t addr = arg[0], len = arg[1], limit = user_limit();
+	uaddr_t vec = arg[2];
+
+	if (is_aligned(addr, PAGE_SIZE) && addr <= limit &&
+	    len <= limit - addr &&
+	    !user_range(vec, align_up(len, PAGE_SIZE) >> PAGE_SHIFT))
+		return -EFAULT;
+	return aspace_mincore(space(), addr, len, put_residence, &vec);
+}
+
+int64_t sys_msync(const uint64_t arg[6])
+{
+	return aspace_msync(space(), arg[0], arg[1], (int)arg[2]);
+}
+
+int64_t sys_mlock(const uint64_t arg[6])
+{
+	return aspace_mlock(space(), arg[0], arg[1], false);
+}
+
+int64_t sys_mlock2(const uint64_t arg[6])
+{
+	if ((uint32_t)arg[2] & ~(uint32_t)MLOCK_ONFAULT)
+		return -EINVAL;
+	return aspace_mlock(space(), arg[0], arg[1], arg[2] & MLOCK_ONFAULT);
+}
+
+int64_t sys_munlock(const uint64_t arg[6])
+{
+	return aspace_munlock(space(), arg[0], arg[1]);
+}
+
+int64_t sys_mlockall(const uint64_t arg[6])
+{
+	return aspace_mlockall(space(), (int)arg[0]);
+}
+
+int64_t sys_munlockall(const uint64_t arg[6])
+{
+	(void)arg;
+	return aspace_munlockall(space());
+}
+
+/* riscv_flush_icache(start, end, flags): code that was stored is run. All of it, on
+ * all harts; 1, for this thread's hart only, is a promise that is not needed. */
+int64_t sys_riscv_flush_icache(const uint64_t arg[6])
+{
+	if (arg[2] & ~(uint64_t)1)
+		return -EINVAL;
+	tlb_sync_code();
+	return 0;
+}
+
+/* --- membarrier --- */
+
+enum {
+	MEMBARRIER_GLOBAL = 1 << 0,
+	MEMBARRIER_GLOBAL_EXPEDITED = 1 << 1,
+	MEMBARRIER_REGISTER_GLOBAL = 1 << 2,
+	MEMBARRIER_PRIVATE = 1 << 3,
+	MEMBARRIER_REGISTER_PRIVATE = 1 << 4,
+	MEMBARRIER_PRIVATE_RSEQ = 1 << 7,
+	MEMBARRIER_REGISTER_RSEQ = 1 << 8,
+	/* What Linux has on this architecture. */
+	MEMBARRIER_ALL = MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED |
+			 MEMBARRIER_REGISTER_GLOBAL | MEMBARRIER_PRIVATE |
+			 MEMBARRIER_REGISTER_PRIVATE | MEMBARRIER_PRIVATE_RSEQ |
+			 MEMBARRIER_REGISTER_RSEQ
+};
+
+static void fence(void *arg)
+{
+	(void)arg;
+	arch_smp_mb();
+}
+
+/* Each of these harts orders what it accessed before against what it does next. */
+static void fence_all(cpumask_t cpus)
+{
+	arch_smp_mb();
+	cpus &= ~cpu_bit(arch_cpu());
+	if (cpus)
+		smp_call(cpus, fence, NULL);
+	arch_smp_mb();
+}
+
+static int64_t barrier_private(struct aspace *as, uint32_t registered)
+{
+	if (!(__atomic_load_n(&as->membarrier, __ATOMIC_RELAXED) & registered))
+		return -EPERM;
+	/* A hart that enters the space later fences on its way. */
+	fence_all(__atomic_load_n(&as->map.tlb.active, __ATOMIC_RELAXED));
+	return 0;
+}
+
+int64_t sys_membarrier(const uint64_t arg[6])
+{
+	uint32_t command = (uint32_t)arg[0], flags = (uint32_t)arg[1];
+	struct aspace *as = space();
+
+	/* With a flag it would be for one hart, by rseq, of which there is none. */
+	if (flags)
+		return -EINVAL;
+	switch (command) {
+	case 0:
+		return MEMBARRIER_ALL;
+	case MEMBARRIER_GLOBAL:
+	case MEMBARRIER_GLOBAL_EXPEDITED:
+		fence_all(cpus_online());
+		return 0;
+	case MEMBARRIER_REGISTER_GLOBAL:
+	case MEMBARRIER_REGISTER_PRIVATE:
+	case MEMBARRIER_REGISTER_RSEQ:
+		__atomic_fetch_or(&as->membarrier, command, __ATOMIC_RELAXED);
+		return 0;
+	case MEMBARRIER_PRIVATE:
+		return barrier_private(as, MEMBARRIER_REGISTER_PRIVATE);
+	case MEMBARRIER_PRIVATE_RSEQ:
+		return barrier_private(as, MEMBARRIER_REGISTER_RSEQ);
+	default:
+		return -EINVAL;
+	}
+}
