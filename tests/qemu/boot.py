@@ -231,6 +231,10 @@ def run_options(test):
            ["--board", "README.md"], ["--board", "visionfive2"], ["--disk"],
            ["--disk", "/nonexistent"], ["--disk", "/tmp"],
            ["--disk", "README.md", "--board", "sifive_u"],
+           ["--init", "/x"], ["--init", " ", "--initrd", "scripts"],
+           ["--init", "/x", "--initrd", "/dev/null"],
+           ["--init", "/x\ny", "--initrd", "scripts"],
+           ["--init", "/x", "--initrd", "scripts", "--append", "a init=/y"],
            # Has a kernel, --kernel gives one, too.
            ["--disk", "README.md", "--boot", "uboot"])
     for options in bad:

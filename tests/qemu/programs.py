@@ -1,13 +1,14 @@
 """Boots into Linux programs: init= and the files that an initrd becomes."""
 import gzip
 import os
+import random
 import re
 import struct
 import tempfile
 import threading
 
 from harness import BUILD, Failure, Test
-from machine import PANIC, Machine, autorun
+from machine import PANIC, PROMPT, Machine, autorun
 
 USER = f"{BUILD}/user"
 _once = threading.Lock()
@@ -164,6 +165,62 @@ def archives(test):
             ends(test, "/hello", status, wanted, initrd=f.name)
 
 
+def tiny():
+    """A program of 768 bytes that ends with status 7: code, then data with zeros
+    behind it."""
+    def load(flags, offset, address, in_file, in_memory):
+        return struct.pack("<IIQQQQQQ", 1, flags, offset, address, address,
+                           in_file, in_memory, 4096)
+    head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 243, 1,
+                       0x10180, 64, 0, 5, 64, 56, 2, 64, 0, 0)
+    head += load(5, 0, 0x10000, 0x200, 0x200)
+    head += load(6, 0x200, 0x11200, 0x100, 0x2100)
+    # li a0, 7; li a7, 93; ecall
+    code = struct.pack("<III", 0x00700513, 0x05d00893, 0x00000073)
+    return (head.ljust(0x180, b"\0") + code).ljust(0x300, b"\0")
+
+
+def mutant(draw):
+    """The same with some bytes of its headers changed, or without its end."""
+    data = bytearray(tiny())
+    for _ in range(draw.randint(1, 3)):
+        at = draw.randrange(64 + 2 * 56)
+        data[at] = draw.choice((0, 1, 2, 0x7f, 0x80, 0xff,
+                                data[at] ^ 1 << draw.randrange(8)))
+    return data[:draw.choice((len(data),) * 5 + (draw.randrange(len(data)),))]
+
+
+def used(m):
+    """Bytes of frames that nobody but the page allocator knows."""
+    return int(re.search(r"used (\d+) ", m.command("meminfo"))[1])
+
+
+def broken(test):
+    """Programs whose headers were changed at random: they end somehow, and all of
+    their memory comes back."""
+    count = 200
+    draw = random.Random(8)
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(b"".join(entry(f"m{i}", mutant(draw)) for i in range(count)))
+        f.write(entry("tiny", tiny()) + entry("TRAILER!!!", mode=0))
+        f.flush()
+        with Machine(test, "--initrd", f.name, "--append", "norandmaps") as m:
+            m.expect(PROMPT, unless=PANIC)
+            m.command("run /tiny")
+            before = used(m)
+            ends_ = [m.command(f"run /m{i}").splitlines()[-2]
+                     for i in range(count)]
+            same = sum("status 7" in e for e in ends_)
+            refused = sum("no program" in e for e in ends_)
+            if not same or not refused:
+                raise Failure(f"{same} ran, {refused} were refused")
+            if "audit: 0 findings" not in m.command("audit"):
+                raise Failure("the audit finds something")
+            if used(m) != before:
+                raise Failure(f"{before} bytes were used, now {used(m)}")
+    return f"{same} ran, {refused} were refused, {count - same - refused} died"
+
+
 def console(test):
     """Without init= the programs are there for the console, and so is `load`."""
     out = autorun(test, "load initrd; run /hello again; run /hello; meminfo; "
@@ -198,6 +255,8 @@ TESTS = [
     Test("programs-none", "all", 300, "init= that can't be started", no_program,
          BUILT),
     Test("programs-archives", "all", 300, "broken archives", archives, BUILT),
+    Test("programs-broken", "all", 300, "programs with random headers", broken,
+         BUILT),
     Test("programs-console", "all", 300, "run at the console", console, BUILT),
     Test("programs-cheap", "all", 300, "an initrd that nobody uses", cheap,
          BUILT),
