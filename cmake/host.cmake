@@ -21,10 +21,12 @@ set(HOST_LINK -Wl,--wrap=page_free,--wrap=page_free_bulk
     -Wl,--wrap=tlb_flush,--wrap=tlb_flush_new
     -Wl,--wrap=tlb_switch,--wrap=tlb_idle_enter,--wrap=tlb_idle_exit)
 
-# Its harts may take turns at any branch of mm/ (arch/host/harts.c).
+# Its harts may take turns at any branch of mm/, and of what tasks wait with
+# (arch/host/harts.c).
 if(NOT STRATA_FUZZ)
     foreach(source ${HOST_SOURCES})
-        if(source MATCHES "/(mm|arch/riscv)/[a-z_]*\\.c$")
+        if(source MATCHES "/(mm|arch/riscv)/[a-z_]*\\.c$" OR
+           source MATCHES "/kernel/(sched|mutex|wait)\\.c$")
             set_source_files_properties(${source} PROPERTIES
                 COMPILE_OPTIONS -fsanitize-coverage=trace-pc)
         endif()

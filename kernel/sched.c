@@ -659,10 +659,12 @@ void sched_adopt(const char *name)
 {
 	struct hart *h = this_cpu(harts);
 
-	spin_lock_init(&h->lock, LOCK_RUN);
+	*h = (struct hart){
+		.lock = SPINLOCK_INIT(LOCK_RUN),
+		.first = UINT64_MAX,
+	};
 	list_init(&h->ready);
 	tree_init(&h->timers, NULL);
-	h->first = UINT64_MAX;
 	wait_queue_init(&h->idlers);
 	task_init(&h->own, name);
 	h->own.state = TASK_RUNNING;

@@ -5,7 +5,8 @@
  * Who is next is drawn, evenly; but now and then a hart stays away for some time,
  * for the errors that need others to do much in one small gap.
  *
- * A hart is a stack and a jmp_buf. The first entry goes through ucontext, which
+ * A hart is a stack and a jmp_buf, and so is a task (<arch/task.h>), which takes the
+ * place of the hart's own while it runs there. The first entry goes through ucontext, which
  * can begin a stack; later switches are _longjmp, without calls of the host's
  * kernel. AddressSanitizer is told of each, where it is there.
  *
@@ -21,6 +22,7 @@
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/task.h>
 #include <host/harts.h>
 #include <kernel/assert.h>
 #include <lib/rng.h>
@@ -39,8 +41,10 @@ struct irq {
 
 struct hart {
 	jmp_buf context;
-	void *fake_stack; /* AddressSanitizer's */
+	void *fake_stack;   /* AddressSanitizer's */
+	struct range stack; /* that it is on */
 	void (*fn)(void);
+	void (*entry)(void); /* of a task that begins */
 	bool started, done;
 	struct irq irq;
 	bool pending;	 /* an interrupt */
@@ -81,10 +85,15 @@ static unsigned index_of(const struct hart *hart)
 	return (unsigned)(hart - h.hart);
 }
 
-static void leaving(void **save, const void *stack, size_t size)
+static void leaving_for(void **save, const void *stack, size_t size)
 {
 	if (__sanitizer_start_switch_fiber)
 		__sanitizer_start_switch_fiber(save, stack, size);
+}
+
+static void leaving(void **save, struct range stack)
+{
+	leaving_for(save, (void *)(uintptr_t)stack.start, range_size(stack));
 }
 
 static void arrived(void *saved, const void **from, size_t *size)
@@ -125,22 +134,29 @@ static struct hart *draw(void)
 
 static void begin(void);
 
-/* Go on there; the caller has left its own stack behind. */
-UNCHECKED __attribute__((noreturn)) static void enter(struct hart *to)
+/* Begin on a new stack; the caller has left its own behind. */
+UNCHECKED __attribute__((noreturn)) static void begin_on(struct range stack,
+							 void (*fn)(void))
 {
 	static ucontext_t start;
 
+	getcontext(&start);
+	start.uc_stack.ss_sp = (void *)(uintptr_t)stack.start;
+	start.uc_stack.ss_size = range_size(stack);
+	start.uc_link = NULL;
+	makecontext(&start, fn, 0);
+	setcontext(&start);
+	panic("harts: no context");
+}
+
+/* Go on there; the caller has left its own stack behind. */
+UNCHECKED __attribute__((noreturn)) static void enter(struct hart *to)
+{
 	now = to;
 	if (to->started)
 		_longjmp(to->context, 1);
 	to->started = true;
-	getcontext(&start);
-	start.uc_stack.ss_sp = stacks[index_of(to)];
-	start.uc_stack.ss_size = STACK_SIZE;
-	start.uc_link = NULL;
-	makecontext(&start, begin, 0);
-	setcontext(&start);
-	panic("harts: no context");
+	begin_on(to->stack, begin);
 }
 
 static void switch_to(struct hart *to);
@@ -168,7 +184,7 @@ UNCHECKED static void begin(void)
 		interrupts();
 	}
 	now = NULL;
-	leaving(NULL, h.home_stack, h.home_size);
+	leaving_for(NULL, h.home_stack, h.home_size);
 	_longjmp(h.home, 1);
 }
 
@@ -178,10 +194,37 @@ UNCHECKED static void switch_to(struct hart *to)
 
 	if (to == me)
 		return;
-	leaving(&me->fake_stack, stacks[index_of(to)], STACK_SIZE);
+	leaving(&me->fake_stack, to->stack);
 	if (!_setjmp(me->context))
 		enter(to);
 	arrived(me->fake_stack, NULL, NULL);
+}
+
+struct range arch_stack(void)
+{
+	return now->stack;
+}
+
+static void task_begins(void)
+{
+	arrived(NULL, NULL, NULL);
+	now->entry();
+}
+
+UNCHECKED void arch_context_switch(struct arch_context *from,
+				   struct arch_context *to, struct range stack)
+{
+	assert(now && now->irq.off);
+	leaving(&from->fake_stack, stack);
+	now->stack = stack;
+	if (!_setjmp(from->regs)) {
+		if (!to->entry)
+			_longjmp(to->regs, 1);
+		now->entry = to->entry;
+		to->entry = NULL;
+		begin_on(stack, task_begins);
+	}
+	arrived(from->fake_stack, NULL, NULL);
 }
 
 static void interrupts(void)
@@ -237,11 +280,15 @@ void harts_run(unsigned n, void (*const fn[])(void),
 	h.hooks = hooks;
 	h.rng = rng_seed(seed);
 	h.rate = 4u << rng_below(&h.rng, 8);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t stack = (uintptr_t)stacks[i];
+
 		h.hart[i].fn = fn[i];
+		h.hart[i].stack = range_make(stack, stack + STACK_SIZE);
+	}
 	if (!hooks->keep_online)
 		cpus_online_ = cpu_bit(n) - 1;
-	leaving(&h.home_fake_stack, stacks[0], STACK_SIZE);
+	leaving(&h.home_fake_stack, h.hart[0].stack);
 	if (!_setjmp(h.home))
 		enter(&h.hart[0]);
 	arrived(h.home_fake_stack, NULL, NULL);
@@ -275,7 +322,9 @@ void arch_relax(void)
 
 void arch_wait_for_interrupt(void)
 {
-	arch_relax();
+	do
+		arch_relax();
+	while (now && h.hooks->sleep && !now->pending);
 }
 
 void arch_smp_mb(void)

@@ -1,7 +1,6 @@
-/* Tasks on the native machine: none yet. */
+/* Whose context a hart runs (<arch/task.h>); switching is the harts' (harts.c). */
 #include <arch/task.h>
 #include <kernel/cpu.h>
-#include <kernel/panic.h>
 
 static PERCPU struct task *current;
 
@@ -19,19 +18,5 @@ void arch_context_init(struct arch_context *c, struct range stack,
 		       void (*entry)(void))
 {
 	(void)stack;
-	c->entry = entry;
-}
-
-struct range arch_stack(void)
-{
-	return range_make(0, 0);
-}
-
-void arch_context_switch(struct arch_context *from, struct arch_context *to,
-			 struct range stack)
-{
-	(void)from;
-	(void)to;
-	(void)stack;
-	panic("no tasks run here");
+	*c = (struct arch_context){.entry = entry};
 }

@@ -15,6 +15,7 @@
 
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/task.h>
 #include <host/harts.h>
 #include <kernel/assert.h>
 
@@ -173,4 +174,19 @@ void arch_irq_restore(uint64_t flags)
 	irq.depth--;
 	irq.off = !flags;
 	interrupts();
+}
+
+/* No tasks here. */
+struct range arch_stack(void)
+{
+	return range_make(0, 0);
+}
+
+void arch_context_switch(struct arch_context *from, struct arch_context *to,
+			 struct range stack)
+{
+	(void)from;
+	(void)to;
+	(void)stack;
+	panic("no tasks run on threads");
 }

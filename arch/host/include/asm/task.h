@@ -1,13 +1,18 @@
 /*
- * Native side of <arch/task.h>. There are tasks where a test makes some, on simulated
- * harts (<host/harts.h>); elsewhere arch_task() is NULL.
+ * Native side of <arch/task.h>. There are tasks where a test makes some, on
+ * simulated harts (<host/harts.h>), with stacks of its own; elsewhere arch_task() is
+ * NULL.
  */
 #pragma once
+
+#include <setjmp.h>
 
 struct task;
 
 struct arch_context {
-	void (*entry)(void);
+	jmp_buf regs;
+	void (*entry)(void); /* NULL: it has begun */
+	void *fake_stack;    /* AddressSanitizer's */
 };
 
 struct task *arch_task(void);

@@ -22,6 +22,7 @@ struct harts_hooks {
 	void (*ipi)(void *ctx);
 	void *ctx;
 	bool keep_online; /* leave cpus_online() alone */
+	bool sleep;	  /* only an interrupt ends arch_wait_for_interrupt() */
 };
 
 /*
