@@ -22,6 +22,7 @@
 #include <kernel/exec.h>
 #include <kernel/fdtable.h>
 #include <kernel/files.h>
+#include <kernel/printk.h>
 #include <kernel/process.h>
 #include <kernel/task.h>
 #include <kernel/uaccess.h>
@@ -142,11 +143,14 @@ static struct fd_table *first_files(void)
 static int spawn(struct process *p, const struct exec_program *program,
 		 bool as_init)
 {
-	struct exec_start start;
+	struct exec_start start = {0};
 	struct aspace *as;
 	struct task *t;
 	int err = load(p, program, &start, &as);
 
+	/* Nobody but the console is there to be told. */
+	if (err && start.why)
+		pr_err("%s: %s\n", program->path, start.why);
 	if (err)
 		return err;
 	p->exe = start.exe;
