@@ -1,5 +1,5 @@
 /*
- * Page faults of programs: what mm/fault_decide.c says is done.
+ * Page faults of programs: what fault_decide() says (<mm/fault.h>) is done.
  *
  * A fault is served in a read section of its space (mm/aspace.c): VMAs stand still,
  * and only other faults are at the tables. Each of them gets what it needs first,
@@ -70,24 +70,47 @@ static enum fault_entry entry_of(pte_t e)
 								: ENTRY_OTHERS;
 }
 
+/* Harts learn of leaves that were added. */
+static void tell(struct fault *f, struct range va, uint64_t step)
+{
+	struct tlb_gather g;
+
+	if (f->g) {
+		tlb_gather_leaves(f->g, va, step);
+		return;
+	}
+	tlb_gather_init(&g, &f->as->map.tlb);
+	tlb_gather_leaves(&g, va, step);
+	tlb_flush_new(&g);
+}
+
+static inline void tell_page(struct fault *f)
+{
+	if (f->g)
+		tlb_gather_leaves(f->g, page_at(f->va), PAGE_SIZE);
+	else
+		tlb_flush_new_page(&f->as->map.tlb, f->va);
+}
+
 /* Have the tables for a leaf of `level`. DONE with s.level != level: another hart
  * was faster. */
-static enum fault_result grow(struct fault *f, unsigned level)
+static __attribute__((noinline)) enum fault_result grow(struct fault *f,
+							unsigned level)
 {
 	if (f->s.level <= level)
 		return FAULT_DONE;
-	tlb_gather_table(f->g);
+	f->tables = true;
 	return pgtable_grow(f->va, level, &f->s) ? FAULT_NOMEM : FAULT_DONE;
 }
 
 /* Put a leaf for p where nothing is; it takes over the reference. */
-static enum fault_result add(struct fault *f, struct page *p, bool store)
+static inline enum fault_result add(struct fault *f, struct page *p, bool store)
 {
-	enum fault_result r = grow(f, 0);
+	enum fault_result r = f->s.level ? grow(f, 0) : FAULT_DONE;
 
 	if (r == FAULT_DONE && !f->s.level &&
-	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, store)))
-		tlb_gather_leaves(f->g, page_at(f->va), PAGE_SIZE);
+	    slot_fill(&f->s, leaf_of(p, f->v->prot, store)))
+		tell_page(f);
 	else
 		leaf_put(p);
 	return r;
@@ -96,16 +119,12 @@ static enum fault_result add(struct fault *f, struct page *p, bool store)
 /* Put a leaf for p, which may be stored to, in the place of the one there. */
 static enum fault_result replace(struct fault *f, struct page *p)
 {
-	struct tlb_gather g;
-
 	debug_assert(!f->s.level);
 	if (!pte_cas(f->s.entry, f->e, pte_protect(f->e, VM_USER))) {
 		page_free(p, 0);
 		return FAULT_DONE;
 	}
-	tlb_gather_init(&g, &f->as->map.tlb);
-	tlb_gather_leaves(&g, page_at(f->va), PAGE_SIZE);
-	tlb_flush(&g);
+	tlb_flush_page(&f->as->map.tlb, f->va);
 	pte_store(f->s.entry, leaf_of(p, f->v->prot, true));
 	leaf_put(leaf_page(f->e));
 	return FAULT_DONE;
@@ -144,8 +163,7 @@ static bool add_huge(struct fault *f)
 	}
 	if (f->s.level == 1 &&
 	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, true))) {
-		tlb_gather_leaves(f->g, range_make(start, start + HUGE_SIZE),
-				  HUGE_SIZE);
+		tell(f, range_make(start, start + HUGE_SIZE), HUGE_SIZE);
 		count_fault(f->as, FAULTS_HUGE);
 	} else {
 		page_free(p, HUGE_ORDER);
@@ -252,9 +270,8 @@ static void add_pages(struct fault *f, vaddr_t start, struct page **page,
 		    !pgtable_fill(&s, leaf_of(page[i], f->v->prot, store)))
 			page_put(page[i]);
 	}
-	tlb_gather_leaves(
-		f->g, range_make(start, start + ((uint64_t)n << PAGE_SHIFT)),
-		PAGE_SIZE);
+	tell(f, range_make(start, start + ((uint64_t)n << PAGE_SHIFT)),
+	     PAGE_SIZE);
 }
 
 static void put_pages(struct page **page, unsigned n)
@@ -301,7 +318,7 @@ static enum fault_result set_rights(struct fault *f)
 	sync_new(f);
 	count_fault(f->as, FAULTS_REUSE);
 	if (pte_cas(f->s.entry, f->e, e))
-		tlb_gather_leaves(f->g, range_make(start, start + span), span);
+		tell(f, range_make(start, start + span), span);
 	return FAULT_DONE;
 }
 
@@ -312,24 +329,20 @@ static enum fault_result forget(struct fault *f)
 	return FAULT_DONE;
 }
 
-enum fault_result fault_serve(struct fault *f)
+static inline enum fault_result serve(struct fault *f)
 {
-	enum fault_place place = place_of(f);
+	const struct vma *v = f->v;
+	struct fault_case c = {.place = place_of(f), .kind = f->kind};
 
+	f->tables = false;
 	f->grow = false;
-	f->e = place == PLACE_HOLE ? pte_none() : pte_load(f->s.entry);
-	switch (fault_decide(&(struct fault_case){
-		.place = place,
-		.kind = f->kind,
-		.prot = f->v ? f->v->prot : 0,
-		.entry = entry_of(f->e),
-		.leaf = pte_prot(f->e),
-	})) {
-	case ACT_GROW:
-		f->grow = true;
-		return FAULT_MAPERR;
-	case ACT_ACCERR:
-		return FAULT_ACCERR;
+	if (c.place > PLACE_BELOW) {
+		f->e = pte_load(f->s.entry);
+		c.prot = v->prot;
+		c.entry = entry_of(f->e);
+		c.leaf = pte_prot(f->e);
+	}
+	switch (fault_decide(&c)) {
 	case ACT_ZERO:
 		return map_zero(f);
 	case ACT_ANON:
@@ -346,29 +359,47 @@ enum fault_result fault_serve(struct fault *f)
 		return forget(f);
 	case ACT_AGAIN:
 		return FAULT_DONE;
+	case ACT_ACCERR:
+		return FAULT_ACCERR;
+	case ACT_GROW:
+		f->grow = true;
+		break;
 	case ACT_MAPERR:
 		break;
 	}
 	return FAULT_MAPERR;
 }
 
-enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
+enum fault_result fault_serve(struct fault *f)
+{
+	return serve(f);
+}
+
+static __attribute__((noinline)) void tell_tables(struct aspace *as)
 {
 	struct tlb_gather g;
-	struct fault f;
+
+	tlb_gather_init(&g, &as->map.tlb);
+	tlb_gather_table(&g);
+	tlb_flush_new(&g);
+}
+
+enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
+{
 	enum fault_result r;
+	struct fault f;
 
 	f.as = as;
 	f.va = align_down(va, PAGE_SIZE);
 	f.kind = kind;
-	f.g = &g;
+	f.g = NULL;
 	do {
-		tlb_gather_init(&g, &as->map.tlb);
 		aspace_read_begin(as);
 		f.v = vma_find(&as->vmas, f.va);
-		pgtable_find(&as->map.pt, f.va, 0, &f.s);
-		r = fault_serve(&f);
-		tlb_flush_new(&g);
+		slot_find(&as->map.pt, f.va, 0, &f.s);
+		r = serve(&f);
+		if (f.tables)
+			tell_tables(as);
 		aspace_read_end();
 	} while (f.grow && !aspace_grow_stack(as, va));
 	return r;

@@ -175,13 +175,6 @@ static bool fits(const struct cursor *c, paddr_t pa)
 	return !((c->va | pa) & rest) && c->last - c->va >= rest;
 }
 
-static pte_t *skip_empty(pte_t *p, const pte_t *end)
-{
-	while (p < end && !pte_present(pte_load(p)))
-		p++;
-	return p;
-}
-
 /* The cursor stands at an empty entry of a level that fits. Fill it, and those
  * after it while they fit and are empty: how many. */
 static uint64_t map_leaves(const struct cursor *c, const struct map_job *job)

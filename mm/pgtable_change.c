@@ -258,7 +258,7 @@ static uint64_t change_table(const struct cursor *c, vm_prot_t prot,
 
 	if (end - p == PT_ENTRIES && !prot && drop_whole(c, g))
 		return PT_ENTRIES;
-	while (p < end) {
+	while ((p = skip_empty(p, end)) < end) {
 		pte_t *from = p;
 
 		if (prot)

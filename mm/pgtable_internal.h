@@ -182,6 +182,12 @@ static inline uint64_t cursor_entries(const struct cursor *c)
 	return (c->last >> c->shift) - (c->va >> c->shift) + 1;
 }
 
+/* Is the range, at whose start the cursor stands, pages of its table? */
+static inline bool in_one_table(const struct cursor *c)
+{
+	return c->shift == PAGE_SHIFT && cursor_entries(c) <= cursor_room(c);
+}
+
 /* Over n entries, and up where the table ends. False: that was all. */
 static inline bool cursor_along(struct cursor *c, uint64_t n)
 {
@@ -211,4 +217,49 @@ static inline void cursor_count_gone(const struct cursor *c, uint64_t n,
 
 	if (page && (page->refs -= (int32_t)n) == 1)
 		cursor_drop_table(c, g);
+}
+
+static inline unsigned pte_any_(const pte_t *p)
+{
+	return pte_present(pte_load(p));
+}
+
+/* The first entry from p on, before `end`, where something is; or end. */
+static inline pte_t *skip_empty(pte_t *p, const pte_t *end)
+{
+	for (; end - p >= 4; p += 4)
+		if (pte_any_(p) | pte_any_(p + 1) | pte_any_(p + 2) |
+		    pte_any_(p + 3))
+			break;
+	while (p < end && !pte_any_(p))
+		p++;
+	return p;
+}
+
+/* pgtable_find(), for hot paths. */
+static inline void slot_find(const struct pgtable *pt, vaddr_t va,
+			     unsigned level, struct pgtable_slot *s)
+{
+	pte_t *entry = table_at(pt->root), above = pte_table(0, true), e;
+	unsigned shift = pt_shift(pt->levels - 1), end = pt_shift(level);
+
+	entry += (va >> shift) % PT_ENTRIES;
+	while (shift > end && (e = pte_load(entry), pte_is_table(e))) {
+		above = e;
+		shift -= PT_INDEX_BITS;
+		entry = table_at(pte_next(e)) + (va >> shift) % PT_ENTRIES;
+	}
+	s->entry = entry;
+	s->count = table_page(above);
+	s->level = (shift - PAGE_SHIFT) / PT_INDEX_BITS;
+}
+
+/* pgtable_fill(), too. */
+static inline bool slot_fill(const struct pgtable_slot *s, pte_t e)
+{
+	if (!pte_cas(s->entry, pte_none(), e))
+		return false;
+	if (s->count)
+		__atomic_fetch_add(&s->count->refs, 1, __ATOMIC_RELAXED);
+	return true;
 }

@@ -36,27 +36,12 @@ static inline void enter(struct pgtable_slot *s, vaddr_t va, pte_t e)
 void pgtable_find(const struct pgtable *pt, vaddr_t va, unsigned level,
 		  struct pgtable_slot *s)
 {
-	pte_t *entry = table_at(pt->root), above = pte_table(0, true), e;
-	unsigned shift = pt_shift(pt->levels - 1), end = pt_shift(level);
-
-	entry += (va >> shift) % PT_ENTRIES;
-	while (shift > end && (e = pte_load(entry), pte_is_table(e))) {
-		above = e;
-		shift -= PT_INDEX_BITS;
-		entry = table_at(pte_next(e)) + (va >> shift) % PT_ENTRIES;
-	}
-	s->entry = entry;
-	s->count = table_page(above);
-	s->level = (shift - PAGE_SHIFT) / PT_INDEX_BITS;
+	slot_find(pt, va, level, s);
 }
 
 bool pgtable_fill(const struct pgtable_slot *s, pte_t e)
 {
-	if (!pte_cas(s->entry, pte_none(), e))
-		return false;
-	if (s->count)
-		__atomic_fetch_add(&s->count->refs, 1, __ATOMIC_RELAXED);
-	return true;
+	return slot_fill(s, e);
 }
 
 static void free_tables(struct page **table, unsigned n)

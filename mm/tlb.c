@@ -272,6 +272,47 @@ void tlb_flush_new(struct tlb_gather *g)
 	g->tables = false;
 }
 
+static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
+{
+	if (full) {
+		forget(h, ASID_ANY);
+	} else {
+		h->n.ranges++;
+		arch_tlb_fence_page(va, number_of(s));
+	}
+}
+
+void tlb_flush_page(struct tlb_space *s, vaddr_t va)
+{
+	uint64_t flags = arch_irq_save();
+	struct hart *h = this_cpu(harts);
+
+	arch_smp_mb(); /* as in fence() */
+	if (s == h->in && cpus_online() == cpu_bit(arch_cpu())) {
+		forget_page(h, s, va);
+	} else {
+		struct tlb_gather g;
+
+		tlb_gather_init(&g, s);
+		tlb_gather_leaves(&g, range_make(va, va + PAGE_SIZE),
+				  PAGE_SIZE);
+		fence_space(h, &g, s);
+	}
+	arch_irq_restore(flags);
+}
+
+void tlb_flush_new_page(struct tlb_space *s, vaddr_t va)
+{
+	uint64_t flags = arch_irq_save();
+	struct hart *h = this_cpu(harts);
+
+	if (s == h->in)
+		forget_page(h, s, va);
+	else
+		in_space(s);
+	arch_irq_restore(flags);
+}
+
 void tlb_forget(struct tlb_space *s)
 {
 	uint64_t flags = arch_irq_save();

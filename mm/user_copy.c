@@ -48,23 +48,22 @@ static inline void share(struct page *p, bool sole)
 		page_get(p);
 }
 
-/* The parent's n entries of one table from p on, which is for `va`. */
+/* The parent's entries of one table from p, which is for `va`, up to `end`. */
 static int copy_entries(const struct copying *c, vaddr_t va, pte_t *p,
-			uint64_t n)
+			const pte_t *end)
 {
 	struct page *count = NULL;
-	pte_t *to = NULL;
+	const vaddr_t last = va + ((uint64_t)(end - p) << PAGE_SHIFT);
+	const vm_prot_t prot = c->prot;
+	pte_t *to = NULL, *const first = p;
 	bool lost = false;
 	int32_t copied = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		pte_t e = pte_load(&p[i]), now = pte_protect(e, c->prot);
+	for (; (p = skip_empty(p, end)) < end; p++) {
+		pte_t e = pte_load(p);
 		struct page *page = leaf_page(e);
-		bool sole;
+		bool sole = page_is_sole(page, 0);
 
-		if (!pte_is_leaf(e))
-			continue;
-		sole = page_is_sole(page);
 		if (!sole && (page->flags & PAGE_OBJECT))
 			continue;
 		if (!to)
@@ -72,14 +71,14 @@ static int copy_entries(const struct copying *c, vaddr_t va, pte_t *p,
 		if (!to)
 			return -ENOMEM;
 		share(page, sole);
-		lost |= pte_loses(e, now);
-		pte_set(&p[i], now);
-		pte_set(&to[i], now);
+		lost |= pte_loses(e, prot);
+		e = pte_protect(e, prot);
+		pte_set(p, e);
+		pte_set(&to[p - first], e);
 		copied++;
 	}
 	if (lost)
-		tlb_gather_leaves(c->g, range_make(va, va + (n << PAGE_SHIFT)),
-				  PAGE_SIZE);
+		tlb_gather_leaves(c->g, range_make(va, last), PAGE_SIZE);
 	if (copied)
 		count->refs += copied;
 	return 0;
@@ -107,7 +106,9 @@ int user_copy(struct aspace *child, struct aspace *parent, const struct vma *v)
 		n = 1;
 		if (!cursor_level(&c)) {
 			n = min_u64(cursor_room(&c), cursor_entries(&c));
-			err = err ? err : copy_entries(&job, c.va, c.slot, n);
+			err = err ? err
+				  : copy_entries(&job, c.va, c.slot,
+						 c.slot + n);
 		}
 	} while (!err && cursor_along(&c, n));
 	tlb_flush(&g);

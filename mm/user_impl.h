@@ -15,10 +15,11 @@
  * memory for it. It has no references, and is kept for ever. */
 struct page *user_zero_page(void);
 
-/* The block that a leaf maps. */
+/* The block that a leaf maps. Here none has attributes or is of a group, so it leads
+ * to memory as a pointer does. */
 static inline struct page *leaf_page(pte_t e)
 {
-	return pfn_to_page(pte_paddr(e) >> PAGE_SHIFT);
+	return pfn_to_page(pte_next(e) >> PAGE_SHIFT);
 }
 
 /* Drop a leaf's reference, after the flush. */
@@ -44,9 +45,7 @@ static inline pte_t leaf_of(const struct page *p, vm_prot_t prot, bool store)
 
 static inline bool leaf_allows(pte_t e, enum access kind)
 {
-	static const vm_prot_t right[] = {VM_READ, VM_WRITE, VM_EXEC};
-
-	return pte_is_leaf(e) && (pte_prot(e) & right[kind]);
+	return pte_is_leaf(e) && fault_allows(pte_prot(e), kind);
 }
 
 static inline struct range page_at(vaddr_t va)
@@ -86,12 +85,13 @@ struct fault {
 	const struct vma *v; /* NULL: there is none */
 	vaddr_t va;	     /* of the page */
 	enum access kind;
-	struct tlb_gather *g;  /* gets what is added */
+	struct tlb_gather *g;  /* gets leaves that are added; NULL: nobody */
 	struct pgtable_slot s; /* of va */
 	pte_t e;	       /* what s.entry said */
-	bool grow; /* not served: the VMA, which is above, might grow */
+	bool tables; /* tables were added, of which no hart was told */
+	bool grow;   /* not served: the VMA, which is above, might grow */
 };
 
-/* All fields but `e` and `grow` are set. Races with other faults that are lost are
+/* All fields up to `s` are set. Races with other faults that are lost are
  * FAULT_DONE, as whoever faulted looks again. */
 enum fault_result fault_serve(struct fault *f);

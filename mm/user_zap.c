@@ -12,7 +12,8 @@
  *	one that stays				one that goes
  *	| hidden | hidden | leaf | - |		| leaf | leaf | - | leaf |
  *
- * So a range of any size takes one fence, and no list of its pages.
+ * So a range of any size takes one fence, and no list of its pages. A few pages are
+ * noted down instead.
  *
  * I1  A table that goes has refs - 1 leaves, the first of them at `owner` or behind.
  *     One above it that became empty with it has refs = 1.
@@ -30,11 +31,15 @@
 #define BATCH 64
 #define LEAST 16
 
+/* Entries that are not worth two passes. */
+#define FEW 8
+
 struct zap {
 	struct tlb_gather g;
 	bool hidden; /* are there leaves in tables that stay? */
 	unsigned n;
 	struct page *frame[BATCH];
+	pte_t leaf[FEW];
 };
 
 /* The cursor's table goes; no leaf of it is in front of `first`. */
@@ -91,6 +96,8 @@ static uint64_t unhook(const struct cursor *c, struct zap *z)
 
 static void free_frames(struct zap *z)
 {
+	/* Acquire: pairs with page_drop() of who had them before. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (z->n >= LEAST)
 		page_free_bulk(z->n, z->frame);
 	else
@@ -106,19 +113,14 @@ static inline void free_frame(struct zap *z, struct page *p)
 		free_frames(z);
 }
 
-static __attribute__((noinline)) void drop_shared(struct page *p)
-{
-	leaf_put(p);
-}
-
 static inline void drop_leaf(struct zap *z, pte_t e)
 {
 	struct page *p = leaf_page(e);
 
-	if (page_is_sole(p))
+	if (page_is_sole(p, 0))
 		free_frame(z, p);
-	else
-		drop_shared(p);
+	else if (!(p->flags & PAGE_ZEROS) && page_drop(p))
+		page_free(p, p->order);
 }
 
 /* A table that was unhooked, and what is in it. */
@@ -177,36 +179,84 @@ static void drop_leaves(const struct pgtable *pt, struct range va,
 	while (cursor_along(&c, drop_entries(&c, z)));
 }
 
-int user_zap(struct aspace *as, struct range va)
+/* A few entries, all in the cursor's table, whose pages are noted down. */
+static void zap_few(struct aspace *as, const struct cursor *c)
+{
+	pte_t *p = c->slot, *const end = p + cursor_entries(c);
+	struct zap z;
+	unsigned n = 0;
+
+	z.n = 0;
+	for (; p < end; p++) {
+		pte_t e = pte_load(p);
+
+		if (!pte_is_leaf(e))
+			continue;
+		z.leaf[n++] = e;
+		pte_set(p, pte_none());
+	}
+	if (!n)
+		return;
+	if (n == 1 && end == c->slot + 1 && cursor_page(c)->refs > 2) {
+		cursor_page(c)->refs--;
+		tlb_flush_page(&as->map.tlb, c->va);
+	} else {
+		tlb_gather_init(&z.g, &as->map.tlb);
+		tlb_gather_leaves(&z.g, range_make(c->va, c->last + 1),
+				  PAGE_SIZE);
+		cursor_count_gone(c, n, &z.g);
+		tlb_flush(&z.g);
+	}
+	for (unsigned i = 0; i < n; i++)
+		drop_leaf(&z, z.leaf[i]);
+	free_frames(&z);
+}
+
+static void zap_many(struct aspace *as, struct range va, struct zap *z)
 {
 	const struct pgtable *pt = &as->map.pt;
 	struct list gone;
 	struct cursor c;
+
+	cursor_start(&c, pt, va);
+	do
+		cursor_down(&c);
+	while (cursor_along(&c, unhook(&c, z)));
+	list_init(&gone);
+	list_splice(&gone, &z->g.pages);
+	tlb_flush(&z->g);
+	list_for_each_safe (l, &gone)
+		drop_table(z, list_entry(l, struct page, link));
+	if (z->hidden) {
+		drop_leaves(pt, va, z);
+		/* A table may be empty only now, when one went that was among its
+		 * leaves. */
+		tlb_flush(&z->g);
+	}
+	free_frames(z);
+}
+
+int user_zap(struct aspace *as, struct range va)
+{
+	struct cursor c;
 	struct zap z;
 	int err;
 
+	cursor_start(&c, &as->map.pt, va);
+	if (!pte_present(cursor_down(&c)) && cursor_entries(&c) == 1)
+		return 0;
+	if (in_one_table(&c) && cursor_entries(&c) <= FEW) {
+		zap_few(as, &c);
+		return 0;
+	}
 	tlb_gather_init(&z.g, &as->map.tlb);
 	z.hidden = false;
 	z.n = 0;
 	err = user_split(as, va, &z.g);
-	if (!err) {
-		cursor_start(&c, pt, va);
-		do
-			cursor_down(&c);
-		while (cursor_along(&c, unhook(&c, &z)));
-	}
-	list_init(&gone);
-	list_splice(&gone, &z.g.pages);
-	tlb_flush(&z.g);
-	list_for_each_safe (l, &gone)
-		drop_table(&z, list_entry(l, struct page, link));
-	if (z.hidden) {
-		drop_leaves(pt, va, &z);
-		/* A table may be empty only now, when one went that was among its
-		 * leaves. */
+	if (err)
 		tlb_flush(&z.g);
-	}
-	free_frames(&z);
+	else
+		zap_many(as, va, &z);
 	return err;
 }
 

@@ -71,6 +71,9 @@ struct tlb_fence {
 /* This hart forgets; and its later walks see all stores before this call. */
 void arch_tlb_fence(const struct tlb_fence *f);
 
+/* The same for the leaf of one page, of one address space. */
+void arch_tlb_fence_page(vaddr_t va, unsigned asid);
+
 /*
  * These harts, all online and not this one, forget, and have when this returns;
  * their later walks see what this hart stored before. Takes no lock and needs

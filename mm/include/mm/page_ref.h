@@ -28,13 +28,13 @@ static inline void page_put(struct page *p)
 }
 
 /*
- * A frame that one leaf has to itself, and no object: whoever holds that leaf still
- * can't get company, as all who could give a reference away must hold one. Marks in
- * flags, and what is about to be retired, count as company.
+ * A block of that order that one leaf has to itself, and no object: whoever holds that
+ * leaf can't get company, as all who could give a reference away must hold one. Marks
+ * in flags, and what is about to be retired, count as company. Who changes the block,
+ * or frees it, needs an acquire fence before: it pairs with page_drop() of who had it.
  */
-static inline bool page_is_sole(const struct page *p)
+static inline bool page_is_sole(const struct page *p, unsigned order)
 {
-	/* Acquire: pairs with page_drop() of who had it before. */
-	return __atomic_load_n(&p->head, __ATOMIC_ACQUIRE) ==
-	       page_head(PAGE_USED, 0);
+	return __atomic_load_n(&p->head, __ATOMIC_RELAXED) ==
+	       page_head(PAGE_USED, order);
 }

@@ -135,9 +135,9 @@ static inline vm_prot_t pte_prot(pte_t e)
 	       (e.flags & PTE_USER ? VM_USER : 0);
 }
 
-static inline bool pte_loses(pte_t leaf, pte_t now)
+static inline bool pte_loses(pte_t leaf, vm_prot_t prot)
 {
-	return pte_prot(leaf) & ~pte_prot(now);
+	return pte_prot(leaf) & ~pte_prot(pte_protect(leaf, prot));
 }
 
 static inline enum mem_attr pte_attr(pte_t e)

@@ -122,9 +122,9 @@ static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 	return (pte_t){(leaf.v & ~PTE_PROT) | pte_prot_bits_(prot)};
 }
 
-static inline bool pte_loses(pte_t leaf, pte_t now)
+static inline bool pte_loses(pte_t leaf, vm_prot_t prot)
 {
-	return leaf.v & ~now.v & PTE_RWX;
+	return leaf.v & PTE_RWX & ~pte_prot_bits_(prot);
 }
 
 static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
@@ -162,8 +162,8 @@ static inline paddr_t pte_paddr(pte_t e)
 
 static inline vm_prot_t pte_prot(pte_t e)
 {
-	return (e.v & PTE_R ? VM_READ : 0) | (e.v & PTE_W ? VM_WRITE : 0) |
-	       (e.v & PTE_X ? VM_EXEC : 0) | (e.v & PTE_U ? VM_USER : 0);
+	/* VM_USER follows the others, too. */
+	return (vm_prot_t)(e.v >> 1) & (VM_READ | VM_WRITE | VM_EXEC | VM_USER);
 }
 
 static inline enum mem_attr pte_attr(pte_t e)
