@@ -630,7 +630,7 @@ void sched_idle(uint64_t until)
 	} else {
 		wait_begin(&h->idlers, &w);
 		block(me, until, flags);
-		wait_end(&h->idlers, &w, true);
+		wait_end(&h->idlers, &w);
 	}
 	arch_irq_restore(flags);
 	me->news = this_cpu(harts)->news;

@@ -16,7 +16,8 @@
  *  I1  `queued` says whether it is in the list; it changes under the lock
  *  I2  when a waiter leaves, nobody will touch it any more: who woke it did so
  *      under the lock, which it has taken since
- *  I3  a wake_one that reached a waiter which gives up goes on to another
+ *  I3  a wake_one that reached a waiter after its last look goes on to another: that
+ *      one gives up, or what it found was for an earlier one
  */
 #include <kernel/smp.h>
 #include <kernel/task.h>
@@ -90,7 +91,7 @@ bool wait_sleep(struct wait_queue *q, struct waiter *w, uint64_t time,
 	return more;
 }
 
-void wait_end(struct wait_queue *q, struct waiter *w, bool so)
+void wait_end(struct wait_queue *q, struct waiter *w)
 {
 	uint64_t flags = spin_lock_irqsave(&q->lock);
 	bool woken = !w->queued;
@@ -98,6 +99,6 @@ void wait_end(struct wait_queue *q, struct waiter *w, bool so)
 	if (!woken)
 		list_del(&w->link);
 	spin_unlock_irqrestore(&q->lock, flags);
-	if (woken && !so)
+	if (woken)
 		wake_one(q);
 }

@@ -28,7 +28,8 @@ static struct {
 	unsigned n, harts; /* of each */
 	unsigned met;	   /* harts that are there (a) */
 	unsigned done;	   /* tasks (a) */
-	unsigned idle;	   /* yields since anybody made progress */
+	struct wait_queue over;
+	unsigned idle; /* yields since anybody made progress */
 	uint64_t seed;
 } t;
 
@@ -56,7 +57,7 @@ static void task_entry(void)
 	t.body((unsigned)(me - t.task));
 	__atomic_fetch_add(&t.done, 1, __ATOMIC_RELAXED);
 	progress();
-	smp_wake(cpus_online());
+	wake_all(&t.over);
 	/* Its stack is the test's. */
 	for (;;)
 		task_block();
@@ -84,8 +85,7 @@ static void run_hart(void)
 		arch_relax();
 	for (unsigned i = arch_cpu(); i < t.n; i += t.harts)
 		sched_ready(&t.task[i]);
-	while (__atomic_load_n(&t.done, __ATOMIC_RELAXED) < t.n)
-		smp_idle(UINT64_MAX);
+	wait_on(&t.over, __atomic_load_n(&t.done, __ATOMIC_RELAXED) == t.n);
 	list_del(&task_current()->all);
 	arch_task_set(NULL);
 }
@@ -101,6 +101,7 @@ static void run(unsigned n, void (*body)(unsigned me), uint64_t seed)
 	t.body = body;
 	t.met = t.done = t.idle = 0;
 	t.seed = seed;
+	wait_queue_init(&t.over);
 	for (unsigned i = 0; i < n; i++)
 		make(i);
 	harts_run(HARTS, fn, &hooks, seed);
@@ -300,6 +301,15 @@ KTEST(sched, wake_one_is_enough_for_what_one_uses_up)
 	run_many(TASKS, trade, store_reset, store_check);
 }
 
+/* Much may happen between the look and what follows. */
+static bool take_slowly(void)
+{
+	bool got = change(false);
+
+	harts_yield();
+	return got;
+}
+
 static void bring(void)
 {
 	__atomic_fetch_add(&store.n, 1, __ATOMIC_RELAXED);
@@ -314,13 +324,15 @@ static void give_up(unsigned me)
 	bool got;
 
 	for (unsigned i = 2; me == 0 && i <= t.n; i += 2) {
-		bring();
 		if (i < t.n)
 			task_notify(&t.task[i], TASK_KILLED);
+		for (uint64_t n = t.seed % 32; n; n--)
+			harts_yield();
+		bring();
 	}
 	if (me == 0)
 		return;
-	got = wait_on_killable(&store.things, change(false));
+	got = wait_on_killable(&store.things, take_slowly());
 	EXPECT(got || me % 2 == 0);
 	if (got && me % 2 == 0)
 		bring();

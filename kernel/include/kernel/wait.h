@@ -13,8 +13,8 @@
  * no tasks (boot, native tests) the hart looks again and again.
  *
  * wake_one is for conditions that one waiter uses up (a free slot, a byte): the
- * one that waits longest wakes. If that one gives up at that moment, the next is
- * woken.
+ * one that waits longest wakes. If that one gives up at that moment, or has found
+ * another already, the next is woken.
  */
 #pragma once
 
@@ -69,7 +69,7 @@ struct waiter {
 		wait_begin(q_, &w_);                                  \
 		while (!(so_ = (cond)) && more_)                      \
 			more_ = wait_sleep(q_, &w_, time_, killable); \
-		wait_end(q_, &w_, so_);                               \
+		wait_end(q_, &w_);                                    \
 		so_;                                                  \
 	})
 
@@ -77,4 +77,4 @@ void wait_begin(struct wait_queue *q, struct waiter *w);
 /* Until a wake-up; false: not again, for it is late or the task is killed. */
 bool wait_sleep(struct wait_queue *q, struct waiter *w, uint64_t time,
 		bool killable);
-void wait_end(struct wait_queue *q, struct waiter *w, bool so);
+void wait_end(struct wait_queue *q, struct waiter *w);
