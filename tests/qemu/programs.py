@@ -3,6 +3,7 @@ import gzip
 import os
 import random
 import re
+import shutil
 import struct
 import tempfile
 import threading
@@ -165,6 +166,43 @@ def archives(test):
             ends(test, "/hello", status, wanted, initrd=f.name)
 
 
+def dynamic(test):
+    """A program that its loader starts, with a C library from a file; and the loader
+    as a program of its own, which goes anywhere."""
+    loader = "lib/ld-linux-riscv64-lp64d.so.1"
+    with tempfile.TemporaryDirectory() as folder:
+        os.mkdir(f"{folder}/lib")
+        for name in (loader, "lib/libc.so.6"):
+            shutil.copy(f"/usr/riscv64-linux-gnu/{name}", f"{folder}/{name}")
+        test.run("riscv64-linux-gnu-gcc", "-O2", "-D_GNU_SOURCE", "-o",
+                 f"{folder}/hello", "tests/user/hello.c", "tests/user/user.c")
+        for init in ("/hello one", f"/{loader} /hello one"):
+            for options in ((), ("--append", "norandmaps")):
+                ends(test, init, 0, "^hello, world$", "^argument 1: one$",
+                     "^ok 4 argv ends$", initrd=folder, options=options)
+        os.remove(f"{folder}/{loader}")
+        ends(test, "/hello", 127, "^init: /hello: no such file", initrd=folder)
+        with open(f"{folder}/{loader}", "wb") as f:
+            f.write(tiny()[:-200])
+        os.chmod(f"{folder}/{loader}", 0o755)
+        ends(test, "/hello", 126, "a segment is not in the file$",
+             "^init: /hello: its loader is no good$", initrd=folder)
+
+
+def large(test):
+    """An archive that does not fit into memory once more: a warning, and the files
+    that came first are there."""
+    with open(f"{build(test)}/hello", "rb") as f:
+        first = entry("hello", f.read())
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(first + entry("large", bytes(50 << 20)) +
+                entry("TRAILER!!!", mode=0))
+        f.flush()
+        ends(test, "/hello", 0, r"initrd: no memory at byte \d+ \(large\)$",
+             "^hello, world$", initrd=f.name,
+             options=("--append", "badram=0x81000000+32M"))
+
+
 def tiny():
     """A program of 768 bytes that ends with status 7: code, then data with zeros
     behind it."""
@@ -241,6 +279,18 @@ def cheap(test):
     return f"{more} instructions more"
 
 
+def frames(test):
+    """With init= the archive's frames become free ones; at the console it stays."""
+    def ram(out):
+        return int(re.search(r"(\d+) bytes of RAM", out)[1])
+    kept = autorun(test, "run /start memory; load initrd", "--initrd",
+                   build(test))
+    size = int(re.search(r"\binitrd (\d+)", kept)[1])
+    more = ram(ends(test, "/start memory", 0)) - ram(kept)
+    if more != size:
+        raise Failure(f"{more} bytes came back of {size}")
+
+
 BUILT = ("kernel-build",)
 TESTS = [
     Test("programs-hello", "quick", 300, "a boot into a Linux program", hello,
@@ -255,9 +305,15 @@ TESTS = [
     Test("programs-none", "all", 300, "init= that can't be started", no_program,
          BUILT),
     Test("programs-archives", "all", 300, "broken archives", archives, BUILT),
+    Test("programs-dynamic", "all", 300, "a program with a loader", dynamic,
+         BUILT),
+    Test("programs-large", "all", 300, "an archive of half of RAM", large,
+         BUILT),
     Test("programs-broken", "all", 300, "programs with random headers", broken,
          BUILT),
     Test("programs-console", "all", 300, "run at the console", console, BUILT),
+    Test("programs-frames", "all", 300, "the archive's frames with init=",
+         frames, BUILT),
     Test("programs-cheap", "all", 300, "an initrd that nobody uses", cheap,
          BUILT),
 ]

@@ -3,11 +3,13 @@
  *
  *	start look [WORD...]	arguments, environment, the auxiliary vector
  *	start where		addresses of stack and heap
+ *	start memory		bytes of RAM
  *	start exit N		end with that status
  *	start signal NAME	end by SIGSEGV, SIGBUS, SIGILL, SIGTRAP or SIGABRT
  */
 #include <link.h>
 #include <sys/auxv.h>
+#include <sys/sysinfo.h>
 
 #include "user.h"
 
@@ -93,6 +95,15 @@ static int where(void)
 	return 0;
 }
 
+static int memory(void)
+{
+	struct sysinfo info = {0};
+
+	sysinfo(&info);
+	printf("%lu bytes of RAM\n", info.totalram * info.mem_unit);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "exit"))
@@ -101,6 +112,8 @@ int main(int argc, char **argv)
 		return end_by(argv[2]);
 	if (argc > 1 && !strcmp(argv[1], "where"))
 		return where();
+	if (argc > 1 && !strcmp(argv[1], "memory"))
+		return memory();
 	show(argv);
 	check_vector();
 	check_memory();
