@@ -107,10 +107,33 @@ int64_t sys_madvise(const uint64_t arg[6])
 	return aspace_madvise(space(), arg[0], arg[1], (int)arg[2]);
 }
 
-/* The first argument names a process by a descriptor that no call makes yet. */
+/* A vector of ranges is looked at as by all calls that take one. */
+static int check_vector(uaddr_t vec, uint64_t n)
+{
+	uint64_t range[2]; /* start, length */
+
+	if (n > 1024)
+		return -EINVAL;
+	for (uint64_t i = 0; i < n; i++) {
+		int err = copy_from_user(range, vec + i * sizeof(range),
+					 sizeof(range));
+
+		if (!err && range[1] > INT64_MAX)
+			err = -EINVAL;
+		if (!err && !user_range(range[0], range[1]))
+			err = -EFAULT;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The first argument names a process by a descriptor, which no call makes yet. */
 int64_t sys_process_madvise(const uint64_t arg[6])
 {
-	return (uint32_t)arg[4] ? -EINVAL : -EBADF;
+	int err = (uint32_t)arg[4] ? -EINVAL : check_vector(arg[1], arg[2]);
+
+	return err ? err : -EBADF;
 }
 
 static int put_residence(void *ctx, uint64_t index, const uint8_t *vec,

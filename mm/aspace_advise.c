@@ -76,9 +76,42 @@ static int advise_pages(struct aspace *as, struct vma *v, struct range part,
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return locked ? -EINVAL : 0;
+	case MADV_COLLAPSE: /* a fault makes large pages, or nobody */
+		return -EINVAL;
 	default: /* WILLNEED, DONTDUMP, DODUMP */
 		return 0;
 	}
+}
+
+/* What is done to a VMA without the lock: a part at a time is found with it. */
+static int find_part(struct aspace *as, struct vma *v, struct range part,
+		     void *ctx)
+{
+	(void)as;
+	(void)v;
+	*(struct range *)ctx = part;
+	return 1;
+}
+
+/* Fault in all that is mapped; the first page that can't be ends it. */
+static int populate_parts(struct aspace *as, struct range va, bool write)
+{
+	struct range part = va;
+	int err, hole = 0;
+
+	for (; !range_empty(va); va.start = part.end) {
+		aspace_read_begin(as);
+		err = aspace_parts(as, va, false, find_part, &part);
+		aspace_read_end();
+		if (err != 1 || part.start > va.start)
+			hole = -ENOMEM;
+		if (err != 1)
+			break;
+		err = user_populate(as, part, write);
+		if (err)
+			return err;
+	}
+	return hole;
 }
 
 /* The object of the first part that is not done yet, with a reference. */
@@ -97,8 +130,8 @@ static int find_removal(struct aspace *as, struct vma *v, struct range part,
 	(void)as;
 	if ((v->flags & VMA_LOCKED) || !v->object)
 		return -EINVAL;
-	if ((v->flags & (VMA_SHARED | VMA_DENY_WRITE)) != VMA_SHARED ||
-	    !(v->prot & VM_WRITE))
+	/* What could be made writable will do. */
+	if ((v->flags & (VMA_SHARED | VMA_DENY_WRITE)) != VMA_SHARED)
 		return -EACCES;
 	r->object = object_get(v->object);
 	r->index = range_make(first, first + (range_size(part) >> PAGE_SHIFT));
@@ -131,7 +164,8 @@ static bool is_page_advice(int advice)
 	return advice == MADV_WILLNEED || advice == MADV_DONTNEED ||
 	       advice == MADV_FREE || advice == MADV_COLD ||
 	       advice == MADV_PAGEOUT || advice == MADV_DONTNEED_LOCKED ||
-	       advice == MADV_DONTDUMP || advice == MADV_DODUMP;
+	       advice == MADV_DONTDUMP || advice == MADV_DODUMP ||
+	       advice == MADV_COLLAPSE;
 }
 
 static bool is_advice(int advice)
@@ -155,10 +189,7 @@ int aspace_madvise(struct aspace *as, vaddr_t addr, uint64_t len, int advice)
 	if (advice == MADV_REMOVE)
 		return remove_pages(as, va);
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
-		return va.end > as->vmas.bounds.end
-			       ? -ENOMEM
-			       : user_populate(as, va,
-					       advice == MADV_POPULATE_WRITE);
+		return populate_parts(as, va, advice == MADV_POPULATE_WRITE);
 	aspace_lock(as);
 	if (is_page_advice(advice)) {
 		err = aspace_parts(as, va, false, advise_pages, &advice);

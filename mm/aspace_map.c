@@ -87,7 +87,12 @@ static int choose_place(struct aspace *as, const struct aspace_mmap *m,
 
 	if (!m->len || !is_aligned(m->offset, PAGE_SIZE))
 		return -EINVAL;
-	if (!len || as->vmas.count > as->max_vmas)
+	if (!len)
+		return -ENOMEM;
+	/* Its pages would wrap; it is a signed number to Linux. */
+	if (m->offset + len <= m->offset && m->offset > INT64_MAX)
+		return -EOVERFLOW;
+	if (as->vmas.count > as->max_vmas)
 		return -ENOMEM;
 	if (m->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
 		return fixed_place(as, m, len, r);
@@ -254,15 +259,23 @@ static int map(struct aspace *as, const struct aspace_mmap *m,
 	return err ? err : perform(as, r);
 }
 
+/* There is no pool of huge pages; there could be one for those of a leaf. */
+static int no_huge_pool(const struct aspace_mmap *m)
+{
+	uint32_t log = m->flags >> MAP_HUGE_SHIFT;
+	bool known = !log || ((uint64_t)1 << log) == HUGE_SIZE;
+
+	return !m->len || !known || m->object || m->refuse ? -EINVAL : -ENOMEM;
+}
+
 int aspace_mmap(struct aspace *as, const struct aspace_mmap *m, vaddr_t *at)
 {
 	const uint32_t now = MAP_POPULATE | MAP_NONBLOCK;
 	struct request r = {.over = NULL};
 	int err;
 
-	/* There is no pool of huge pages. */
 	if (m->flags & MAP_HUGETLB)
-		return m->object || m->refuse ? -EINVAL : -ENOMEM;
+		return no_huge_pool(m);
 	aspace_lock(as);
 	err = map(as, m, &r);
 	aspace_unlock(as);

@@ -216,7 +216,7 @@ static int remove_page(struct model *m, struct model_cell *c)
 {
 	if ((c->flags & VMA_LOCKED) || c->object < 0)
 		return -EINVAL;
-	if (!(c->flags & VMA_SHARED) || !(c->prot & VM_WRITE))
+	if (!(c->flags & VMA_SHARED) || (c->flags & VMA_DENY_WRITE))
 		return -EACCES;
 	if (c->index < MODEL_OBJECT_PAGES)
 		m->object[c->object].value[c->index] = 0;
@@ -280,8 +280,6 @@ int model_advise(struct model *m, unsigned space, struct pages p, int advice)
 
 		if (!c->used) {
 			hole = -ENOMEM;
-			if (stops)
-				break;
 			continue;
 		}
 		err = advise_page(m, c, advice);

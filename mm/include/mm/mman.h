@@ -30,7 +30,8 @@
 #define MAP_FIXED_NOREPLACE 0x100000u
 #define MAP_UNINITIALIZED   0x4000000u
 /* log2 of a size of huge pages is in these bits. */
-#define MAP_HUGE_MASK 0xfc000000u
+#define MAP_HUGE_SHIFT 26
+#define MAP_HUGE_MASK  0xfc000000u
 
 #define MREMAP_MAYMOVE	 0x1u
 #define MREMAP_FIXED	 0x2u
