@@ -1,4 +1,4 @@
-/* run, ps, vm: programs at the console. */
+/* run, kill, ps, vm: programs at the console. */
 #include <string.h>
 
 #include <kernel/files.h>
@@ -58,6 +58,28 @@ static int cmd_run(int argc, char **argv)
 }
 COMMAND(run, cmd_run, "PROGRAM [ARGUMENT...] [&]",
 	"run a program; with &, don't wait for it");
+
+/* --- kill --- */
+
+static int cmd_kill(int argc, char **argv)
+{
+	uint64_t pid, signal = SIGKILL;
+	struct process *p;
+
+	if (argc < 2 || argc > 3 || !shell_number(argv[1], &pid) ||
+	    (argc == 3 && !shell_number(argv[2], &signal)) || !signal ||
+	    signal > SIGNALS)
+		return SHELL_USAGE;
+	p = pid <= PID_MAX ? process_find((int)pid) : NULL;
+	if (!p) {
+		kprintf("kill: no such process\n");
+		return 1;
+	}
+	signal_send(p, (int)signal);
+	process_put(p);
+	return 0;
+}
+COMMAND(kill, cmd_kill, "PID [SIGNAL]", "send a signal, else 9, to a process");
 
 /* --- ps --- */
 

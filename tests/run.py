@@ -27,7 +27,7 @@ import bench, boot, console, console_input      # noqa: E401, E402
 import devices, displace, dma, faults, firmware # noqa: E401, E402
 import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
 import machines, memcache, memtest_runs, mmio, silicon # noqa: E401, E402
-import programs, linux_answers                  # noqa: E401, E402
+import process, programs, linux_answers         # noqa: E401, E402
 import smp, trees, user_mode, virtio            # noqa: E401, E402
 import card, card_firmware, loaders             # noqa: E401, E402
 import network, qspi, sdcard                    # noqa: E401, E402
@@ -37,8 +37,9 @@ MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, badram, devices,
            mmio, dma, virtio, programs, silicon, guides, memtest_coverage,
-           memcache, displace, user_mode, linux_answers, memtest_runs, memtool,
-           memreport, card, card_firmware, sdcard, qspi, loaders, network)
+           memcache, displace, process, user_mode, linux_answers, memtest_runs,
+           memtool, memreport, card, card_firmware, sdcard, qspi, loaders,
+           network)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

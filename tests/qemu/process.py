@@ -1,0 +1,193 @@
+"""Processes: what programs see of them, crowds, the console, lack of memory."""
+import re
+import time
+
+from harness import BUILD, Failure, Test
+from machine import DEBUG, PANIC, PROMPT, RELEASE, Machine, autorun
+
+USER = f"{BUILD}/user"
+
+
+def build(test):
+    """The static programs of tests/user; their folder."""
+    test.run("tests/user/build", USER)
+    return USER
+
+
+def passed(output, times):
+    """So many runs of programs, all of whose checks hold."""
+    bad = re.findall(r"^not ok .*", output, re.M)
+    if bad:
+        raise Failure(bad[0])
+    if output.count("\n# 0 failed\n") < times:
+        raise Failure("a program did not come to its end")
+
+
+def held(output):
+    """Bytes that somebody had, each time that meminfo was asked."""
+    lines = re.findall(r"^memory: \d+ = (.*)$", output, re.M)
+    sums = []
+    for line in lines:
+        n = dict(re.findall(r"(\w+(?: \w+)?) (\d+)", line))
+        # The page map and tables of the kernel stay where they have grown.
+        sums.append(sum(int(n[k]) for k in
+                        ("slab", "vmalloc", "hart stacks", "used")))
+    return sums
+
+
+def checks(*options, kernel=RELEASE):
+    """/process without arguments; then as the first process."""
+    def fn(test):
+        out = autorun(test, "run /process", "--initrd", build(test), *options,
+                      kernel=kernel)
+        passed(out, 1)
+        with Machine(test, "--initrd", USER, "--init", "/process", *options,
+                     kernel=kernel) as m:
+            if m.wait():
+                raise Failure("as init: the status is not 0")
+            passed(m.output, 1)
+        return f"{len(re.findall(r'^ok ', out, re.M))} checks"
+    return fn
+
+
+def crowd(*options, kernel=RELEASE, n=1000):
+    """Many processes at once, each a child of the one before, some killed
+    anywhere: all frames come back."""
+    def fn(test):
+        warm = f"run /process many {n}; run /process chain {n}; " \
+               "run /process storm 20; sleep 200; shrink; meminfo; "
+        out = autorun(test, warm + warm + "ps; audit", "--initrd", build(test),
+                      *options, append="quiet", kernel=kernel)
+        passed(out, 6)
+        if "\n0 processes\n" not in out:
+            raise Failure("a process is left")
+        first, second = held(out)
+        if abs(first - second) > 16384:
+            raise Failure(f"{first} bytes are held, then {second}")
+        return f"{second - first} bytes more are held"
+    return fn
+
+
+def behind(m):
+    """Start a program that sleeps; its number."""
+    out = m.command("run /process sleep &")
+    m.command("sleep 300")
+    return re.search(r"^run: process (\d+)$", out, re.M)[1]
+
+
+def memory(*options, kernel=RELEASE):
+    """Memory runs out: the largest is killed, the machine goes on."""
+    def fn(test):
+        with Machine(test, "--initrd", build(test), *options, "--mem", "64M",
+                     kernel=kernel) as m:
+            m.expect(PROMPT, unless=PANIC)
+            out = m.command("run /process eat")
+            if not re.search(r"^memory is out: process \d+ \(process\) is "
+                             r"killed, with \d{5} KiB$", out, re.M):
+                raise Failure("nothing was said of the victim")
+            if "/process: killed by SIGKILL" not in out:
+                raise Failure("it was not killed")
+            out = m.command("run /process eaters 5")
+            passed(out, 1)
+            if len(re.findall("^memory is out: ", out, re.M)) != 5:
+                raise Failure("not each of five is told")
+            # What is small lives.
+            pid = behind(m)
+            m.command("run /process eat")
+            if not re.search(rf"^ *{pid} +0 alive", m.command("ps"), re.M):
+                raise Failure("the small one is gone")
+            m.command(f"kill {pid}")
+            passed(m.command("run /process"), 1)
+            if "0 findings" not in m.command("audit"):
+                raise Failure("the audit has findings")
+    return fn
+
+
+def interrupts(test):
+    """^C ends what runs, whatever it does; the second one what is deaf."""
+    with Machine(test, "--initrd", build(test), "--harts", "2") as m:
+        m.expect(PROMPT, unless=PANIC)
+        for how in ("spin", "sleep", "read"):
+            m.send(f"run /process {how}\r")
+            m.expect(f"^{how}$", unless=PANIC)
+            m.send("\x03")
+            m.expect("^/process: killed by SIGINT$", unless=PANIC)
+            m.expect(PROMPT, unless=PANIC)
+        m.send("run /process deaf\r")
+        m.expect("^deaf$", unless=PANIC)
+        m.send("\x03")
+        m.expect(r"\^C", unless=PANIC)
+        m.send("\x03")
+        m.expect("^/process: killed by SIGKILL$", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
+        # A group: children die with their parent.
+        m.send("run /process storm 1000000\r")
+        m.expect(r"storm 1000000\n", unless=PANIC)
+        time.sleep(1)
+        m.send("\x03")
+        m.expect("^/process: killed by SIGINT$", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
+        m.command("sleep 500")
+        if "0 processes" not in m.command("ps"):
+            raise Failure("children live on")
+
+
+def lines(test):
+    """Lines for a program, typed ahead or not; what it leaves is the shell's."""
+    with Machine(test, "--initrd", build(test)) as m:
+        m.expect(PROMPT, unless=PANIC)
+        m.send("run /process read\rahead\r")
+        m.expect(r"^read 6: ahead$", unless=PANIC)
+        m.send("abx\x7fc\r")
+        m.expect(r"^read 4: abc$", unless=PANIC)
+        m.send("half\x04")
+        m.expect(r"read 4: half", unless=PANIC)
+        m.send("\x04echo for the shell\r")
+        m.expect(r"end: 0$", unless=PANIC)
+        m.expect(r"^for the shell$", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
+        # One in the background gets none.
+        m.send("run /process read &\r")
+        m.expect(r"end: -5$", unless=PANIC)
+
+
+def looks(test):
+    """ps and vm, of a program that sleeps."""
+    with Machine(test, "--initrd", build(test), "--harts", "2") as m:
+        m.expect(PROMPT, unless=PANIC)
+        pid = behind(m)
+        out = m.command(f"ps; vm {pid}; vm 9999; vm 0; kill 9999")
+        for wanted in (rf"^ *{pid} +0 alive .* process$", "^1 processes$",
+                       r"^  000000010000-\w+ r-x .* object\+0$",
+                       r" \[stack\]$", r"^check: sound$",
+                       "^vm: no such process$", "^kill: no such process$"):
+            if not re.search(wanted, out, re.M):
+                raise Failure(f"no {wanted!r}")
+        out = m.command(f"kill {pid}; sleep 200; ps")
+        if "0 processes" not in out:
+            raise Failure("it was not killed")
+
+
+BUILT = ("kernel-build",)
+DEBUGGED = ("kernel-debug",)
+FOUR = ("--harts", "4")
+TESTS = [
+    Test("process-checks", "quick", 300, "calls of processes and files",
+         checks(*FOUR), BUILT),
+    Test("process-checks-1", "all", 300, "the same on one hart", checks(),
+         BUILT),
+    Test("process-checks-debug", "all", 300, "the same, ranks checked",
+         checks(*FOUR, kernel=DEBUG), DEBUGGED),
+    Test("process-crowd", "all", 600, "1000 processes, killed anywhere",
+         crowd(*FOUR), BUILT),
+    Test("process-crowd-1", "all", 600, "the same on one hart", crowd(), BUILT),
+    Test("process-crowd-debug", "all", 600, "200 with checks",
+         crowd(*FOUR, kernel=DEBUG, n=200), DEBUGGED),
+    Test("process-memory", "all", 600, "memory runs out", memory(*FOUR), BUILT),
+    Test("process-memory-1", "all", 600, "the same on one hart", memory(),
+         BUILT),
+    Test("process-interrupt", "all", 300, "^C ends programs", interrupts,
+         BUILT),
+    Test("process-lines", "all", 300, "the console's input", lines, BUILT),
+    Test("process-looks", "all", 300, "ps, vm and kill", looks, BUILT),
+]
