@@ -26,11 +26,8 @@
  *
  * Cost: the VMA (O(log n)), a load a level, one frame, one swap and one fence.
  */
-#include <string.h>
-
 #include <kernel/assert.h>
 #include <lib/errno.h>
-#include <mm/layout.h>
 
 #include "user_impl.h"
 
@@ -52,12 +49,10 @@ static enum fault_place place_of(const struct fault *f)
 	return v->flags & VMA_SHARED ? PLACE_SHARED : PLACE_PRIVATE;
 }
 
-static enum fault_entry entry_of(pte_t e)
+static __attribute__((noinline)) enum fault_entry entry_of_leaf(pte_t e)
 {
 	const struct page *p;
 
-	if (!pte_present(e))
-		return ENTRY_NOTHING;
 	if (pte_is_hidden(e))
 		return ENTRY_HIDDEN;
 	p = leaf_page(e);
@@ -70,8 +65,14 @@ static enum fault_entry entry_of(pte_t e)
 								: ENTRY_OTHERS;
 }
 
+static inline enum fault_entry entry_of(pte_t e)
+{
+	return pte_present(e) ? entry_of_leaf(e) : ENTRY_NOTHING;
+}
+
 /* Harts learn of leaves that were added. */
-static void tell(struct fault *f, struct range va, uint64_t step)
+static __attribute__((noinline)) void tell(struct fault *f, struct range va,
+					   uint64_t step)
 {
 	struct tlb_gather g;
 
@@ -87,7 +88,7 @@ static void tell(struct fault *f, struct range va, uint64_t step)
 static inline void tell_page(struct fault *f)
 {
 	if (f->g)
-		tlb_gather_leaves(f->g, page_at(f->va), PAGE_SIZE);
+		tell(f, page_at(f->va), PAGE_SIZE);
 	else
 		tlb_flush_new_page(&f->as->map.tlb, f->va);
 }
@@ -97,14 +98,23 @@ static inline void tell_page(struct fault *f)
 static __attribute__((noinline)) enum fault_result grow(struct fault *f,
 							unsigned level)
 {
+	struct tlb_gather g, *to = f->g ? f->g : &g;
+
 	if (f->s.level <= level)
 		return FAULT_DONE;
-	f->tables = true;
-	return pgtable_grow(f->va, level, &f->s) ? FAULT_NOMEM : FAULT_DONE;
+	if (pgtable_grow(f->va, level, &f->s))
+		return FAULT_NOMEM;
+	if (!f->g)
+		tlb_gather_init(&g, &f->as->map.tlb);
+	tlb_gather_table(to);
+	if (!f->g)
+		tlb_flush_new(&g);
+	return FAULT_DONE;
 }
 
 /* Put a leaf for p where nothing is; it takes over the reference. */
-static inline enum fault_result add(struct fault *f, struct page *p, bool store)
+static inline __attribute__((always_inline)) enum fault_result add(
+	struct fault *f, struct page *p, bool store)
 {
 	enum fault_result r = f->s.level ? grow(f, 0) : FAULT_DONE;
 
@@ -117,7 +127,8 @@ static inline enum fault_result add(struct fault *f, struct page *p, bool store)
 }
 
 /* Put a leaf for p, which may be stored to, in the place of the one there. */
-static enum fault_result replace(struct fault *f, struct page *p)
+static __attribute__((noinline)) enum fault_result replace(struct fault *f,
+							   struct page *p)
 {
 	debug_assert(!f->s.level);
 	if (!pte_cas(f->s.entry, f->e, pte_protect(f->e, VM_USER))) {
@@ -137,7 +148,7 @@ static void sync_new(const struct fault *f)
 		tlb_sync_code();
 }
 
-static bool wants_huge(const struct fault *f)
+static __attribute__((noinline)) bool wants_huge(const struct fault *f)
 {
 	enum fault_huge huge = __atomic_load_n(&fault_huge, __ATOMIC_RELAXED);
 	vaddr_t start = align_down(f->va, HUGE_SIZE);
@@ -149,7 +160,7 @@ static bool wants_huge(const struct fault *f)
 }
 
 /* Is it served? If not, there is no such block, and the fault is as before. */
-static bool add_huge(struct fault *f)
+static __attribute__((noinline)) bool add_huge(struct fault *f)
 {
 	vaddr_t start = align_down(f->va, HUGE_SIZE);
 	struct page *p = page_alloc(HUGE_ORDER, ALLOC_ZERO | ALLOC_NORETRY);
@@ -171,12 +182,13 @@ static bool add_huge(struct fault *f)
 	return true;
 }
 
-static enum fault_result map_anon(struct fault *f)
+static inline __attribute__((always_inline)) enum fault_result map_anon(
+	struct fault *f)
 {
 	bool empty = !pte_present(f->e);
 	struct page *p;
 
-	if (empty && wants_huge(f) && add_huge(f))
+	if (f->s.level && wants_huge(f) && add_huge(f))
 		return FAULT_DONE;
 	p = page_alloc(0, ALLOC_ZERO);
 	if (!p)
@@ -186,7 +198,8 @@ static enum fault_result map_anon(struct fault *f)
 	return empty ? add(f, p, true) : replace(f, p);
 }
 
-static enum fault_result map_zero(struct fault *f)
+static inline __attribute__((always_inline)) enum fault_result map_zero(
+	struct fault *f)
 {
 	struct page *p = user_zero_page();
 
@@ -201,8 +214,7 @@ static struct page *copy_of(const struct page *from)
 	struct page *p = page_alloc(0, 0);
 
 	if (p)
-		memcpy(phys_to_virt(page_to_phys(p)),
-		       phys_to_virt(page_to_phys(from)), PAGE_SIZE);
+		page_copy(p, from);
 	return p;
 }
 
@@ -224,7 +236,7 @@ static enum fault_result result_of(int err)
 
 /* What the object does not have reads as zeros, and a private view need not give it
  * to the object. */
-static enum fault_result copy_object(struct fault *f)
+static __attribute__((noinline)) enum fault_result copy_object(struct fault *f)
 {
 	struct page *from, *p;
 	int err =
@@ -281,7 +293,7 @@ static void put_pages(struct page **page, unsigned n)
 			page_put(page[n]);
 }
 
-static enum fault_result map_object(struct fault *f)
+static __attribute__((noinline)) enum fault_result map_object(struct fault *f)
 {
 	struct range va = window(f);
 	unsigned n = (unsigned)(range_size(va) >> PAGE_SHIFT);
@@ -329,16 +341,14 @@ static enum fault_result forget(struct fault *f)
 	return FAULT_DONE;
 }
 
-static inline enum fault_result serve(struct fault *f)
+static inline __attribute__((always_inline)) enum fault_result serve(
+	struct fault *f)
 {
-	const struct vma *v = f->v;
 	struct fault_case c = {.place = place_of(f), .kind = f->kind};
 
-	f->tables = false;
-	f->grow = false;
 	if (c.place > PLACE_BELOW) {
 		f->e = pte_load(f->s.entry);
-		c.prot = v->prot;
+		c.prot = f->v->prot;
 		c.entry = entry_of(f->e);
 		c.leaf = pte_prot(f->e);
 	}
@@ -362,8 +372,7 @@ static inline enum fault_result serve(struct fault *f)
 	case ACT_ACCERR:
 		return FAULT_ACCERR;
 	case ACT_GROW:
-		f->grow = true;
-		break;
+		return FAULT_GROW;
 	case ACT_MAPERR:
 		break;
 	}
@@ -375,32 +384,38 @@ enum fault_result fault_serve(struct fault *f)
 	return serve(f);
 }
 
-static __attribute__((noinline)) void tell_tables(struct aspace *as)
+static inline __attribute__((always_inline)) enum fault_result look_and_serve(
+	struct fault *f)
 {
-	struct tlb_gather g;
+	f->v = vma_find(&f->as->vmas, f->va);
+	slot_find(&f->as->map.pt, f->va, 0, &f->s);
+	return serve(f);
+}
 
-	tlb_gather_init(&g, &as->map.tlb);
-	tlb_gather_table(&g);
-	tlb_flush_new(&g);
+/* A writer was at work, or a stack is to grow. */
+static __attribute__((noinline)) enum fault_result serve_late(struct fault *f)
+{
+	enum fault_result r;
+
+	do {
+		aspace_read_begin(f->as);
+		r = look_and_serve(f);
+		aspace_read_end();
+	} while (r == FAULT_GROW && !aspace_grow_stack(f->as, f->va));
+	return r == FAULT_GROW ? FAULT_MAPERR : r;
 }
 
 enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
 {
-	enum fault_result r;
+	enum fault_result r = FAULT_GROW;
 	struct fault f;
 
 	f.as = as;
 	f.va = align_down(va, PAGE_SIZE);
 	f.kind = kind;
 	f.g = NULL;
-	do {
-		aspace_read_begin(as);
-		f.v = vma_find(&as->vmas, f.va);
-		slot_find(&as->map.pt, f.va, 0, &f.s);
-		r = serve(&f);
-		if (f.tables)
-			tell_tables(as);
-		aspace_read_end();
-	} while (f.grow && !aspace_grow_stack(as, va));
-	return r;
+	if (aspace_read_try(as))
+		r = look_and_serve(&f);
+	aspace_read_end();
+	return r == FAULT_GROW ? serve_late(&f) : r;
 }

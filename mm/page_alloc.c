@@ -30,6 +30,25 @@ struct page *page_clear(struct page *p, unsigned order)
 	return p;
 }
 
+void page_copy(struct page *to, const struct page *from)
+{
+	uint64_t *d = phys_to_virt(page_to_phys(to));
+	const uint64_t *s = phys_to_virt(page_to_phys(from));
+	const uint64_t *end = s + PAGE_SIZE / sizeof(*s);
+
+	/* Loads first: a processor need not wait for each. */
+	for (; s != end; s += 16, d += 16) {
+		uint64_t w[16];
+
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < 16; i++)
+			w[i] = s[i];
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < 16; i++)
+			d[i] = w[i];
+	}
+}
+
 /* Cleared blocks come from the stacks, too. */
 static struct page *alloc_otherwise(unsigned order, unsigned flags)
 {

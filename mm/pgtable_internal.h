@@ -240,18 +240,19 @@ static inline pte_t *skip_empty(pte_t *p, const pte_t *end)
 static inline void slot_find(const struct pgtable *pt, vaddr_t va,
 			     unsigned level, struct pgtable_slot *s)
 {
-	pte_t *entry = table_at(pt->root), above = pte_table(0, true), e;
-	unsigned shift = pt_shift(pt->levels - 1), end = pt_shift(level);
+	unsigned at = pt->levels - 1, shift = pt_shift(at);
+	pte_t *entry = table_at(pt->root) + (va >> shift) % PT_ENTRIES;
+	pte_t e, above = pte_table(0, true);
 
-	entry += (va >> shift) % PT_ENTRIES;
-	while (shift > end && (e = pte_load(entry), pte_is_table(e))) {
+	while (at > level && (e = pte_load(entry), pte_is_table(e))) {
 		above = e;
+		at--;
 		shift -= PT_INDEX_BITS;
 		entry = table_at(pte_next(e)) + (va >> shift) % PT_ENTRIES;
 	}
 	s->entry = entry;
 	s->count = table_page(above);
-	s->level = (shift - PAGE_SHIFT) / PT_INDEX_BITS;
+	s->level = at;
 }
 
 /* pgtable_fill(), too. */

@@ -13,7 +13,16 @@
 
 /* The frame of zeros that all private memory is that was never stored to; NULL: no
  * memory for it. It has no references, and is kept for ever. */
-struct page *user_zero_page(void);
+extern struct page *user_zeros; /* private: NULL so far (a) */
+struct page *user_make_zeros(void);
+
+static inline struct page *user_zero_page(void)
+{
+	/* What it points to was stored before: by its address. */
+	struct page *p = __atomic_load_n(&user_zeros, __ATOMIC_RELAXED);
+
+	return p ? p : user_make_zeros();
+}
 
 /* The block that a leaf maps. Here none has attributes or is of a group, so it leads
  * to memory as a pointer does. */
@@ -85,13 +94,14 @@ struct fault {
 	const struct vma *v; /* NULL: there is none */
 	vaddr_t va;	     /* of the page */
 	enum access kind;
-	struct tlb_gather *g;  /* gets leaves that are added; NULL: nobody */
+	struct tlb_gather *g;  /* gets what is added; NULL: harts are told */
 	struct pgtable_slot s; /* of va */
 	pte_t e;	       /* what s.entry said */
-	bool tables; /* tables were added, of which no hart was told */
-	bool grow;   /* not served: the VMA, which is above, might grow */
 };
 
-/* All fields up to `s` are set. Races with other faults that are lost are
+/* Not served: the VMA, which is above, might grow. */
+#define FAULT_GROW ((enum fault_result)(FAULT_NOMEM + 1))
+
+/* All fields but `e` are set. Races with other faults that are lost are
  * FAULT_DONE, as whoever faulted looks again. */
 enum fault_result fault_serve(struct fault *f);

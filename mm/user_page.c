@@ -13,9 +13,9 @@
 
 #include "user_impl.h"
 
-static struct page *zero_page; /* (a) */
+struct page *user_zeros; /* (a) */
 
-static __attribute__((noinline)) struct page *make_zero_page(void)
+struct page *user_make_zeros(void)
 {
 	struct page *p = page_alloc(0, ALLOC_ZERO), *other = NULL;
 
@@ -23,18 +23,11 @@ static __attribute__((noinline)) struct page *make_zero_page(void)
 		return NULL;
 	p->flags |= PAGE_ZEROS;
 	/* Release: who finds it finds zeros. */
-	if (__atomic_compare_exchange_n(&zero_page, &other, p, false,
+	if (__atomic_compare_exchange_n(&user_zeros, &other, p, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return p;
 	page_free(p, 0);
 	return other;
-}
-
-struct page *user_zero_page(void)
-{
-	struct page *p = __atomic_load_n(&zero_page, __ATOMIC_ACQUIRE);
-
-	return p ? p : make_zero_page();
 }
 
 /* The leaf `e` at `slot` becomes a table of pages; `frame` is for it. */

@@ -34,8 +34,6 @@ static enum fault_result populate_page(struct fault *f)
 
 	while (!leaf_allows(pte_load(f->s.entry), f->kind)) {
 		r = fault_serve(f);
-		if (f->tables)
-			tlb_gather_table(f->g);
 		if (r != FAULT_DONE)
 			break;
 		/* Another hart may have been faster: is it as we want it? */

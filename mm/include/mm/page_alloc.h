@@ -40,6 +40,9 @@ struct page *page_alloc(unsigned order, unsigned flags);
 /* Give back what page_alloc(order) gave. */
 void page_free(struct page *p, unsigned order);
 
+/* Copy a frame's contents to another. */
+void page_copy(struct page *to, const struct page *from);
+
 /* A block of page_alloc(order) becomes 2^order frames, each with one reference and no
  * flags, each to be freed by itself. -ENOMEM: it is as before. */
 int page_divide(struct page *p, unsigned order);
