@@ -280,7 +280,6 @@ static int fill(struct aspace *as, struct image *program, struct image *loader,
 	int err;
 
 	s->exec = e->stack_exec;
-	aspace_layout(as);
 	err = exec_map_stack(as, s);
 	if (!err)
 		err = map_image(as, program, loader->file ? middle_of(as) : 0);

@@ -28,6 +28,7 @@
 #define ROOM	    KIB(128) /* below what is written */
 #define RANDOM_BITS 18	     /* of a stack's place, in pages */
 #define CHUNK	    256
+#define SEED	    16 /* random bytes */
 #define WORD	    sizeof(uint64_t)
 
 /* Types of the auxiliary vector. */
@@ -99,7 +100,7 @@ static struct layout lay_out(const struct exec_stack *s, vaddr_t top)
 
 	l.envp = l.path - s->envp.bytes;
 	l.argv = l.envp - s->argv.bytes;
-	l.random = align_down(l.argv - 16, 16);
+	l.random = align_down(l.argv - SEED, SEED);
 	l.sp = align_down(l.random - words(s) * WORD, 16);
 	return l;
 }
@@ -216,15 +217,13 @@ int exec_fill_stack(struct aspace *as, const struct exec_stack *s, vaddr_t *sp)
 {
 	struct layout l = lay_out(s, as->stack_top);
 	struct writer w = {.as = as, .at = l.sp};
-	uint8_t seed[16];
-
-	random_bytes(seed, sizeof(seed));
 	put_word(&w, s->argv.count);
 	put_pointers(&w, &s->argv, l.argv);
 	put_pointers(&w, &s->envp, l.envp);
 	put_aux(&w, s, &l);
 	put_zeros_up_to(&w, l.random);
-	put(&w, seed, sizeof(seed));
+	for (unsigned i = 0; i < SEED / WORD; i++)
+		put_word(&w, random_word());
 	put_zeros_up_to(&w, l.argv);
 	put_strings(&w, &s->argv);
 	put_strings(&w, &s->envp);

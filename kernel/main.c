@@ -407,14 +407,6 @@ __attribute__((noinline)) static void start_init(void)
 	}
 }
 
-static uint64_t random_word(void)
-{
-	uint64_t word;
-
-	random_bytes(&word, sizeof(word));
-	return word;
-}
-
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include <arch/cpu.h>
+#include <kernel/cpu.h>
 #include <kernel/random.h>
 #include <kernel/spinlock.h>
 #include <lib/bits.h>
@@ -36,6 +37,15 @@ static struct {
 	const char *name;
 	uint64_t bytes;
 } source[SOURCES]; /* (l) */
+
+#define POOL 16 /* words */
+
+struct pool {
+	unsigned left;
+	uint64_t word[POOL];
+};
+
+static PERCPU struct pool pool;
 
 static struct random_source *sources;
 
@@ -129,6 +139,20 @@ void random_bytes(void *buf, size_t n)
 	}
 	wipe(once, sizeof(once));
 	wipe(block, sizeof(block));
+}
+
+uint64_t random_word(void)
+{
+	struct pool *p = this_cpu(pool);
+	uint64_t word;
+
+	if (!p->left) {
+		random_bytes(p->word, sizeof(p->word));
+		p->left = POOL;
+	}
+	word = p->word[--p->left];
+	p->word[p->left] = 0;
+	return word;
 }
 
 bool random_ready(void)

@@ -125,6 +125,7 @@ static int run(const char *path, char *const *argv, char *const *envp)
 	as = aspace_create();
 	if (!as)
 		return -ENOMEM;
+	aspace_layout(as);
 	err = exec_load(as, &p, &start);
 	if (err) {
 		aspace_put(as);

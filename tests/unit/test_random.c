@@ -3,6 +3,7 @@
 
 #include <kernel/ktest.h>
 #include <kernel/random.h>
+#include <lib/bits.h>
 
 #define N 4096
 
@@ -30,6 +31,22 @@ KTEST(random, bytes_fill_just_the_buffer_and_differ)
 	 * good source ever shows. */
 	EXPECT(ones(a, N) > N * 4 - 905 && ones(a, N) < N * 4 + 905);
 	random_bytes(a, 0);
+}
+
+/* More than are made at once: no two are alike, bits are half and half. */
+KTEST(random, words_differ)
+{
+	uint64_t word[64];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(word); i++) {
+		word[i] = random_word();
+		count += (unsigned)__builtin_popcountll(word[i]);
+		for (unsigned j = 0; j < i; j++)
+			EXPECT(word[i] != word[j]);
+	}
+	/* Of 4096; a standard deviation is 32. */
+	EXPECT(count > 2048 - 320 && count < 2048 + 320);
 }
 
 static unsigned asked;

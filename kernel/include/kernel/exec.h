@@ -44,8 +44,8 @@ struct exec_start {
 };
 
 /*
- * Fill `as`, which is new and empty and has the limits of its process. It may
- * sleep. 0 or, with `as` fit for aspace_put() only,
+ * Fill `as`, which is new and empty and has the limits of its process, and
+ * aspace_layout() after them. It may sleep. 0 or, with `as` fit for aspace_put() only,
  *	-EACCES	   no regular file, or may not be executed
  *	-ENOEXEC   no ELF file for this machine, or one that contradicts itself
  *	-E2BIG	   arguments and environment are too large

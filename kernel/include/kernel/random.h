@@ -25,6 +25,12 @@ void random_add_tree(const struct fdt *t);
 /* Fill `buf`. Bytes from before random_ready() can be guessed. */
 void random_bytes(void *buf, size_t n);
 
+/*
+ * The same for who wants little at a time: some words are made at once, and wait, on
+ * each hart. So they know nothing of sources that came since. Tasks only.
+ */
+uint64_t random_word(void);
+
 /* Have sources given 256 bits? */
 bool random_ready(void);
 
