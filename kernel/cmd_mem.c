@@ -75,10 +75,16 @@ static int cmd_memmap(int argc, char **argv)
 	kprintf("image, at physical %#llx\n", LL(image_phys));
 	for (const struct image_section *s = arch_image_sections; s->name;
 	     s++) {
+		struct mapping m;
+
+		if (range_empty(s->va))
+			continue;
 		kprintf("%c%c%c %s", s->prot & VM_READ ? 'r' : '-',
 			s->prot & VM_WRITE ? 'w' : '-',
 			s->prot & VM_EXEC ? 'x' : '-',
-			s->init ? "(freed) " : "        ");
+			pgtable_query(&kernel_pgtable, s->va.start, &m)
+				? "        "
+				: "(freed) ");
 		print_range(s->va, s->name);
 	}
 	return 0;

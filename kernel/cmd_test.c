@@ -61,6 +61,11 @@ static int cmd_test(int argc, char **argv)
 	}
 	if (o.nnames == 1 && strcmp(names[0], "all") == 0)
 		o.nnames = 0;
+	if (ktest_dropped()) {
+		kprintf("test: this boot was told to give the tests' memory "
+			"back\n");
+		return 1;
+	}
 	failed = list ? ktest_list(&o, &bad) : ktest_run(&o, &bad);
 	if (failed < 0)
 		kprintf("test: no test is called like '%s'\n", bad);

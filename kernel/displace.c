@@ -117,6 +117,7 @@ static bool is_kernels(enum region_type type)
 	case REGION_TABLES:
 	case REGION_STACK:
 	case REGION_INIT:
+	case REGION_TESTS:
 	case REGION_KERNEL:
 		return true;
 	default:

@@ -32,12 +32,15 @@ static void explain_direct_map(vaddr_t va, char *text, size_t size)
 static void explain_image(vaddr_t va, char *text, size_t size)
 {
 	const struct image_section *s = arch_image_sections;
+	struct mapping m;
 
 	while (s->name && !range_has(s->va, va))
 		s++;
 	snprintf(text, size, "%s of the kernel image%s",
 		 s->name ? s->name : "behind the end",
-		 s->name && s->init ? ", which boot has given back" : "");
+		 s->name && !pgtable_query(&kernel_pgtable, va, &m)
+			 ? ", which boot has given back"
+			 : "");
 }
 
 static void explain_arena(vaddr_t va, char *text, size_t size)

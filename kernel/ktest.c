@@ -20,6 +20,7 @@
 #define LIST_WIDTH   78 /* columns */
 
 extern const struct ktest __start_ktests[], __stop_ktests[];
+static const struct ktest *stop_ktests = __stop_ktests;
 
 static const char *const kinds[] = {"unit", "stress", "litmus", "silicon"};
 
@@ -118,6 +119,16 @@ bool ktest_goes_on_(uint64_t done, uint64_t n)
 	return !run.stopped;
 }
 
+void ktest_drop(void)
+{
+	stop_ktests = __start_ktests;
+}
+
+bool ktest_dropped(void)
+{
+	return stop_ktests == __start_ktests;
+}
+
 void ktest_stop(void)
 {
 	run.stopped = true;
@@ -178,9 +189,9 @@ static const char *bad_name(const struct ktest_options *o)
 	for (unsigned i = 0; i < o->nnames; i++) {
 		const struct ktest *t = __start_ktests;
 
-		while (t < __stop_ktests && !matches(t, o->names[i]))
+		while (t < stop_ktests && !matches(t, o->names[i]))
 			t++;
-		if (t == __stop_ktests)
+		if (t == stop_ktests)
 			return o->names[i];
 	}
 	return NULL;
@@ -226,11 +237,11 @@ int ktest_run(const struct ktest_options *o, const char **bad)
 	run.stopped = false;
 	run.seed = o->seed ? o->seed : DEFAULT_SEED;
 	run.ops = o->ops ? o->ops : DEFAULT_OPS;
-	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++)
+	for (const struct ktest *t = __start_ktests; t < stop_ktests; t++)
 		total += wanted(t, o);
 	kprintf("TAP version 13\n1..%u\n# seed=%#llx ops=%llu\n", total,
 		(unsigned long long)run.seed, (unsigned long long)run.ops);
-	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++) {
+	for (const struct ktest *t = __start_ktests; t < stop_ktests; t++) {
 		if (!wanted(t, o))
 			continue;
 		run.stopped = o->stop && o->stop();
@@ -251,7 +262,7 @@ static unsigned suite_size(const struct ktest *t)
 {
 	unsigned n = 0;
 
-	for (const struct ktest *o = __start_ktests; o < __stop_ktests; o++)
+	for (const struct ktest *o = __start_ktests; o < stop_ktests; o++)
 		if (!strcmp(o->suite, t->suite)) {
 			if (o < t)
 				return 0;
@@ -265,7 +276,7 @@ static void list_kind(const char *kind)
 	int column = LIST_WIDTH;
 
 	kprintf("%s:", kind);
-	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++) {
+	for (const struct ktest *t = __start_ktests; t < stop_ktests; t++) {
 		unsigned n = kind_of(t) == kind ? suite_size(t) : 0;
 		char text[64];
 		int length;
@@ -290,7 +301,7 @@ int ktest_list(const struct ktest_options *o, const char **bad)
 		return -1;
 	for (unsigned i = 0; !o->nnames && i < ARRAY_SIZE(kinds); i++)
 		list_kind(kinds[i]);
-	for (const struct ktest *t = __start_ktests; t < __stop_ktests; t++)
+	for (const struct ktest *t = __start_ktests; t < stop_ktests; t++)
 		if (o->nnames && wanted(t, o))
 			kprintf("%s.%s\n", t->suite, t->name);
 	return 0;

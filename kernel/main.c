@@ -14,10 +14,12 @@
 #include <drivers/device.h>
 #include <kernel/assert.h>
 #include <kernel/badram.h>
+#include <kernel/bench.h>
 #include <kernel/boot_devices.h>
 #include <kernel/console.h>
 #include <kernel/devtree.h>
 #include <kernel/init.h>
+#include <kernel/ktest.h>
 #include <kernel/load.h>
 #include <kernel/machine.h>
 #include <kernel/meminfo.h>
@@ -43,10 +45,12 @@
 
 #define STACK_SIZE     KIB(16)
 #define EMERGENCY_SIZE KIB(8)
-#define MAX_INIT       4
+#define MAX_PARTS      8
 #define FDT_HEADER     40 /* bytes */
 
 #define GUARDED_OBJECTS 64
+
+extern const struct command tests_commands[]; /* kernel.ld */
 
 struct devtree machine;
 struct memblock ram;
@@ -136,7 +140,7 @@ __init static void read_slab_debug(void)
 }
 
 /* Is there a value of that key, of any size? */
-__init static bool has_value(const char *key)
+static bool has_value(const char *key)
 {
 	char first;
 
@@ -182,10 +186,10 @@ __init static uint32_t all_harts_say(const char *property)
 
 __init static void map_ram(struct range fdt)
 {
-	struct range init[MAX_INIT];
+	struct region part[MAX_PARTS];
 	struct ram_claims claims = {
 		.image = image_range(),
-		.init = init,
+		.part = part,
 		.fdt = fdt,
 	};
 	int err;
@@ -194,9 +198,12 @@ __init static void map_ram(struct range fdt)
 	     s++) {
 		uint64_t start = image_phys + (s->va.start - IMAGE_BASE);
 
-		if (s->init && claims.ninit < MAX_INIT)
-			init[claims.ninit++] =
-				range_make(start, start + range_size(s->va));
+		if (s->part != IMAGE_KEPT && claims.nparts < MAX_PARTS)
+			part[claims.nparts++] = (struct region){
+				{start, start + range_size(s->va)},
+				s->part == IMAGE_INIT ? REGION_INIT
+						      : REGION_TESTS,
+			};
 	}
 	err = ram_init(&ram, &machine, &claims);
 	if (err)
@@ -407,12 +414,40 @@ __attribute__((noinline)) static void start_init(void)
 	}
 }
 
+static uint64_t random_word(void)
+{
+	uint64_t word;
+
+	random_bytes(&word, sizeof(word));
+	return word;
+}
+
+/* What only the console can ask for is memory like any where there is none. */
+static void drop_tests(void)
+{
+	ktest_drop();
+	bench_drop();
+	shell_drop(tests_commands);
+	kmap_free_sections(&ram, REGION_TESTS, page_alloc_give);
+}
+
+static bool tests_are_off(void)
+{
+	char value[4];
+
+	return has_value("init") ||
+	       (!cmdline_get(machine.bootargs, "tests", value, sizeof(value)) &&
+		!strcmp(value, "off"));
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];
 	int err;
 
-	kmap_free_init(&ram, page_alloc_give);
+	kmap_free_sections(&ram, REGION_INIT, page_alloc_give);
+	if (tests_are_off())
+		drop_tests();
 	badram_start();
 	start_page_debug();
 	if (DEBUG_CHECKS)

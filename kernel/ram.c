@@ -165,10 +165,13 @@ int ram_init(struct memblock *mb, struct devtree *dt,
 	err = claim_firmware(mb, claims->image);
 	if (!err)
 		err = memblock_claim(mb, claims->image, REGION_KERNEL);
-	for (unsigned i = 0; i < claims->ninit && !err; i++)
-		if (!is_reserved(dt, claims->init[i]))
-			err = memblock_retype(mb, claims->init[i],
-					      REGION_KERNEL, REGION_INIT);
+	for (unsigned i = 0; i < claims->nparts && !err; i++) {
+		const struct region *part = &claims->part[i];
+
+		if (!is_reserved(dt, part->range))
+			err = memblock_retype(mb, part->range, REGION_KERNEL,
+					      part->type);
+	}
 	if (!err)
 		err = memblock_claim(mb,
 				     range_align_out(claims->fdt, PAGE_SIZE),

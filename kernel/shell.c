@@ -19,6 +19,7 @@
 #define PROMPT "strata> "
 
 extern const struct command __start_commands[], __stop_commands[];
+static const struct command *stop_commands = __stop_commands;
 
 struct words {
 	int argc;
@@ -105,10 +106,14 @@ static const char *parse_command(const char **line, struct words *w)
 
 /* --- commands --- */
 
+void shell_drop(const struct command *from)
+{
+	stop_commands = from;
+}
+
 const struct command *shell_find(const char *name)
 {
-	for (const struct command *c = __start_commands; c < __stop_commands;
-	     c++)
+	for (const struct command *c = __start_commands; c < stop_commands; c++)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
@@ -118,8 +123,7 @@ const struct command *shell_next(const char *name)
 {
 	const struct command *next = NULL;
 
-	for (const struct command *c = __start_commands; c < __stop_commands;
-	     c++)
+	for (const struct command *c = __start_commands; c < stop_commands; c++)
 		if (c->help && strcmp(c->name, name) > 0 &&
 		    (!next || strcmp(c->name, next->name) < 0))
 			next = c;

@@ -116,7 +116,8 @@ static struct range direct(struct range pa)
 bool kmap_shows(enum region_type type)
 {
 	return type != REGION_FIRMWARE && type != REGION_NOMAP &&
-	       type != REGION_INIT && type != REGION_KERNEL;
+	       type != REGION_INIT && type != REGION_TESTS &&
+	       type != REGION_KERNEL;
 }
 
 /* The next run of regions from `at` up that the direct map shows, in whole
@@ -266,28 +267,29 @@ void kmap_bump_retired(void)
 	boot_tables.ctx = NULL;
 }
 
-void kmap_free_init(struct memblock *mb, void (*give)(struct range frames))
+void kmap_free_sections(struct memblock *mb, enum region_type type,
+			void (*give)(struct range frames))
 {
 	for (const struct image_section *s = arch_image_sections; s->name;
 	     s++) {
 		const struct region *r;
 		struct range frames;
 
-		if (!s->init || range_empty(s->va))
+		if (range_empty(s->va))
 			continue;
 		frames.start = image_phys + (s->va.start - IMAGE_BASE);
 		frames.end = frames.start + range_size(s->va);
 		/* An image out of the direct map's reach stays as it is. */
 		r = memblock_at(mb, frames.start);
-		if (!r || r->type != REGION_INIT)
+		if (!r || r->type != type)
 			continue;
-		/* Without room for either, the frames stay init's, unused. */
+		/* Without room for either, the frames stay as they are, unused. */
 		if (kmap_remove(s->va) ||
-		    memblock_retype(mb, frames, REGION_INIT, REGION_FREE))
+		    memblock_retype(mb, frames, type, REGION_FREE))
 			continue;
 		if (kmap_add(direct(frames), frames.start, VM_READ | VM_WRITE,
 			     ATTR_NORMAL)) {
-			memblock_retype(mb, frames, REGION_FREE, REGION_INIT);
+			memblock_retype(mb, frames, REGION_FREE, type);
 			continue;
 		}
 		give(frames);

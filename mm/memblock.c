@@ -27,7 +27,8 @@ const char *region_type_name(enum region_type type)
 		[REGION_FDT] = "fdt",		[REGION_NOMAP] = "no-map",
 		[REGION_FIRMWARE] = "firmware", [REGION_METADATA] = "metadata",
 		[REGION_TABLES] = "tables",	[REGION_STACK] = "stack",
-		[REGION_INIT] = "init",		[REGION_KERNEL] = "kernel",
+		[REGION_INIT] = "init",		[REGION_TESTS] = "tests",
+		[REGION_KERNEL] = "kernel",
 	};
 
 	return name[type];

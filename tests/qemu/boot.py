@@ -5,7 +5,7 @@ import tempfile
 
 from harness import BUILD, ROOT, Failure, Test, start, kill, shown
 from loader import Placed, tree, with_text_offset
-from machine import DEBUG, PATIENCE, RELEASE, autorun, finish
+from machine import DEBUG, PATIENCE, RELEASE, Machine, autorun, finish
 
 LOOK = "memmap; meminfo; buddyinfo; pagetable check"
 
@@ -254,6 +254,27 @@ def run_options(test):
 
 
 BUILT = ("kernel-build",)
+def tests_off(test):
+    """The memory of the tests is memory like any, and nothing leads there."""
+    out = [autorun(test, f"{LOOK}; audit; displace all; memtest --test "
+                   "address", append=append) for append in ("", "tests=off")]
+    freed = re.search(r" tests (\d+) ", out[0])
+    if not freed or " tests " in re.search(r"^memory: .*", out[1], re.M)[0]:
+        raise Failure("the account is not as it should be")
+    for output in out:
+        account(output)
+    free = [int(re.search(r"^memory: .* free (\d+)", o, re.M)[1]) for o in out]
+    if free[1] - free[0] != int(freed[1]):
+        raise Failure(f"{free[1] - free[0]} of {freed[1]} bytes are free")
+    for command, status in (("test", 1), ("test list", 1), ("bench", 2),
+                            ("stress", 127)):
+        with Machine(test, "--append",
+                     f'tests=off autorun="help; {command}"') as m:
+            if finish(m) != status:
+                raise Failure(f"{command}: another status than {status}")
+    return f"{freed[1]} bytes"
+
+
 TESTS = [
     Test("run-options", "quick", 120, "bad options of scripts/run",
          run_options, BUILT),
@@ -263,6 +284,8 @@ TESTS = [
          plain, BUILT),
     Test("boot-status", "quick", 300, "QEMU ends with autorun's status",
          status, BUILT),
+    Test("boot-tests-off", "all", 300, "the memory of the tests is given back",
+         tests_off, BUILT),
     Test("boot-4-harts", "all", 300, "4 harts", of("--harts", "4"), BUILT),
     Test("boot-each-hart", "all", 300, "harts 0 to 3 boot", other_hart, BUILT),
     # Firmware has the first 2 MiB: this leaves 8.

@@ -19,9 +19,10 @@ static struct ram_claims claims;
  * end, like QEMU's virt machine. */
 static bool set_up(uint64_t size)
 {
-	static const struct range init[] = {
-		{0x80240000, 0x80248000},
-		{0x80278000, 0x80280000},
+	static const struct region part[] = {
+		{{0x80240000, 0x80248000}, REGION_INIT},
+		{{0x80278000, 0x80280000}, REGION_INIT},
+		{{0x80260000, 0x80264000}, REGION_TESTS},
 	};
 
 	mb = ktest_alloc(sizeof(*mb));
@@ -31,8 +32,8 @@ static bool set_up(uint64_t size)
 	dt->memory[dt->nmemory++] = range_make(0x80000000, 0x80000000 + size);
 	claims = (struct ram_claims){
 		.image = {0x80200000, 0x80280000},
-		.init = init,
-		.ninit = ARRAY_SIZE(init),
+		.part = part,
+		.nparts = ARRAY_SIZE(part),
 		.fdt = {0x80000000 + size - 0x10000 + 8,
 			0x80000000 + size - 0x10000 + 0x1234},
 	};
@@ -63,8 +64,9 @@ KTEST(ram, a_plain_machine)
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(memblock_total(mb), MIB(16));
 	EXPECT_EQ(memblock_bytes(mb, REGION_FIRMWARE), MIB(2));
-	EXPECT_EQ(memblock_bytes(mb, REGION_KERNEL), 0x70000);
+	EXPECT_EQ(memblock_bytes(mb, REGION_KERNEL), 0x6c000);
 	EXPECT_EQ(memblock_bytes(mb, REGION_INIT), 0x10000);
+	EXPECT_EQ(memblock_bytes(mb, REGION_TESTS), 0x4000);
 	EXPECT_EQ(memblock_bytes(mb, REGION_FDT), 0x2000);
 	EXPECT_EQ(at(0x80280000), REGION_FREE);
 	EXPECT_EQ(at(0x80ff1fff), REGION_FDT);
@@ -79,7 +81,7 @@ KTEST(ram, firmware_is_two_mib_at_the_start_of_the_images_bank)
 	/* A lower bank, which is not firmware's, and an image far up. */
 	dt->memory[dt->nmemory++] = range_make(0x40000000, 0x50000000);
 	claims.image = range_make(0x90000000, 0x90080000);
-	claims.ninit = 0;
+	claims.nparts = 0;
 	EXPECT_EQ(ram_init(mb, dt, &claims), 0);
 	EXPECT_EQ(at(0x40000000), REGION_FREE);
 	EXPECT_EQ(at(0x80000000), REGION_FIRMWARE);

@@ -7,11 +7,17 @@
 #include <kernel/types.h>
 #include <lib/range.h>
 
+enum image_part {
+	IMAGE_KEPT,
+	IMAGE_INIT,  /* boot-only: freed when boot is over */
+	IMAGE_TESTS, /* freed when there will be no console to ask for them */
+};
+
 struct image_section {
 	const char *name;
 	struct range va; /* whole pages */
 	vm_prot_t prot;
-	bool init; /* boot-only: freed when boot is over */
+	enum image_part part;
 };
 
 /* All sections in ascending order, without holes; ends with a NULL name. */

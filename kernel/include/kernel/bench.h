@@ -30,3 +30,6 @@ struct bench {
 #define BENCH(name_)                            \
 	static const struct bench bench_##name_ \
 		__attribute__((used, section("benches"), aligned(8)))
+
+/* From now on there are none. */
+void bench_drop(void);

@@ -124,6 +124,10 @@ int ktest_run(const struct ktest_options *o, const char **bad);
  * each kind with their numbers of tests. -1 as above. */
 int ktest_list(const struct ktest_options *o, const char **bad);
 
+/* From now on there are no tests. Was that said? */
+void ktest_drop(void);
+bool ktest_dropped(void);
+
 /* What a machine supplies to ktest: memory that lasts until it is released
  * (NULL when there is none). */
 void *ktest_os_alloc(size_t size);

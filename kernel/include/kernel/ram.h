@@ -9,9 +9,9 @@ extern struct memblock ram;
 
 /* What boot itself occupies: all in bytes, empty where there is none. */
 struct ram_claims {
-	struct range image;	  /* the kernel image, all of it */
-	const struct range *init; /* boot-only parts of it */
-	unsigned ninit;
+	struct range image;	   /* the kernel image, all of it */
+	const struct region *part; /* parts of it that are something else */
+	unsigned nparts;
 	struct range fdt;
 };
 

@@ -71,6 +71,9 @@ void shell_feed(struct lineedit *e, uint8_t byte);
  * it returns. */
 bool shell_interrupted(void);
 
+/* From now on those from `from` on are none: it points into the section. */
+void shell_drop(const struct command *from);
+
 /* NULL when there is none of that name. */
 const struct command *shell_find(const char *name);
 

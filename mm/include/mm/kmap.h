@@ -57,10 +57,12 @@ int kmap_reserve(const struct memblock *mb, uint64_t more);
 void kmap_bump_retired(void);
 
 /*
- * Move boot-only sections of the image to the direct map: the image must not
- * use them any more. Calls `give` with the RAM that each of them took.
+ * Move those sections of the image that `mb` has as `type` to the direct map:
+ * the image must not use them any more. Calls `give` with the RAM that each of them
+ * took. Boot only.
  */
-void kmap_free_init(struct memblock *mb, void (*give)(struct range frames));
+void kmap_free_sections(struct memblock *mb, enum region_type type,
+			void (*give)(struct range frames));
 
 /* A stack of `size` bytes (whole pages) with an unmapped page on either side,
  * for ever; from the bump allocator, or, once that has retired, from the page

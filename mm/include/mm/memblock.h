@@ -26,6 +26,7 @@ enum region_type {
 	REGION_TABLES,	 /* page tables */
 	REGION_STACK,	 /* kernel stacks */
 	REGION_INIT,	 /* boot-only part of the image */
+	REGION_TESTS,	 /* tests, in the image */
 	REGION_KERNEL,	 /* the image */
 	REGION_TYPES,
 };
