@@ -17,9 +17,6 @@
  * A program with a loader (a path in its ELF file) gets both into its space, and
  * the loader is what starts: it finds the program by the auxiliary vector.
  *
- * A file that begins with "#!" is a script: the line names its interpreter, and one
- * argument for that, in front of the script's path and its arguments.
- *
  * Where Linux kills a program for what is wrong in its file, once the old one is gone,
  * this says -ENOEXEC, and the old one goes on.
  *
@@ -34,12 +31,9 @@
 
 #include "exec_impl.h"
 
-#define LINE	256 /* bytes of a script's first line that count */
-#define SCRIPTS 5   /* a script's interpreter may be a script, ... */
 #define RANDOM_BITS \
 	18 /* of the place of a program that goes anywhere, in pages */
-#define HEAP_BITS   18 /* of that of the heap */
-#define SCRIPT_ARGS 3  /* interpreter, its argument, the script */
+#define HEAP_BITS 18 /* of that of the heap */
 
 /* An ELF file on its way to memory. */
 struct image {
@@ -49,19 +43,7 @@ struct image {
 	uint64_t bias; /* what its addresses are moved by */
 };
 
-/* A line "#!interpreter argument", and the arguments with it. */
-struct script {
-	struct script *outer;
-	char line[LINE + 1];
-	char *argv[];
-};
-
 /* --- files --- */
-
-static bool may_run(const struct memfs_node *file)
-{
-	return memfs_is(file, MODE_REGULAR) && file->mode & MODE_EXEC;
-}
 
 static int refuse(struct exec_start *start, const char *why)
 {
@@ -107,7 +89,7 @@ static int find_loader(const struct image *program, struct memfs_node **file,
 		err = refuse(start, "its loader's name has no end");
 	else
 		err = memfs_lookup(program->file->fs->root, path, 0, file);
-	if (!err && !may_run(*file))
+	if (!err && !exec_may_run(*file))
 		err = -EACCES;
 	kfree(path);
 	return err;
@@ -313,97 +295,7 @@ static int load_elf(struct aspace *as, struct memfs_node *file,
 	return err;
 }
 
-/* --- scripts --- */
-
-static bool is_script(const struct memfs_node *file)
-{
-	char first[2];
-
-	return memfs_read(file, 0, first, 2) == 2 && first[0] == '#' &&
-	       first[1] == '!';
-}
-
-/* The words of a first line "#!word rest": `argument` is "" if there is no rest.
- * A line that is cut must have all of its first word. */
-static bool split_line(char *line, char **interpreter, char **argument)
-{
-	size_t n = strcspn(line, "\n");
-	bool cut = n == LINE;
-	char *p;
-
-	while (line[n - 1] == ' ' || line[n - 1] == '\t')
-		n--;
-	line[n] = '\0';
-	p = line + 2 + strspn(line + 2, " \t");
-	*interpreter = p;
-	p += strcspn(p, " \t");
-	if (cut && !*p)
-		return false;
-	*argument = p + strspn(p, " \t");
-	*p = '\0';
-	return **interpreter;
-}
-
-/* What is to be run in place of the script `p->file`. */
-static int open_script(struct exec_program *p, struct script **scripts)
-{
-	char *interpreter, *argument, **to;
-	struct exec_strings old;
-	struct script *s;
-	int err = exec_count(&old, p->argv);
-
-	if (err)
-		return err;
-	s = kzalloc(sizeof(*s) + (SCRIPT_ARGS + old.count + 1) * sizeof(*to),
-		    0);
-	if (!s)
-		return -ENOMEM;
-	s->outer = *scripts;
-	*scripts = s;
-	memfs_read(p->file, 0, s->line, LINE);
-	if (!split_line(s->line, &interpreter, &argument))
-		return -ENOEXEC;
-	to = s->argv;
-	*to++ = interpreter;
-	if (*argument)
-		*to++ = argument;
-	*to++ = (char *)p->path;
-	for (uint64_t i = 1; i < old.count; i++)
-		*to++ = p->argv[i];
-	p->argv = s->argv;
-	p->path = interpreter;
-	return memfs_lookup(p->cwd, interpreter, 0, &p->file);
-}
-
-static void close_scripts(struct script *s)
-{
-	while (s) {
-		struct script *outer = s->outer;
-
-		kfree(s);
-		s = outer;
-	}
-}
-
 /* --- all of it --- */
-
-/* Go from script to interpreter, up to what is none. */
-static int resolve(struct exec_program *p, struct script **scripts)
-{
-	int err;
-
-	for (unsigned n = 0;; n++) {
-		if (!may_run(p->file))
-			return -EACCES;
-		if (!is_script(p->file))
-			return 0;
-		if (n == SCRIPTS)
-			return -ELOOP;
-		err = open_script(p, scripts);
-		if (err)
-			return err;
-	}
-}
 
 int exec_load(struct aspace *as, const struct exec_program *p,
 	      struct exec_start *start)
@@ -411,20 +303,20 @@ int exec_load(struct aspace *as, const struct exec_program *p,
 	static char none[] = "", *const nothing[] = {none, NULL};
 	struct exec_stack s = {.path = p->path};
 	struct exec_program now = *p;
-	struct script *scripts = NULL;
+	struct exec_script *scripts = NULL;
 	int err;
 
 	*start = (struct exec_start){0};
 	if (!now.argv || !now.argv[0])
 		now.argv = nothing; /* programs count on a name, at least */
-	err = resolve(&now, &scripts);
+	err = exec_resolve(&now, &scripts);
 	if (!err)
 		err = exec_count(&s.argv, now.argv);
 	if (!err)
 		err = exec_count(&s.envp, now.envp);
 	if (!err)
 		err = load_elf(as, now.file, &s, start);
-	close_scripts(scripts);
+	exec_free_scripts(scripts);
 	return err;
 }
 

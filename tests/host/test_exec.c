@@ -96,6 +96,11 @@ static bool make_files(void)
 	make_cpio(&a, "none", 0100755, "#!/nothing-here\n");
 	make_cpio(&a, "itself", 0100755, "#!/itself\n");
 	make_cpio(&a, "s1", 0100755, "#!/script one\n");
+	memset(file, 'x', 300);
+	memcpy(file, "#!", 2);
+	make_cpio_node(&a, "longname", 0100755, file, 300, 1, 1);
+	memcpy(file, "#!/fixed ", 9);
+	make_cpio_node(&a, "longline", 0100755, file, 300, 1, 1);
 	return a.size < ARCHIVE;
 }
 
@@ -359,6 +364,11 @@ static void scripts(void)
 	EXPECT_EQ(word(start.sp), 2);
 	EXPECT(text_is(word(start.sp + 8), "fixed"));
 	EXPECT(text_is(word(start.sp + 16), "plain"));
+	aspace_put(as);
+	/* A line that is too long has an argument that is cut. */
+	EXPECT_EQ(run("longname", argv, envp), -ENOEXEC);
+	EXPECT_EQ(run("longline", argv, envp), 0);
+	EXPECT_EQ(word(start.sp + 24) - word(start.sp + 16), 256 - 9 + 1);
 	aspace_put(as);
 	EXPECT_EQ(run("s1", argv, envp), 0);
 	EXPECT_EQ(word(start.sp), 6);
