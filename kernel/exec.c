@@ -31,9 +31,9 @@
 
 #include "exec_impl.h"
 
-#define RANDOM_BITS \
-	18 /* of the place of a program that goes anywhere, in pages */
-#define HEAP_BITS 18 /* of that of the heap */
+/* Of places that are drawn, in pages: 1 GiB. */
+#define RANDOM_BITS 18 /* of a program that goes anywhere */
+#define HEAP_BITS   18
 
 /* An ELF file on its way to memory. */
 struct image {
