@@ -12,6 +12,7 @@
 #include <kernel/memtest_log.h>
 #include <kernel/memtest_session.h>
 #include <kernel/shell.h>
+#include <kernel/task.h>
 #include <lib/relaxed.h>
 
 #define LL(x) ((unsigned long long)(x))
@@ -200,6 +201,7 @@ bool memtest_on_progress(void *arg, unsigned worker, uint64_t done)
 	struct memtest_session *s = arg;
 
 	store_relaxed(&s->harts.hart[worker].done, done);
+	task_resched();
 	if (worker == s->self)
 		memtest_attend(s);
 	return memtest_stopped(s);

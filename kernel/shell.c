@@ -14,6 +14,7 @@
 #include <kernel/lineedit.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
+#include <kernel/task.h>
 #include <lib/range.h>
 
 #define PROMPT "strata> "
@@ -190,6 +191,8 @@ int shell_autorun(const char *commands)
 
 bool shell_interrupted(void)
 {
+	/* Long commands ask often. */
+	task_resched();
 	interrupted = interrupted || console_interrupted();
 	return interrupted;
 }

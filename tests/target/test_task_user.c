@@ -112,6 +112,38 @@ KTEST(task, floating_point_goes_with_the_task)
 	EXPECT(moves || n == 3);
 }
 
+/* Between two harts where nobody else has any: each finds its own of an earlier
+ * visit. */
+static void commute(void *arg)
+{
+	struct task *me = task_current();
+	struct riscv_fp mine;
+
+	(void)arg;
+	set_fp(&mine, 1);
+	for (unsigned i = 2; i < 20; i++) {
+		unsigned cpu = i % 2 ? 0 : highest_bit(cpus_online());
+
+		me->allowed = cpu_bit(cpu);
+		task_block_until(arch_time() + time_ticks(50));
+		if (arch_cpu() != cpu)
+			__atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
+		expect_fp(&mine);
+		set_fp(&mine, i);
+	}
+	ends();
+}
+
+KTEST(task, floating_point_is_not_that_of_an_earlier_visit)
+{
+	if (!riscv_features.fp)
+		return ktest_skip("no floating point");
+	wrong = 0;
+	EXPECT(start(commute, NULL));
+	wait_for_all();
+	EXPECT_EQ(wrong, 0);
+}
+
 static void child(void *arg)
 {
 	expect_fp(arg);
