@@ -28,22 +28,16 @@
 
 #define LL(x) ((unsigned long long)(x))
 
-static enum fault_result page_fault(vaddr_t addr, enum access kind)
-{
-	struct aspace *as = task_current()->aspace;
-
-	if (!as || addr >= user_limit())
-		return FAULT_MAPERR;
-	return aspace_fault(as, addr, kind);
-}
-
-/* The same, and what can be done when memory is out. */
+/* What is to be done when memory is out, too. */
 static enum fault_result serve(vaddr_t addr, enum access kind)
 {
+	struct aspace *as = task_current()->aspace;
 	enum fault_result result;
 
+	if (!as || addr > INT64_MAX) /* the kernel's half */
+		return FAULT_MAPERR;
 	do
-		result = page_fault(addr, kind);
+		result = aspace_fault(as, addr, kind);
 	while (result == FAULT_NOMEM && process_out_of_memory());
 	return result;
 }

@@ -2,11 +2,11 @@
  * Trap entry, from user mode and from the kernel. tp is the hart's own pointer in the
  * kernel, and sscratch is, always; a program's tp is anything.
  *
- * From user mode (user.c has the theory) the registers go to where user mode was left from,
- * struct user_regs. A system call: those that C functions keep stay where they are.
- * Whatever the path, on the way back every register but a0 of a call has its
- * value, and sepc, SPP and SPIE of sstatus are set; the rest of sstatus holds for
- * the task that runs, not for a frame.
+ * From user mode (user.c has the theory) the registers go to where user mode was left
+ * from, struct user_regs. For a system call, and a page fault that is served, those
+ * that C functions keep stay where they are. On the way back every register but a0
+ * of a call has its value; sepc is the frame's, SPP of sstatus is 0, and the rest of
+ * it is that of the task that runs now, not the frame's.
  *
  * From the kernel: save everything, call trap_handle(frame). The stack pointer is
  * not trusted. Only if the frame fits above the stack's lowest address is it used;
@@ -19,7 +19,10 @@
 #include <kernel/syscall.h>
 #include <lib/errno.h>
 
-#define USER_CALL 8	/* scause: ECALL in user mode */
+/* scause: ECALL in user mode, and page faults less that. */
+#define USER_CALL  8
+#define USER_LOAD  (13 - USER_CALL)
+#define USER_STORE (15 - USER_CALL)
 
 /* Each register to or from its place in a frame at sp. */
 	.macro	SAVE regs:vararg
@@ -35,6 +38,13 @@
 /* s0 to s11: functions of C keep them. */
 	.macro	KEPT what
 	\what	8, 9, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27
+	.endm
+
+/* What another program on this hart has reserved (LR) is not this one's. */
+	.macro	NO_RESERVATION
+	ld	t0, FRAME_CSRS(sp)
+	addi	t1, sp, FRAME_CSRS
+	sc.d	zero, t0, (t1)
 	.endm
 
 	.section .text.trap_entry, "ax"
@@ -100,15 +110,32 @@ call_work:
 	j	user_return
 
 exception:
-	addi	t0, t0, USER_CALL
-	sd	t0, FRAME_CSRS + 16(sp)
+	csrr	t1, sepc
+	sd	t1, FRAME_CSRS + 0(sp)
+	addi	t1, t0, USER_CALL
+	sd	t1, FRAME_CSRS + 16(sp)
+	csrr	a0, stval
+	sd	a0, FRAME_CSRS + 24(sp)
+	andi	t1, t0, ~(USER_STORE ^ USER_LOAD)
+	addi	t1, t1, -(USER_LOAD & USER_STORE)
+	bnez	t1, not_served
+
+	/* A page fault of a load or store: most are served, and then nobody
+	 * looks at the registers. */
+	srli	a1, t0, 1
+	andi	a1, a1, 1		/* enum access */
+	csrsi	sstatus, SSTATUS_SIE
+	call	kernel_user_fault
+	beqz	a0, 1f
+	NO_RESERVATION
+	LOAD	10
+	j	call_done
+1:	csrci	sstatus, SSTATUS_SIE
+
+not_served:
 	KEPT	SAVE
-	csrr	t0, sepc
-	sd	t0, FRAME_CSRS + 0(sp)
 	csrr	t0, sstatus
 	sd	t0, FRAME_CSRS + 8(sp)
-	csrr	t0, stval
-	sd	t0, FRAME_CSRS + 24(sp)
 	mv	fp, zero		/* where backtraces end */
 	mv	a0, sp
 	call	user_trap
@@ -119,9 +146,7 @@ user_return:
 	sd	sp, HART_USER_FRAME(tp)
 	ld	t0, FRAME_CSRS(sp)
 	csrw	sepc, t0
-	/* What another program on this hart has reserved (LR) is not this one's. */
-	addi	t1, sp, FRAME_CSRS
-	sc.d	zero, t0, (t1)
+	NO_RESERVATION
 	li	t0, SSTATUS_SPP
 	csrc	sstatus, t0
 	li	t0, SSTATUS_SPIE

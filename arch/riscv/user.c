@@ -31,6 +31,7 @@
 _Static_assert(offsetof(struct task, flags) == 0, "asm");
 _Static_assert(sizeof(struct user_regs) == FRAME_SIZE, "asm");
 _Static_assert(offsetof(struct user_regs, frame) == 0, "asm");
+_Static_assert(ACCESS_LOAD == 0 && ACCESS_STORE == 1, "asm");
 
 extern const char uaccess_start[], uaccess_end[];
 __attribute__((noreturn)) void user_caught(const struct user_regs *r);

@@ -17,6 +17,7 @@
 #include <kernel/wait.h>
 #include <lib/errno.h>
 #include <lib/rng.h>
+#include <mm/aspace.h>
 #include <mm/layout.h>
 
 #include "user_bed.h"
@@ -35,9 +36,11 @@ static void program(uint32_t first, uint32_t second)
  * registers, so one that they forget would not be missed. */
 #define COUNT_UP (31 * 4) /* bytes of that */
 
-static void counting_program(uint32_t first, uint32_t second)
+#define COUNTING (31 + 3) /* instructions */
+
+static void counting_code(uint32_t code[COUNTING], uint32_t first,
+			  uint32_t second)
 {
-	uint32_t code[31 + 3];
 	unsigned n = 0;
 
 	/* addi xr, xr, 1 */
@@ -46,7 +49,14 @@ static void counting_program(uint32_t first, uint32_t second)
 	code[n++] = first;
 	code[n++] = second;
 	code[n++] = EBREAK;
-	user_bed_code(code, n);
+}
+
+static void counting_program(uint32_t first, uint32_t second)
+{
+	uint32_t code[COUNTING];
+
+	counting_code(code, first, second);
+	user_bed_code(code, COUNTING);
 }
 
 static void count_up(struct user_regs *r)
@@ -255,6 +265,56 @@ KTEST(user, programs_that_take_turns_keep_their_registers)
 		task_put(t[i]);
 	}
 	user_bed_end();
+}
+
+/* New memory for each: a page fault that is served. */
+static void touch_pages(struct aspace *as, uint32_t insn, vaddr_t code,
+			vaddr_t data, unsigned pages)
+{
+	struct rng rng = {ktest_seed()};
+	uint32_t program[COUNTING];
+	uint64_t word;
+
+	counting_code(program, insn, EBREAK);
+	EXPECT_EQ(aspace_write(as, code, program, sizeof(program)),
+		  sizeof(program));
+	for (unsigned i = 0; i < pages; i++) {
+		struct user_regs r = random_regs(&rng), was;
+		vaddr_t at = data + i * PAGE_SIZE;
+
+		r.frame.sepc = code;
+		r.frame.x[31] = at - 1;
+		was = r;
+		count_up(&was);
+		ends(&r, CAUSE_BREAKPOINT, code + COUNT_UP + 4);
+		expect_same(&was, &r, 1);
+		EXPECT_EQ(aspace_read(as, at, &word, 8), 8);
+		EXPECT_EQ(word, r.frame.x[1]);
+	}
+}
+
+KTEST(user, page_faults_keep_all_registers)
+{
+	const unsigned pages = 50;
+	struct aspace *as = aspace_create();
+	vaddr_t code, data;
+
+	REQUIRE(as);
+	if (aspace_map_anonymous(as, 0, PAGE_SIZE,
+				 PROT_READ | PROT_WRITE | PROT_EXEC, 0,
+				 &code) ||
+	    aspace_map_anonymous(as, 0, 2 * pages * PAGE_SIZE,
+				 PROT_READ | PROT_WRITE, 0, &data)) {
+		aspace_put(as);
+		return ktest_skip("no memory");
+	}
+	task_set_aspace(as);
+	/* sd x1, 0(x31); ld x1, 0(x31) */
+	touch_pages(as, 0x001fb023, code, data, pages);
+	touch_pages(as, 0x000fb083, code, data + pages * PAGE_SIZE, pages);
+	task_set_aspace(NULL);
+	EXPECT(!aspace_check(as));
+	aspace_put(as);
 }
 
 /* --- what is the kernel's --- */

@@ -16,9 +16,11 @@
  * those are not in *r, unless it is a whole call (below). In all else that is
  * called with a struct user_regs, it is complete, and may be changed.
  *
+ * A page fault goes to kernel_user_fault() of <arch/uaccess.h> in the same way. What
+ * that does not serve, and all else, goes to kernel_user_trap().
+ *
  * Before it goes on in user mode, with interrupts off, task_return_to_user() of
- * <kernel/task.h> is called after every interrupt and exception, and after a
- * system call if the task has work to do first.
+ * <kernel/task.h> is called, if the task has something to do first.
  *
  * Supplied by <asm/user.h>, as inline functions:
  *
