@@ -83,31 +83,37 @@ static int advise_pages(struct aspace *as, struct vma *v, struct range part,
 	}
 }
 
-/* What is done to a VMA without the lock: a part at a time is found with it. */
+/* The next part to be faulted in, of a VMA that has this right. */
+struct populating {
+	struct range part;
+	vm_prot_t need;
+};
+
 static int find_part(struct aspace *as, struct vma *v, struct range part,
 		     void *ctx)
 {
+	struct populating *p = ctx;
+
 	(void)as;
-	(void)v;
-	*(struct range *)ctx = part;
-	return 1;
+	p->part = part;
+	return v->prot & p->need ? 1 : -EINVAL;
 }
 
 /* Fault in all that is mapped; the first page that can't be ends it. */
 static int populate_parts(struct aspace *as, struct range va, bool write)
 {
-	struct range part = va;
+	struct populating p = {.need = write ? VM_WRITE : VM_READ};
 	int err, hole = 0;
 
-	for (; !range_empty(va); va.start = part.end) {
+	for (; !range_empty(va); va.start = p.part.end) {
 		aspace_read_begin(as);
-		err = aspace_parts(as, va, false, find_part, &part);
+		err = aspace_parts(as, va, false, find_part, &p);
 		aspace_read_end();
-		if (err != 1 || part.start > va.start)
-			hole = -ENOMEM;
 		if (err != 1)
-			break;
-		err = user_populate(as, part, write);
+			return err;
+		if (p.part.start > va.start)
+			hole = -ENOMEM;
+		err = user_populate(as, p.part, write);
 		if (err)
 			return err;
 	}

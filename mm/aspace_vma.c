@@ -244,8 +244,9 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
 	return hole;
 }
 
-/* What is to be faulted in first of `va`; the rest is left in it. */
-static struct range next_part(struct aspace *as, struct range *va, bool *write)
+/* What is to be faulted in first of `va`, and by what access; the rest is left. */
+static struct range next_part(struct aspace *as, struct range *va,
+			      enum access *kind)
 {
 	struct range part = range_make(va->end, va->end);
 	struct vma *v;
@@ -254,8 +255,10 @@ static struct range next_part(struct aspace *as, struct range *va, bool *write)
 	v = vma_overlap(&as->vmas, *va);
 	if (v) {
 		part = range_intersect(v->va, *va);
+		*kind = v->prot == VM_EXEC ? ACCESS_FETCH : ACCESS_LOAD;
+		if ((v->prot & VM_WRITE) && !(v->flags & VMA_SHARED))
+			*kind = ACCESS_STORE;
 		va->start = part.end;
-		*write = (v->prot & VM_WRITE) && !(v->flags & VMA_SHARED);
 		if (v->flags & VMA_LOCKONFAULT)
 			part.end = part.start;
 	} else {
@@ -265,17 +268,33 @@ static struct range next_part(struct aspace *as, struct range *va, bool *write)
 	return part;
 }
 
+/* What can only be executed. */
+static int populate_code(struct aspace *as, struct range va)
+{
+	for (; va.start < va.end; va.start += PAGE_SIZE)
+		switch (aspace_fault(as, va.start, ACCESS_FETCH)) {
+		case FAULT_DONE:
+			break;
+		case FAULT_BUS:
+			return -EFAULT;
+		default:
+			return -ENOMEM;
+		}
+	return 0;
+}
+
 int aspace_populate(struct aspace *as, struct range va, bool all)
 {
+	enum access kind = ACCESS_LOAD;
 	struct range part;
-	bool write;
-	int err;
+	int err = 0;
 
-	while (va.start < va.end) {
-		part = next_part(as, &va, &write);
-		err = range_empty(part) ? 0 : user_populate(as, part, write);
-		if (err && !all)
-			return err;
+	while (va.start < va.end && (!err || all)) {
+		part = next_part(as, &va, &kind);
+		if (kind == ACCESS_FETCH)
+			err = populate_code(as, part);
+		else if (!range_empty(part))
+			err = user_populate(as, part, kind == ACCESS_STORE);
 	}
-	return 0;
+	return all ? 0 : err;
 }
