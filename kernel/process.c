@@ -158,20 +158,13 @@ unsigned process_signal_group(int group, int signal)
 	return s.sent;
 }
 
-int process_parent_pid(struct process *p)
-{
-	uint64_t flags = spin_lock_irqsave(&all.lock);
-	int pid = p->parent ? process_pid(p->parent) : 0;
-
-	spin_unlock_irqrestore(&all.lock, flags);
-	return pid;
-}
-
 /* --- the tree --- */
 
 static void adopt_locked(struct process *p, struct process *parent)
 {
 	p->parent = parent;
+	__atomic_store_n(&p->parent_pid, parent ? process_pid(parent) : 0,
+			 __ATOMIC_RELAXED);
 	list_add_tail(parent ? &parent->children : &all.orphans, &p->sibling);
 }
 

@@ -34,12 +34,14 @@
 
 _Static_assert(PROCESS_NAME == EXEC_NAME, "names are copied");
 
+/* Without signals and limits yet. */
 static struct process *create(void)
 {
-	struct process *p = kzalloc(sizeof(*p), 0);
+	struct process *p = kmalloc(sizeof(*p), 0);
 
 	if (!p)
 		return NULL;
+	memset(p, 0, offsetof(struct process, signals));
 	p->refs = 1;
 	p->started = arch_time();
 	p->exit_signal = SIGCHLD;
@@ -185,6 +187,7 @@ static int spawn_first(struct process *p, struct exec_program *program,
 {
 	int err;
 
+	p->signals = (struct signals){0};
 	rlimit_defaults(p->limit);
 	p->files = first_files();
 	p->cwd = files_root();

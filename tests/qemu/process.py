@@ -70,9 +70,12 @@ def crowd(*options, kernel=RELEASE, n=1000):
 
 def behind(m):
     """Start a program that sleeps; its number."""
-    out = m.command("run /process sleep &")
-    m.command("sleep 300")
-    return re.search(r"^run: process (\d+)$", out, re.M)[1]
+    m.send("run /process sleep &\r")
+    pid = m.expect(r"^run: process (\d+)$", unless=PANIC)[1]
+    # What it prints comes before the prompt, or behind it.
+    time.sleep(1)
+    m.command("")
+    return pid
 
 
 def memory(*options, kernel=RELEASE):

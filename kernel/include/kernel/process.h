@@ -50,6 +50,7 @@ struct process {
 	struct pid_entry id;	  /* (c), its place in the tree of all (t) */
 	int group, session;	  /* pids (t) */
 	struct process *parent;	  /* NULL: the kernel's (t) */
+	int parent_pid;		  /* 0: the kernel's (t) (a) */
 	struct list children;	  /* (t) */
 	struct list sibling;	  /* in parent->children (t) */
 	struct wait_queue child_changed;
@@ -66,13 +67,14 @@ struct process {
 	struct memfs_node *exe, *cwd; /* (o) */
 	struct fd_table *files;	      /* (o) */
 	unsigned umask;		      /* (o) */
-	struct signals signals;	      /* see <kernel/signal.h> */
-	struct rlimit limit[RLIMITS]; /* (t) */
 	struct usage used;	      /* when it is over (t) */
 	struct usage children_used;   /* (t) */
 	uint64_t started;	      /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the
 					 end; 0: nowhere (o) */
+	/* Large, and copied whole by fork: */
+	struct signals signals;	      /* see <kernel/signal.h> */
+	struct rlimit limit[RLIMITS]; /* (t) */
 };
 
 /* The process of the current task; NULL: a task of the kernel. */
@@ -112,7 +114,10 @@ struct process *process_find(int pid);
 int process_each(int (*each)(void *ctx, struct process *p), void *ctx);
 
 /* That of its parent; 0: it has none but the kernel. */
-int process_parent_pid(struct process *p);
+static inline int process_parent_pid(const struct process *p)
+{
+	return __atomic_load_n(&p->parent_pid, __ATOMIC_RELAXED);
+}
 
 /* Send a signal to all of a group; returns to how many. */
 unsigned process_signal_group(int group, int signal);
