@@ -69,7 +69,7 @@ vaddr_t aspace_brk(struct aspace *as, vaddr_t end)
 	moved = moved && (as->lock_future & VMA_LOCKED);
 	aspace_unlock(as);
 	if (moved && !range_empty(grown))
-		aspace_populate(as, grown, true);
+		aspace_populate(as, grown, POPULATE_ALL);
 	return end;
 }
 
@@ -116,6 +116,6 @@ int aspace_grow_stack(struct aspace *as, vaddr_t va)
 	}
 	aspace_unlock(as);
 	if (!err && locked)
-		aspace_populate(as, grown, true);
+		aspace_populate(as, grown, POPULATE_ALL);
 	return err;
 }

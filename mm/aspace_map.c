@@ -283,7 +283,7 @@ int aspace_mmap(struct aspace *as, const struct aspace_mmap *m, vaddr_t *at)
 		return err;
 	*at = r.new.va.start;
 	if ((r.new.flags &VMA_LOCKED) || (m->flags & now) == MAP_POPULATE)
-		aspace_populate(as, r.new.va, true);
+		aspace_populate(as, r.new.va, POPULATE_ALL);
 	return 0;
 }
 
@@ -346,6 +346,6 @@ int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 	if (m.object)
 		object_put(m.object);
 	if (!err && !(flags & MAP_NONBLOCK))
-		aspace_populate(as, va, true);
+		aspace_populate(as, va, POPULATE_ALL);
 	return err;
 }

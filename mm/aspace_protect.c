@@ -30,14 +30,33 @@ static int check(const struct aspace *as, const struct vma *v,
 	return 0;
 }
 
+struct protecting {
+	vm_prot_t prot;
+	struct range locked; /* private, and can be written to from now on */
+};
+
+/* Locked pages are to be there for stores, too. */
+static void note_locked(struct protecting *p, const struct vma *v,
+			struct range part)
+{
+	if (!(v->flags & VMA_LOCKED) || (v->flags & VMA_SHARED) ||
+	    (v->prot & VM_WRITE) || !(p->prot & VM_WRITE))
+		return;
+	if (range_empty(p->locked))
+		p->locked = part;
+	p->locked.end = part.end;
+}
+
 static int protect(struct aspace *as, struct vma *v, struct range part,
 		   void *ctx)
 {
-	struct vma_change c = {.v = v, .va = part, .prot = *(vm_prot_t *)ctx};
+	struct protecting *p = ctx;
+	struct vma_change c = {.v = v, .va = part, .prot = p->prot};
 	int err = check(as, v, part, c.prot, &c.flags);
 
 	if (err || (c.prot == v->prot && c.flags == v->flags))
 		return err;
+	note_locked(p, v, part);
 	err = aspace_change_begin(as, &c);
 	if (err)
 		return err;
@@ -66,7 +85,7 @@ int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
 	const uint32_t both = PROT_GROWSDOWN | PROT_GROWSUP;
 	const uint32_t rights = PROT_READ | PROT_WRITE | PROT_EXEC;
 	struct range va = range_make(addr, addr + align_up(len, PAGE_SIZE));
-	vm_prot_t want = prot & rights;
+	struct protecting p = {.prot = prot & rights};
 	int err = 0;
 
 	if ((prot & both) == both || !is_aligned(addr, PAGE_SIZE))
@@ -85,7 +104,9 @@ int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
 		err = range_has(vma_find(&as->vmas, addr)->va, addr) ? -EINVAL
 								     : -ENOMEM;
 	if (!err)
-		err = aspace_parts(as, va, true, protect, &want);
+		err = aspace_parts(as, va, true, protect, &p);
 	aspace_unlock(as);
+	if (!range_empty(p.locked))
+		aspace_populate(as, p.locked, POPULATE_ALL | POPULATE_LOCKED);
 	return err;
 }

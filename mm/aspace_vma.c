@@ -245,7 +245,7 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
 }
 
 /* What is to be faulted in first of `va`, and by what access; the rest is left. */
-static struct range next_part(struct aspace *as, struct range *va,
+static struct range next_part(struct aspace *as, struct range *va, unsigned how,
 			      enum access *kind)
 {
 	struct range part = range_make(va->end, va->end);
@@ -259,7 +259,8 @@ static struct range next_part(struct aspace *as, struct range *va,
 		if ((v->prot & VM_WRITE) && !(v->flags & VMA_SHARED))
 			*kind = ACCESS_STORE;
 		va->start = part.end;
-		if (v->flags & VMA_LOCKONFAULT)
+		if ((v->flags & VMA_LOCKONFAULT) ||
+		    ((how & POPULATE_LOCKED) && !(v->flags & VMA_LOCKED)))
 			part.end = part.start;
 	} else {
 		va->start = va->end;
@@ -283,14 +284,15 @@ static int populate_code(struct aspace *as, struct range va)
 	return 0;
 }
 
-int aspace_populate(struct aspace *as, struct range va, bool all)
+int aspace_populate(struct aspace *as, struct range va, unsigned how)
 {
+	bool all = how & POPULATE_ALL;
 	enum access kind = ACCESS_LOAD;
 	struct range part;
 	int err = 0;
 
 	while (va.start < va.end && (!err || all)) {
-		part = next_part(as, &va, &kind);
+		part = next_part(as, &va, how, &kind);
 		if (kind == ACCESS_FETCH)
 			err = populate_code(as, part);
 		else if (!range_empty(part))
