@@ -66,11 +66,6 @@ static struct process *of_entry(struct pid_entry *e)
 
 /* --- references --- */
 
-struct process *process_current(void)
-{
-	return task_current()->process;
-}
-
 struct process *process_get(struct process *p)
 {
 	__atomic_fetch_add(&p->refs, 1, __ATOMIC_RELAXED);

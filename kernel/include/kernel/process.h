@@ -14,6 +14,7 @@
 #include <kernel/pid.h>
 #include <kernel/rlimit.h>
 #include <kernel/signal.h>
+#include <kernel/task.h>
 #include <kernel/wait.h>
 #include <lib/list.h>
 
@@ -78,7 +79,10 @@ struct process {
 };
 
 /* The process of the current task; NULL: a task of the kernel. */
-struct process *process_current(void);
+static inline struct process *process_current(void)
+{
+	return task_current()->process;
+}
 
 static inline int process_pid(const struct process *p)
 {
