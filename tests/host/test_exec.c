@@ -12,6 +12,7 @@
 #include <mm/aspace.h>
 #include <mm/fail.h>
 #include <mm/kmalloc.h>
+#include <mm/object.h>
 #include <mm/reclaim.h>
 #include <mm/zone.h>
 
@@ -503,6 +504,85 @@ static void random_places(void)
 	aspace_random_source = NULL;
 }
 
+/* --- headers of all kinds --- */
+
+static uint64_t odd_number(void)
+{
+	static const uint64_t near[] = {0,
+					0x200,
+					0x1000,
+					FILE_,
+					BASE,
+					(uint64_t)1 << 38,
+					(uint64_t)1 << 63};
+	uint64_t x = near[rng_below(&rng, ARRAY_SIZE(near))];
+
+	switch (rng_below(&rng, 4)) {
+	case 0:
+		return x;
+	case 1:
+		return x + rng_below(&rng, 3) - 1;
+	case 2:
+		return x + (rng_below(&rng, 9) - 4) * PAGE_SIZE;
+	default:
+		return rng_next(&rng) >> rng_below(&rng, 64);
+	}
+}
+
+static void draw_headers(void)
+{
+	make_elf(&elf, rng_below(&rng, 2) ? MAKE_FIXED : MAKE_ANYWHERE,
+		 rng_below(&rng, 2) * BASE);
+	elf.h.entries = (uint16_t)(2 + rng_below(&rng, 3));
+	for (unsigned i = 2; i < 4; i++) {
+		elf.e[i] = elf.e[i - 1];
+		elf.e[i].address += 0x4000;
+	}
+	for (uint64_t n = rng_below(&rng, 4); n; n--) {
+		struct make_entry *e = &elf.e[rng_below(&rng, 4)];
+		uint64_t *field[] = {&e->offset,    &e->address,
+				     &e->file_size, &e->memory_size,
+				     &e->align,	    &elf.h.entry};
+		uint64_t which = rng_below(&rng, ARRAY_SIZE(field) + 2);
+
+		if (which < ARRAY_SIZE(field))
+			*field[which] = odd_number();
+		else if (which == ARRAY_SIZE(field))
+			e->flags ^= 1u << rng_below(&rng, 3);
+		else
+			e->type = rng_below(&rng, 2) ? MAKE_INTERP : MAKE_STACK;
+	}
+}
+
+/* Whatever they say: a space that is sound, or an error and all is given back. */
+static void random_headers(void)
+{
+	uint64_t ran = 0, refused = 0, before = 0;
+	struct memfs_node *n;
+
+	rng = rng_seed(ktest_seed());
+	REQUIRE(!memfs_lookup(fs.root, "fixed", 0, &n));
+	KTEST_STEPS (i, ktest_ops() / 100) {
+		int err;
+
+		draw_headers();
+		EXPECT_EQ(object_write(n->object, 0, &elf, HEADS), 0);
+		err = run("fixed", argv, envp);
+		ran += !err;
+		refused += err == -ENOEXEC;
+		EXPECT(!err || err == -ENOEXEC || err == -ENOMEM ||
+		       err == -ENOENT);
+		if (!err)
+			aspace_put(as);
+		if (i % 1000)
+			continue;
+		reclaim();
+		EXPECT(!before || zone_used_frames() == before);
+		before = zone_used_frames();
+	}
+	EXPECT(ran && refused);
+}
+
 static void (*test)(void);
 
 static void body(void)
@@ -554,6 +634,11 @@ KTEST(exec, out_of_memory_anywhere)
 KTEST(exec, random_places)
 {
 	run_test(random_places);
+}
+
+KTEST(exec, random_headers)
+{
+	run_test(random_headers);
 }
 
 KTEST(exec, names)
