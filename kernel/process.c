@@ -286,7 +286,7 @@ static void bury(struct process *p, int status)
 	put_all(&dead);
 	if (!parent)
 		return;
-	if (p->exit_signal)
+	if (p->exit_signal && p->exit_signal <= SIGNALS)
 		signal_send(parent, p->exit_signal);
 	process_put(parent);
 }

@@ -71,6 +71,7 @@ static int64_t read_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 		return -EBADF;
 	if (!user_range(p, n))
 		return -EFAULT;
+	n = min_u64(n, MOST_BYTES);
 	if (f->kind == FILE_CONSOLE)
 		return n ? read_console(f, p, n) : 0;
 	return memfs_is(f->node, MODE_DIR) ? -EISDIR : read_node(f, p, n, at);
@@ -86,6 +87,7 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 		return -EBADF;
 	if (!user_range(p, n))
 		return -EFAULT;
+	n = min_u64(n, MOST_BYTES);
 	while (done < n && !process_dying()) {
 		size_t size = (size_t)min_u64(n - done, sizeof(chunk));
 
@@ -104,11 +106,9 @@ static int64_t transfer(struct file *f, io_fn io, uaddr_t p, uint64_t n,
 	bool from_now = at == SEEK_FROM_NOW;
 	int64_t done;
 
-	if ((int64_t)n < 0)
-		return -EINVAL;
 	if (from_now)
 		at = __atomic_load_n(&f->offset, __ATOMIC_RELAXED);
-	done = io(f, p, min_u64(n, MOST_BYTES), at);
+	done = io(f, p, n, at);
 	if (from_now && done > 0)
 		__atomic_fetch_add(&f->offset, (uint64_t)done,
 				   __ATOMIC_RELAXED);

@@ -87,7 +87,7 @@ int64_t sys_set_robust_list(const uint64_t arg[6])
  * kernel can't: threads, and processes that share more than vfork's do. */
 static int check_clone(uint64_t flags)
 {
-	if ((flags & CSIGNAL) > SIGNALS || (flags & NEW_SPACES))
+	if (flags & NEW_SPACES)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;

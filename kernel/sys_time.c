@@ -171,7 +171,6 @@ static int check_sleep(int clock)
 	case CLOCK_TAI:
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
-		return -EINVAL;
 	case CLOCK_PROCESS_CPUTIME_ID: /* one task: it would never wake up */
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
