@@ -1,8 +1,8 @@
 /*
  * memset, memcpy and memmove by words. The C library's go by bytes, to be
  * small; clearing a page that way costs 12,000 instructions, here it is 580.
- * Misaligned accesses trap on some harts, so words are used only where both
- * sides are aligned alike. The build keeps the compiler from turning these loops
+ * Misaligned accesses trap on some harts; so where the sides are not aligned alike,
+ * a copy upwards reads whole words and shifts them together. The build keeps the compiler from turning these loops
  * into calls of themselves (cmake/kernel.cmake).
  */
 #include <stddef.h>
@@ -45,6 +45,27 @@ void *memset(void *to, int c, size_t n)
 	return to;
 }
 
+/*
+ * The same for `from` that is not aligned, `to` is. A word is read that has at least
+ * one of the bytes; what is stored lies below all bytes that are still to be read.
+ * Returns the bytes that it has copied.
+ */
+static size_t copy_shifted(uint8_t *to, const uint8_t *from, size_t n)
+{
+	unsigned shift = (unsigned)((uintptr_t)from % WORD) * 8;
+	const uint64_t *s =
+		(const uint64_t *)((uintptr_t)from & ~(uintptr_t)(WORD - 1));
+	uint64_t *d = (uint64_t *)(void *)to, *end = d + n / WORD;
+	uint64_t low = *s++ >> shift, high;
+
+	while (d < end) {
+		high = *s++;
+		*d++ = low | high << (64 - shift);
+		low = high >> shift;
+	}
+	return n / WORD * WORD;
+}
+
 /* Upwards; right for overlapping regions when `to` is below `from`. */
 static void copy_up(uint8_t *to, const uint8_t *from, size_t n)
 {
@@ -68,6 +89,12 @@ static void copy_up(uint8_t *to, const uint8_t *from, size_t n)
 		for (; (size_t)(end - from) >= WORD; from += WORD, to += WORD)
 			*(uint64_t *)(void *)to =
 				*(const uint64_t *)(const void *)from;
+	} else if (n >= 4 * WORD) {
+		while ((uintptr_t)to % WORD)
+			*to++ = *from++;
+		n = copy_shifted(to, from, (size_t)(end - from));
+		to += n;
+		from += n;
 	}
 	while (from < end)
 		*to++ = *from++;
