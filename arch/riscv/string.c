@@ -2,8 +2,8 @@
  * memset, memcpy and memmove by words. The C library's go by bytes, to be
  * small; clearing a page that way costs 12,000 instructions, here it is 580.
  * Misaligned accesses trap on some harts; so where the sides are not aligned alike,
- * a copy upwards reads whole words and shifts them together. The build keeps the compiler from turning these loops
- * into calls of themselves (cmake/kernel.cmake).
+ * a copy upwards reads whole words and shifts them together. The build keeps the
+ * compiler from turning these loops into calls of themselves (cmake/kernel.cmake).
  */
 #include <stddef.h>
 #include <stdint.h>

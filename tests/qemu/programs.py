@@ -56,6 +56,16 @@ def uboot(test):
          options=("--boot", "uboot"))
 
 
+def machines(test):
+    """On the machines that can't tell a status, nor be switched off."""
+    for board in ("sifive_u", "icicle"):
+        with Machine(test, "--board", board, "--initrd", build(test), "--init",
+                     f"/hello {board}") as m:
+            m.expect(f"^argument 1: {board}$", unless=PANIC)
+            m.expect("^# 0 failed$", unless=PANIC)
+            m.expect("^machine: no way to power off; halted$", unless=PANIC)
+
+
 def plain(test):
     """Without --init: what anybody types."""
     build(test)
@@ -296,6 +306,8 @@ TESTS = [
     Test("programs-hello", "quick", 300, "a boot into a Linux program", hello,
          BUILT),
     Test("programs-uboot", "all", 300, "the same by U-Boot", uboot, BUILT),
+    Test("programs-machines", "all", 300, "the same on other machines", machines,
+         BUILT),
     Test("programs-plain", "all", 300, "the same with QEMU's own options",
          plain, BUILT),
     Test("programs-status", "all", 300, "QEMU's status is the program's",
