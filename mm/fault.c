@@ -102,7 +102,7 @@ static __attribute__((noinline)) enum fault_result grow(struct fault *f,
 
 	if (f->s.level <= level)
 		return FAULT_DONE;
-	if (pgtable_grow(f->va, level, &f->s))
+	if (pgtable_grow(&f->as->map.pt, f->va, level, &f->s))
 		return FAULT_NOMEM;
 	if (!f->g)
 		tlb_gather_init(&g, &f->as->map.tlb);

@@ -91,7 +91,12 @@ int pgtable_init(struct pgtable *pt, unsigned levels, struct range bounds,
 	if (root == PGTABLE_NO_FRAME)
 		return -ENOMEM;
 	pgtable_clear_table(root, source->permanent);
-	*pt = (struct pgtable){root, levels, bounds, source};
+	*pt = (struct pgtable){
+		.root = root,
+		.levels = levels,
+		.bounds = bounds,
+		.source = source,
+	};
 	return 0;
 }
 

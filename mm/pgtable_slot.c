@@ -44,24 +44,53 @@ bool pgtable_fill(const struct pgtable_slot *s, pte_t e)
 	return slot_fill(s, e);
 }
 
+static struct page *get_table(struct pgtable *pt)
+{
+	struct page *p = NULL;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(pt->spare) && !p; i++)
+		if (__atomic_load_n(&pt->spare[i], __ATOMIC_RELAXED))
+			/* Acquire: pairs with pgtable_keep(). */
+			p = __atomic_exchange_n(&pt->spare[i], NULL,
+						__ATOMIC_ACQUIRE);
+	if (!p)
+		p = page_alloc(0, ALLOC_ZERO);
+	if (p)
+		p->flags |= PAGE_TABLE;
+	return p;
+}
+
+void pgtable_keep(struct pgtable *pt, struct page *table)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(pt->spare); i++)
+		if (!pt->spare[i]) {
+			table->refs = 1;
+			/* Release: it is empty. */
+			__atomic_store_n(&pt->spare[i], table,
+					 __ATOMIC_RELEASE);
+			return;
+		}
+	page_free(table, 0);
+}
+
 static void free_tables(struct page **table, unsigned n)
 {
 	while (n)
 		page_free(table[--n], 0);
 }
 
-int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
+int pgtable_grow(struct pgtable *pt, vaddr_t va, unsigned level,
+		 struct pgtable_slot *s)
 {
 	struct page *table[PT_MAX_LEVELS];
 	unsigned n;
 
 	for (n = 0; n < s->level - level; n++) {
-		table[n] = page_alloc(0, ALLOC_ZERO);
+		table[n] = get_table(pt);
 		if (!table[n]) {
 			free_tables(table, n);
 			return -ENOMEM;
 		}
-		table[n]->flags |= PAGE_TABLE;
 	}
 	while (s->level > level) {
 		pte_t e = pte_load(s->entry);

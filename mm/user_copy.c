@@ -20,7 +20,7 @@
 #include "user_impl.h"
 
 struct copying {
-	const struct pgtable *to;
+	struct pgtable *to;
 	vm_prot_t prot; /* of both leaves */
 	struct tlb_gather *g;
 };
@@ -32,7 +32,7 @@ static pte_t *table_for(const struct copying *c, vaddr_t va,
 	struct pgtable_slot s;
 
 	pgtable_find(c->to, va, 0, &s);
-	if (s.level && pgtable_grow(va, 0, &s))
+	if (s.level && pgtable_grow(c->to, va, 0, &s))
 		return NULL;
 	*count = s.count;
 	return s.entry;
@@ -56,7 +56,7 @@ static int copy_entries(const struct copying *c, vaddr_t va, pte_t *p,
 	const vaddr_t last = va + ((uint64_t)(end - p) << PAGE_SHIFT);
 	const vm_prot_t prot = c->prot;
 	pte_t *to = NULL, *const first = p;
-	bool lost = false;
+	uint64_t lost = 0;
 	int32_t copied = 0;
 
 	for (; (p = skip_empty(p, end)) < end; p++) {

@@ -22,7 +22,7 @@ struct protection {
 static pte_t *change(pte_t *p, const pte_t *end, struct protection *to)
 {
 	const vm_prot_t prot = to->prot;
-	bool lost = false;
+	uint64_t lost = 0;
 
 	for (; p < end; p++) {
 		pte_t e = pte_load(p);
@@ -34,7 +34,7 @@ static pte_t *change(pte_t *p, const pte_t *end, struct protection *to)
 			break;
 		}
 	}
-	to->lost |= lost;
+	to->lost |= lost != 0;
 	return p;
 }
 
@@ -43,7 +43,7 @@ static pte_t *change_each(pte_t *p, const pte_t *end, struct protection *to,
 			  unsigned order)
 {
 	const vm_prot_t prot = to->prot, less = to->less;
-	bool lost = false;
+	uint64_t lost = 0;
 
 	for (; p < end; p++) {
 		pte_t e = pte_load(p);
@@ -58,7 +58,7 @@ static pte_t *change_each(pte_t *p, const pte_t *end, struct protection *to,
 			break;
 		}
 	}
-	to->lost |= lost;
+	to->lost |= lost != 0;
 	return p;
 }
 

@@ -13,7 +13,8 @@
  *	| hidden | hidden | leaf | - |		| leaf | leaf | - | leaf |
  *
  * So a range of any size takes one fence, and no list of its pages. A few pages are
- * noted down instead.
+ * noted down instead; tables that become empty by them are kept for the next that are
+ * needed.
  *
  * I1  A table that goes has refs - 1 leaves, the first of them at `owner` or behind.
  *     One above it that became empty with it has refs = 1.
@@ -53,13 +54,11 @@ static void unhook_table(const struct cursor *c, struct zap *z,
 /* Hide leaves from p on, up to `end` or a pointer: where is that? */
 static pte_t *hide(pte_t *p, const pte_t *end, pte_t **first, int32_t *n)
 {
-	for (; p < end; p++) {
+	for (; (p = skip_empty(p, end)) < end; p++) {
 		pte_t e = pte_load(p);
 
 		if (pte_is_table(e))
 			break;
-		if (!pte_is_leaf(e))
-			continue;
 		pte_set(p, pte_protect(e, VM_USER));
 		if (!*n)
 			*first = p;
@@ -151,13 +150,11 @@ static uint64_t drop_entries(const struct cursor *c, struct zap *z)
 	pte_t *p = c->slot, *const end = p + most;
 	uint64_t n = 0;
 
-	for (; p < end; p++) {
+	for (; (p = skip_empty(p, end)) < end; p++) {
 		pte_t e = pte_load(p);
 
 		if (pte_is_table(e))
 			break;
-		if (!pte_is_leaf(e))
-			continue;
 		pte_set(p, pte_none());
 		drop_leaf(z, e);
 		n++;
@@ -201,11 +198,17 @@ static void zap_few(struct aspace *as, const struct cursor *c)
 		cursor_page(c)->refs--;
 		tlb_flush_page(&as->map.tlb, c->va);
 	} else {
+		struct list gone = LIST_INIT(gone);
+
 		tlb_gather_init(&z.g, &as->map.tlb);
 		tlb_gather_leaves(&z.g, range_make(c->va, c->last + 1),
 				  PAGE_SIZE);
 		cursor_count_gone(c, n, &z.g);
+		list_splice(&gone, &z.g.pages);
 		tlb_flush(&z.g);
+		list_for_each_safe (l, &gone)
+			pgtable_keep(&as->map.pt,
+				     list_entry(l, struct page, link));
 	}
 	for (unsigned i = 0; i < n; i++)
 		drop_leaf(&z, z.leaf[i]);

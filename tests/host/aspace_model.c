@@ -271,8 +271,6 @@ static int advise_page(struct model *m, struct model_cell *c, int advice)
 
 int model_advise(struct model *m, unsigned space, struct pages p, int advice)
 {
-	bool stops =
-		advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 	int hole = 0, err;
 
 	for (unsigned i = p.start; i < p.end; i++) {

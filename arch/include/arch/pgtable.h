@@ -25,7 +25,7 @@
  *					Without any right it is hidden
  *	pte_t pte_protect(leaf, prot)	the same with other rights, but VM_USER as
  *					it was; also of an entry of a group
- *	bool pte_loses(leaf, prot)	would that take a right from it?
+ *	uint64_t pte_loses(leaf, prot)	not 0: that would take a right from it
  *	bool pte_is_hidden(pte_t)	a leaf without any right: to harts there is
  *					nothing, but all the functions here see what
  *					it was. Only where VM_USER is

@@ -135,7 +135,7 @@ static inline vm_prot_t pte_prot(pte_t e)
 	       (e.flags & PTE_USER ? VM_USER : 0);
 }
 
-static inline bool pte_loses(pte_t leaf, vm_prot_t prot)
+static inline uint64_t pte_loses(pte_t leaf, vm_prot_t prot)
 {
 	return pte_prot(leaf) & ~pte_prot(pte_protect(leaf, prot));
 }

@@ -122,7 +122,7 @@ static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 	return (pte_t){(leaf.v & ~PTE_PROT) | pte_prot_bits_(prot)};
 }
 
-static inline bool pte_loses(pte_t leaf, vm_prot_t prot)
+static inline uint64_t pte_loses(pte_t leaf, vm_prot_t prot)
 {
 	return leaf.v & PTE_RWX & ~pte_prot_bits_(prot);
 }
