@@ -18,12 +18,9 @@ static int64_t sys_none(const uint64_t arg[6])
 	return -ENOSYS;
 }
 
-/* Those in the list that nobody has written. */
-#define MISSING(nr, name)                         \
-	int64_t sys_##name(const uint64_t arg[6]) \
-		__attribute__((weak, alias("sys_none")));
-#define MISSING_WHOLE(nr, name) MISSING(nr, name) USER_WHOLE_CALL(sys_##name);
-SYSCALL_LIST(MISSING, MISSING_WHOLE)
+#define NOTHING(nr, name)
+#define COMPLETE(nr, name) USER_WHOLE_CALL(sys_##name);
+SYSCALL_LIST(NOTHING, COMPLETE)
 
 int64_t sys_watched(const uint64_t arg[6]);
 USER_WHOLE_CALL(sys_watched);
@@ -77,7 +74,6 @@ int64_t syscall_make(const struct user_regs *r, const uint64_t arg[6])
 
 	/* The registers are complete, and those that the functions of C keep
 	 * are other ones by now. */
-#define NOTHING(nr, name)
 #define PLAIN(nr, name)     \
 	if (number == (nr)) \
 		return sys_##name(arg);

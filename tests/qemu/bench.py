@@ -23,7 +23,7 @@ LIMITS = {
     "slab-create": 1100, "vmap-4k": 515, "vmap-1m": 1500, "vmap-16m": 800,
     "mmio-4k": 1080, "mmio-1m": 2060, "mmio-16m": 1340, "mmio-shared": 660,
     "map": 78, "piece": 212, "bounce": 4000,
-    "user-call": 84, "user-copy-8": 44, "user-copy-64": 58,
+    "user-call": 79, "user-copy-8": 44, "user-copy-64": 58,
     "user-copy-4096": 1265, "vmalloc-64K": 1800, "vmalloc-64K-purged": 2700,
     "boot-128M": 1000000, "boot-8G": 1000000, "boot-memory": 1258291,
     "boot-memory-tests": 1700000,

@@ -3,8 +3,7 @@
  *
  * sys_x() takes the six arguments as they were in the registers, and returns what
  * the program gets. It runs in the task of the program, with interrupts on, and
- * may sleep. A call is a function and a line in <kernel/syscall_list.h>; one that
- * is in the list and has no function is -ENOSYS.
+ * may sleep. A call is a function and a line in <kernel/syscall_list.h>.
  *
  * The registers, where they are needed: user_call_regs() of <arch/user.h>. A call
  * that reads more of them than its arguments, as clone() does, is in the list as
