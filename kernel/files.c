@@ -33,8 +33,10 @@ static void unpack(void)
 		from = "load";
 		archive = load_archive(&size);
 	}
-	if (!archive)
+	if (!archive) {
+		pr_warn("files: there are none, without an initrd\n");
 		return;
+	}
 	memfs_unpack(&files, archive, size, &r);
 	tell(from, &r);
 }

@@ -138,6 +138,9 @@ def no_program(test):
         ends(test, "/script more", 0, "^argument 1: by script$",
              "^argument 2: /script$", "^argument 3: more$", initrd=folder)
         ends(test, "x" * 600, 255, "init= is over 511 bytes", initrd=folder)
+    with Machine(test, "--append", "init=/hello") as m:
+        if m.wait() != 127 or "files: there are none" not in m.output:
+            raise Failure("no initrd: no warning, or another status")
 
 
 def entry(name, data=b"", mode=0o100755):
@@ -244,17 +247,19 @@ def used(m):
 
 
 def broken(test):
-    """Programs whose headers were changed at random: they end somehow, and all of
-    their memory comes back."""
+    """Programs whose headers were changed at random: they end somehow, all of their
+    memory comes back, and who can't become one goes on as it was."""
     count = 200
     draw = random.Random(8)
     with tempfile.NamedTemporaryFile() as f:
         f.write(b"".join(entry(f"m{i}", mutant(draw)) for i in range(count)))
+        with open(f"{build(test)}/start", "rb") as start:
+            f.write(entry("start", start.read()))
         f.write(entry("tiny", tiny()) + entry("TRAILER!!!", mode=0))
         f.flush()
         with Machine(test, "--initrd", f.name, "--append", "norandmaps") as m:
             m.expect(PROMPT, unless=PANIC)
-            m.command("run /tiny")
+            m.command("run /tiny; run /start try 3")
             before = used(m)
             ends_ = [m.command(f"run /m{i}").splitlines()[-2]
                      for i in range(count)]
@@ -262,11 +267,15 @@ def broken(test):
             refused = sum("no program" in e for e in ends_)
             if not same or not refused:
                 raise Failure(f"{same} ran, {refused} were refused")
+            told = (f"{same} ran, {refused} were refused, "
+                    f"{count - same - refused} died")
+            if told not in m.command(f"run /start try {count}"):
+                raise Failure(f"execve() does not find: {told}")
             if "audit: 0 findings" not in m.command("audit"):
                 raise Failure("the audit finds something")
             if used(m) != before:
                 raise Failure(f"{before} bytes were used, now {used(m)}")
-    return f"{same} ran, {refused} were refused, {count - same - refused} died"
+    return told
 
 
 def console(test):

@@ -4,6 +4,7 @@
  *	start look [WORD...]	arguments, environment, the auxiliary vector
  *	start where		addresses of stack and heap
  *	start memory		bytes of RAM
+ *	start try N		become /m0 ... /mN-1, each in a child: how it went
  *	start exit N		end with that status
  *	start signal NAME	end by SIGSEGV, SIGBUS, SIGILL, SIGTRAP or SIGABRT
  */
@@ -73,6 +74,31 @@ static void check_memory(void)
 	memset(here - 64 * 1024, 0, 1); /* the stack goes down that far */
 }
 
+/* A child that can't become the program still has its memory: that is status 42. */
+static int try(int n)
+{
+	char path[16], *argv[] = {path, NULL};
+	int ran = 0, refused = 0, died = 0;
+
+	for (int i = 0; i < n; i++) {
+		int pid, status;
+
+		snprintf(path, sizeof(path), "/m%d", i);
+		pid = fork_raw();
+		if (pid == 0) {
+			call(SYS_execve, path, argv, environ);
+			zeros[i] = 1;
+			exit_raw(strcmp(filled, "data") ? 1 : 42);
+		}
+		status = wait_for(pid);
+		ran += status == 7;
+		refused += status == 42;
+		died += status < 0;
+	}
+	printf("%d ran, %d were refused, %d died\n", ran, refused, died);
+	return ran + refused + died != n;
+}
+
 static int end_by(const char *name)
 {
 	volatile int *nowhere = NULL;
@@ -108,6 +134,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "exit"))
 		return atoi(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "try"))
+		return try(atoi(argv[2]));
 	if (argc > 2 && !strcmp(argv[1], "signal"))
 		return end_by(argv[2]);
 	if (argc > 1 && !strcmp(argv[1], "where"))
