@@ -609,9 +609,11 @@ static void wait_here(struct hart *h, uint64_t until)
 	smp_doze();
 }
 
+/* It is this hart's interrupts that count, so the task stays here. */
 void sched_idle(uint64_t until)
 {
 	struct task *me = task_current();
+	cpumask_t allowed = me->allowed;
 	struct hart *h;
 	struct waiter w;
 	uint64_t flags;
@@ -629,7 +631,9 @@ void sched_idle(uint64_t until)
 		wait_here(h, until);
 	} else {
 		wait_begin(&h->idlers, &w);
+		me->allowed = cpu_bit(arch_cpu());
 		block(me, until, flags);
+		me->allowed = allowed;
 		wait_end(&h->idlers, &w);
 	}
 	arch_irq_restore(flags);

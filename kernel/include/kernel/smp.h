@@ -64,8 +64,8 @@ void smp_wait(const struct smp_work *w);
  * Run the work that there is for this hart, if this is its own task; if there is
  * none, let other tasks run, or sleep, until an interrupt comes here or
  * arch_time() >= until (UINT64_MAX: never; 0: no sleep), or one came since the last
- * call. The caller looks again for what it waits for: nothing that an
- * interrupt announces is slept through. Interrupts on.
+ * call. Returns on the same hart. The caller looks again for what it waits for:
+ * nothing that an interrupt announces is slept through. Interrupts on.
  */
 void smp_idle(uint64_t until);
 

@@ -67,7 +67,7 @@ struct task {
 	struct process *process; /* NULL: a task of the kernel (o) */
 	struct arch_context context;
 	struct range stack; /* (c) */
-	cpumask_t allowed;  /* harts that it may run on (o) */
+	cpumask_t allowed;  /* harts that it may run on, one at least (o) */
 	struct list run;    /* in a hart's queue (q) */
 
 	struct tree_node timer; /* in the tree of timer_cpu, if timed (q) */
