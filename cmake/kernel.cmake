@@ -36,6 +36,11 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/mm/slab_hot.c PROPERTIES
 set_source_files_properties(${CMAKE_SOURCE_DIR}/kernel/sys_process.c PROPERTIES
     COMPILE_OPTIONS "-Os;-fomit-frame-pointer")
 
+# System calls of memory are chains of short functions.
+sources(MEMORY_CALLS lib/tree.c mm/vma*.c mm/aspace*.c kernel/sys_mm.c)
+set_source_files_properties(${MEMORY_CALLS} PROPERTIES
+    COMPILE_OPTIONS -fomit-frame-pointer)
+
 # Hot paths: leaf functions, for which gcc would make stack frames all the same;
 # the loop that clears frames is better than memset.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/mm/page_alloc.c PROPERTIES

@@ -41,7 +41,6 @@
  * Source: Linux's per-VMA locks and seqcounts do the same with stores that harts
  * share; the two flags and their fences are Dekker's (Dijkstra, EWD 123).
  */
-#include <mm/commit.h>
 #include <mm/kmalloc.h>
 
 #include "aspace_vma.h"
@@ -52,21 +51,30 @@ uint64_t (*aspace_random_source)(void);
 
 static unsigned count; /* (a) */
 
+/* Wait for readers on these harts. Apart, as it is rare. */
+static __attribute__((noinline, cold)) void wait_for(const struct aspace *as,
+						     cpumask_t cpus)
+{
+	for_each_cpu (cpu, cpus)
+		/* Acquire: pairs with aspace_read_end(). */
+		while (__atomic_load_n(cpu_var(aspace_reading, cpu),
+				       __ATOMIC_ACQUIRE) == as)
+			smp_relax();
+}
+
 void aspace_lock(struct aspace *as)
 {
 	cpumask_t others;
 
-	mutex_lock(&as->mutex);
+	if (!mutex_trylock(&as->mutex))
+		mutex_lock(&as->mutex);
 	store_relaxed(&as->changing, 1);
 	/* Pairs with that of aspace_read_try(). */
 	arch_smp_mb();
 	others = __atomic_load_n(&as->readers, __ATOMIC_RELAXED) &
 		 ~cpu_bit(arch_cpu());
-	for_each_cpu (cpu, others)
-		/* Acquire: pairs with aspace_read_end(). */
-		while (__atomic_load_n(cpu_var(aspace_reading, cpu),
-				       __ATOMIC_ACQUIRE) == as)
-			smp_relax();
+	if (others)
+		wait_for(as, others);
 }
 
 void aspace_unlock(struct aspace *as)

@@ -3,7 +3,6 @@
  * and what lies below it a guard stays free (VMA_GUARD), so that no access past
  * the end of the one reaches the other.
  */
-#include <mm/commit.h>
 
 #include "aspace_vma.h"
 
@@ -39,14 +38,17 @@ static bool move_end(struct aspace *as, vaddr_t from, vaddr_t to)
 		.flags = VMA_ACCOUNTED | as->lock_future,
 		.as = as,
 	};
+	struct vma_place place;
 
 	if (to < from) {
 		struct range va = range_make(to, from);
 
 		return vma_overlap(&as->vmas, va) && !aspace_unmap(as, va);
 	}
-	return may_grow(as, &new) &&
-	       !aspace_add(as, &new, vma_place(&as->vmas, from), NULL);
+	if (!may_grow(as, &new))
+		return false;
+	place = vma_place(&as->vmas, from);
+	return !aspace_add(as, &new, &place);
 }
 
 vaddr_t aspace_brk(struct aspace *as, vaddr_t end)
@@ -85,6 +87,7 @@ static bool keeps_distance(const struct vma *v, vaddr_t start)
 static int grow(struct aspace *as, struct vma *v, vaddr_t start)
 {
 	uint64_t more = v->va.start - start;
+	struct vma_place place;
 	struct vma new = *v;
 
 	if (start < ASPACE_MIN_ADDR || !keeps_distance(v, start) ||
@@ -94,7 +97,8 @@ static int grow(struct aspace *as, struct vma *v, vaddr_t start)
 		return -ENOMEM;
 	new.va = range_make(start, v->va.start);
 	/* It joins v, so it needs no memory. */
-	return aspace_add(as, &new, (struct vma_place){vma_prev(v), v}, NULL);
+	place = (struct vma_place){vma_prev(v), v};
+	return aspace_add(as, &new, &place);
 }
 
 int aspace_grow_stack(struct aspace *as, vaddr_t va)

@@ -3,7 +3,6 @@
  * pages. Locks stay behind, as do VMAs that are marked so. The child is nobody's
  * yet, so its lock is not taken.
  */
-#include <mm/commit.h>
 
 #include "aspace_vma.h"
 
@@ -11,15 +10,15 @@
  * have stayed behind. */
 static int copy_vma(struct aspace *child, const struct vma *v)
 {
+	struct vma_place place = {.next = NULL};
 	struct vma new = *v;
 
 	new.as = child;
 	new.flags &= ~(uint32_t)(VMA_LOCKED | VMA_LOCKONFAULT);
 	if ((new.flags &VMA_ACCOUNTED) && !commit_fits(range_size(new.va)))
 		return -ENOMEM;
-	return aspace_add(child, &new,
-			  (struct vma_place){.prev = vma_last(&child->vmas)},
-			  NULL);
+	place.prev = vma_last(&child->vmas);
+	return aspace_add(child, &new, &place);
 }
 
 static int copy_all(struct aspace *child, struct aspace *parent)

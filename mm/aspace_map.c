@@ -13,7 +13,6 @@
  * Places are the highest that are free below mmap_top, else anywhere. What may get
  * pages of 2 MiB, and is a multiple of that, is aligned to them if that can be.
  */
-#include <mm/commit.h>
 
 #include "aspace_vma.h"
 
@@ -78,8 +77,8 @@ static int fixed_place(struct aspace *as, const struct aspace_mmap *m,
 	return 0;
 }
 
-static int choose_place(struct aspace *as, const struct aspace_mmap *m,
-			struct request *r)
+static inline int choose_place(struct aspace *as, const struct aspace_mmap *m,
+			       struct request *r)
 {
 	uint64_t len = align_up(m->len, PAGE_SIZE);
 	vaddr_t at;
@@ -130,7 +129,7 @@ static int check_object(const struct aspace_mmap *m, const struct request *r)
 	return m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
 }
 
-static int check_anonymous(const struct aspace_mmap *m)
+static inline int check_anonymous(const struct aspace_mmap *m)
 {
 	switch (m->flags & MAP_TYPE) {
 	case MAP_SHARED:
@@ -142,7 +141,8 @@ static int check_anonymous(const struct aspace_mmap *m)
 	}
 }
 
-static uint32_t flags_of(const struct aspace *as, const struct aspace_mmap *m)
+static inline uint32_t flags_of(const struct aspace *as,
+				const struct aspace_mmap *m)
 {
 	uint32_t flags = as->lock_future;
 
@@ -161,12 +161,15 @@ static uint32_t flags_of(const struct aspace *as, const struct aspace_mmap *m)
 }
 
 /* All that can be said without doing anything. */
-static int decode(struct aspace *as, const struct aspace_mmap *m,
-		  struct request *r)
+static inline int decode(struct aspace *as, const struct aspace_mmap *m,
+			 struct request *r)
 {
 	struct vma *new = &r->new;
-	int err = choose_place(as, m, r);
+	int err;
 
+	r->over = NULL;
+	r->made = NULL;
+	err = choose_place(as, m, r);
 	if (err)
 		return err;
 	new->as = as;
@@ -191,7 +194,7 @@ static uint64_t covered(const struct vma *v, struct range va)
 	return sum;
 }
 
-static int check_limits(const struct aspace *as, struct request *r)
+static inline int check_limits(const struct aspace *as, struct request *r)
 {
 	struct vma *new = &r->new;
 	uint64_t len = range_size(new->va), less;
@@ -217,22 +220,19 @@ static int allocate(struct request *r, struct vma **spare)
 {
 	struct vma *new = &r->new;
 
-	*spare = NULL;
 	if ((new->flags &VMA_SHARED) && !new->object) {
 		r->made = object_create(range_size(new->va));
 		if (!r->made)
 			return -ENOMEM;
 		new->object = r->made;
 	}
-	if (!r->over && vma_add_joins(new, r->place))
-		return 0;
 	*spare = aspace_vma_new();
 	return *spare ? 0 : -ENOMEM;
 }
 
-static int perform(struct aspace *as, struct request *r)
+static int perform_slowly(struct aspace *as, struct request *r)
 {
-	struct vma *spare;
+	struct vma *spare = NULL;
 	int err = allocate(r, &spare);
 
 	if (!err && r->over) {
@@ -242,15 +242,27 @@ static int perform(struct aspace *as, struct request *r)
 	if (err)
 		aspace_vma_free(spare);
 	else
-		aspace_add(as, &r->new, r->place, spare);
+		aspace_add_spare(as, &r->new, &r->place,
+				 vma_add_joins(&r->new, &r->place), spare);
 	/* The VMA has a reference of its own. */
 	if (r->made)
 		object_put(r->made);
 	return err;
 }
 
-static int map(struct aspace *as, const struct aspace_mmap *m,
-	       struct request *r)
+static inline int perform(struct aspace *as, struct request *r)
+{
+	const struct vma *new = &r->new;
+
+	/* The place is free, and what is mapped is there. */
+	if (!r->over && (!(new->flags &VMA_SHARED) || new->object))
+		return aspace_add(as, new, &r->place);
+	return perform_slowly(as, r);
+}
+
+static __attribute__((noinline)) int map(struct aspace *as,
+					 const struct aspace_mmap *m,
+					 struct request *r)
 {
 	int err = decode(as, m, r);
 
@@ -271,7 +283,7 @@ static int no_huge_pool(const struct aspace_mmap *m)
 int aspace_mmap(struct aspace *as, const struct aspace_mmap *m, vaddr_t *at)
 {
 	const uint32_t now = MAP_POPULATE | MAP_NONBLOCK;
-	struct request r = {.over = NULL};
+	struct request r;
 	int err;
 
 	if (m->flags & MAP_HUGETLB)
@@ -325,7 +337,7 @@ int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 		.flags = MAP_SHARED | MAP_FIXED | (flags & MAP_NONBLOCK),
 	};
 	struct range va = range_make(m.addr, m.addr + m.len);
-	struct request r = {.over = NULL};
+	struct request r;
 	int err = -EINVAL;
 	struct vma *v;
 

@@ -2,7 +2,6 @@
  * mprotect (<mm/aspace.h>), with Linux's results: VMA after VMA from the bottom,
  * up to the first that can't be; those before it stay changed.
  */
-#include <mm/commit.h>
 
 #include "aspace_vma.h"
 

@@ -4,7 +4,6 @@
  * at a fixed target, and a tail that is cut off, go first, and are gone even if the
  * rest then fails.
  */
-#include <mm/commit.h>
 
 #include "aspace_vma.h"
 
@@ -102,6 +101,7 @@ static int move(struct aspace *as, const struct remap *r, struct vma *v,
 {
 	struct vma new = moved(v, r->from.start, to);
 	uint64_t more = range_size(to);
+	struct vma_place place;
 	struct vma *spare;
 	struct leave l;
 	int err;
@@ -131,7 +131,8 @@ static int move(struct aspace *as, const struct remap *r, struct vma *v,
 	if (new.object)
 		object_get(new.object);
 	leave(as, r, v, &l);
-	aspace_add(as, &new, vma_place(&as->vmas, to.start), spare);
+	place = vma_place(&as->vmas, to.start);
+	aspace_add_spare(as, &new, &place, vma_add_joins(&new, &place), spare);
 	if (new.object)
 		object_put(new.object);
 	return 0;
@@ -194,6 +195,7 @@ static bool can_expand(const struct aspace *as, const struct vma *v,
 static int grow(struct aspace *as, struct remap *r, vaddr_t *at, bool *locked)
 {
 	struct range more = range_make(r->from.end, r->from.start + r->len);
+	struct vma_place place;
 	struct vma *v, new;
 	int err = look(as, r, &v);
 
@@ -207,8 +209,8 @@ static int grow(struct aspace *as, struct remap *r, vaddr_t *at, bool *locked)
 		new = moved(v, more.start, more);
 		*at = r->from.start;
 		/* It joins v, so it needs no memory. */
-		return aspace_add(as, &new, (struct vma_place){v, vma_next(v)},
-				  NULL);
+		place = (struct vma_place){v, vma_next(v)};
+		return aspace_add(as, &new, &place);
 	}
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;

@@ -3,7 +3,6 @@
  * which all calls are made. Each step that can fail is apart from what follows it
  * and can't: so a call fails before it has changed anything.
  */
-#include <mm/commit.h>
 #include <mm/slab.h>
 
 #include "aspace_vma.h"
@@ -40,8 +39,6 @@ void aspace_vma_own(struct vma *v)
 {
 	struct vm_object *o = v->object;
 
-	if (!o)
-		return;
 	object_get(o);
 	spin_lock(&o->lock);
 	list_add(&o->vmas, &v->of_object);
@@ -61,72 +58,30 @@ void aspace_vma_drop(struct vma *v)
 	kmem_cache_free(vmas, v);
 }
 
-uint64_t *aspace_sum_of(struct aspace *as, vm_prot_t prot, uint32_t flags)
+void aspace_add_spare(struct aspace *as, const struct vma *new,
+		      const struct vma_place *place, unsigned joins,
+		      struct vma *spare)
 {
-	if (flags & VMA_GROWSDOWN)
-		return &as->stack;
-	if ((prot & (VM_EXEC | VM_WRITE)) == VM_EXEC)
-		return &as->exec;
-	if ((prot & VM_WRITE) && !(flags & VMA_SHARED))
-		return &as->data;
-	return &as->other;
-}
+	struct vma *gone = vma_add(&as->vmas, new, place, joins, spare);
 
-void aspace_account(struct aspace *as, vm_prot_t prot, uint32_t flags,
-		    int64_t bytes)
-{
-	as->total += (uint64_t)bytes;
-	*aspace_sum_of(as, prot, flags) += (uint64_t)bytes;
-	if (flags & VMA_LOCKED)
-		as->locked += (uint64_t)bytes;
-	if (flags & VMA_ACCOUNTED) {
-		as->committed += (uint64_t)bytes;
-		commit_add(bytes);
-	}
-}
-
-static uint64_t limit_of(const struct aspace *as, enum aspace_limit l)
-{
-	return __atomic_load_n(&as->limit[l], __ATOMIC_RELAXED) &
-	       ~(PAGE_SIZE - 1);
-}
-
-bool aspace_may_add(const struct aspace *as, vm_prot_t prot, uint32_t flags,
-		    int64_t bytes)
-{
-	if (as->total + (uint64_t)bytes > limit_of(as, LIMIT_AS))
-		return false;
-	return (flags & (VMA_GROWSDOWN | VMA_SHARED)) || !(prot & VM_WRITE) ||
-	       as->data + (uint64_t)bytes <= limit_of(as, LIMIT_DATA);
-}
-
-bool aspace_may_lock(const struct aspace *as, uint32_t flags, uint64_t bytes)
-{
-	return !(flags & VMA_LOCKED) || as->may_lock ||
-	       as->locked + bytes <= limit_of(as, LIMIT_MEMLOCK);
-}
-
-bool aspace_can_lock(const struct aspace *as)
-{
-	return as->may_lock || as->limit[LIMIT_MEMLOCK];
-}
-
-int aspace_add(struct aspace *as, const struct vma *new, struct vma_place place,
-	       struct vma *spare)
-{
-	bool joins = vma_add_joins(new, place);
-
-	if (!joins && !spare) {
-		spare = aspace_vma_new();
-		if (!spare)
-			return -ENOMEM;
-	}
-	aspace_vma_drop(vma_add(&as->vmas, new, place, spare));
-	if (joins)
+	if (gone)
+		aspace_vma_drop(gone);
+	if (joins && spare)
 		aspace_vma_free(spare);
-	else
+	if (!joins && spare->object)
 		aspace_vma_own(spare);
 	aspace_account(as, new->prot, new->flags, (int64_t)range_size(new->va));
+}
+
+int aspace_add(struct aspace *as, const struct vma *new,
+	       const struct vma_place *place)
+{
+	unsigned joins = vma_add_joins(new, place);
+	struct vma *spare = joins ? NULL : aspace_vma_new();
+
+	if (!joins && !spare)
+		return -ENOMEM;
+	aspace_add_spare(as, new, place, joins, spare);
 	return 0;
 }
 
@@ -155,7 +110,7 @@ void aspace_cut(struct aspace *as, struct vma *v, struct range va,
 		if (vma_cut(&as->vmas, v, va, spare))
 			aspace_vma_drop(v);
 	}
-	if (spare)
+	if (spare && spare->object)
 		aspace_vma_own(spare);
 }
 
@@ -210,7 +165,7 @@ struct vma *aspace_change(struct aspace *as, struct vma_change *c)
 	aspace_account(as, c->prot, c->flags, bytes);
 	v = vma_change(&as->vmas, c);
 	for (unsigned i = 0; i < 2; i++) {
-		if (c->spare[i])
+		if (c->spare[i] && c->spare[i]->object)
 			aspace_vma_own(c->spare[i]);
 		if (c->gone[i])
 			aspace_vma_drop(c->gone[i]);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <lib/errno.h>
+#include <mm/commit.h>
 
 #include "aspace_impl.h"
 
@@ -17,25 +18,67 @@ struct vma *aspace_vma_new(void);
 /* Free one that is in no map. It has no object; NULL: nothing. */
 void aspace_vma_free(struct vma *v);
 
-/* A VMA is in the map now: it gets a reference of its object, if it has one. It is
- * in it no more: it gives that back, and is freed; NULL: nothing. */
+/* A VMA with an object is in the map now: it gets a reference of it. One, with or
+ * without, is in it no more: it gives that back, and is freed. */
 void aspace_vma_own(struct vma *v);
 void aspace_vma_drop(struct vma *v);
 
 /* The sum that such VMAs are in, as Linux tells them apart. */
-uint64_t *aspace_sum_of(struct aspace *as, vm_prot_t prot, uint32_t flags);
+static inline uint64_t *aspace_sum_of(struct aspace *as, vm_prot_t prot,
+				      uint32_t flags)
+{
+	if (flags & VMA_GROWSDOWN)
+		return &as->stack;
+	if ((prot & VM_WRITE) && !(flags & VMA_SHARED))
+		return &as->data;
+	return (prot & (VM_EXEC | VM_WRITE)) == VM_EXEC ? &as->exec
+							: &as->other;
+}
 
 /* There are so many bytes more of VMAs with these rights and flags, or fewer. */
-void aspace_account(struct aspace *as, vm_prot_t prot, uint32_t flags,
-		    int64_t bytes);
+static inline void aspace_account(struct aspace *as, vm_prot_t prot,
+				  uint32_t flags, int64_t bytes)
+{
+	as->total += (uint64_t)bytes;
+	*aspace_sum_of(as, prot, flags) += (uint64_t)bytes;
+	if (flags & VMA_LOCKED)
+		as->locked += (uint64_t)bytes;
+	if (flags & VMA_ACCOUNTED) {
+		as->committed += (uint64_t)bytes;
+		commit_add(bytes);
+	}
+}
+
+static inline uint64_t aspace_limit(const struct aspace *as,
+				    enum aspace_limit l)
+{
+	return __atomic_load_n(&as->limit[l], __ATOMIC_RELAXED) &
+	       ~(PAGE_SIZE - 1);
+}
 
 /* Do LIMIT_AS and LIMIT_DATA allow so many bytes more (or fewer) of these? */
-bool aspace_may_add(const struct aspace *as, vm_prot_t prot, uint32_t flags,
-		    int64_t bytes);
+static inline bool aspace_may_add(const struct aspace *as, vm_prot_t prot,
+				  uint32_t flags, int64_t bytes)
+{
+	if (as->total + (uint64_t)bytes > aspace_limit(as, LIMIT_AS))
+		return false;
+	return (flags & (VMA_GROWSDOWN | VMA_SHARED)) || !(prot & VM_WRITE) ||
+	       as->data + (uint64_t)bytes <= aspace_limit(as, LIMIT_DATA);
+}
 
-/* Does LIMIT_MEMLOCK, if such VMAs are locked? May anything be locked at all? */
-bool aspace_may_lock(const struct aspace *as, uint32_t flags, uint64_t bytes);
-bool aspace_can_lock(const struct aspace *as);
+/* Does LIMIT_MEMLOCK, if such VMAs are locked? */
+static inline bool aspace_may_lock(const struct aspace *as, uint32_t flags,
+				   uint64_t bytes)
+{
+	return !(flags & VMA_LOCKED) || as->may_lock ||
+	       as->locked + bytes <= aspace_limit(as, LIMIT_MEMLOCK);
+}
+
+/* May anything be locked at all? */
+static inline bool aspace_can_lock(const struct aspace *as)
+{
+	return as->may_lock || as->limit[LIMIT_MEMLOCK];
+}
 
 /* Does it count as committed memory? */
 static inline bool vma_accountable(vm_prot_t prot, uint32_t flags)
@@ -45,11 +88,17 @@ static inline bool vma_accountable(vm_prot_t prot, uint32_t flags)
 
 /*
  * `new`, which is no VMA but describes one, becomes part of the map, at a place that
- * is free: joined with neighbours, or as `spare`, which is used up in any case.
- * NULL: one is allocated, if need be; -ENOMEM: there was none. Sums are kept.
+ * is free: joined with neighbours, or by itself. -ENOMEM: that would take a struct
+ * vma. Sums are kept.
  */
-int aspace_add(struct aspace *as, const struct vma *new, struct vma_place place,
-	       struct vma *spare);
+int aspace_add(struct aspace *as, const struct vma *new,
+	       const struct vma_place *place);
+
+/* The same with vma_add_joins() of it, and a struct vma that is used up in any
+ * case; NULL: it joins. */
+void aspace_add_spare(struct aspace *as, const struct vma *new,
+		      const struct vma_place *place, unsigned joins,
+		      struct vma *spare);
 
 /* Nothing is mapped in `va` any more; holes are fine. -ENOMEM: no memory, or there
  * would be too many VMAs; nothing was done. */

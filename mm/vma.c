@@ -54,21 +54,6 @@ void vma_map_init(struct vma_map *m, struct range bounds)
 	tree_init(&m->tree, update);
 }
 
-struct vma *vma_find(const struct vma_map *m, vaddr_t va)
-{
-	struct tree_node *n = m->tree.root;
-	struct vma *found = NULL;
-
-	while (n) {
-		bool above = vma_of(n)->va.end > va;
-
-		if (above)
-			found = vma_of(n);
-		n = n->child[!above];
-	}
-	return found;
-}
-
 struct vma *vma_first(const struct vma_map *m)
 {
 	return vma_of(tree_first(&m->tree));
@@ -169,19 +154,6 @@ bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
 static uint64_t pages(uint64_t bytes)
 {
 	return bytes >> PAGE_SHIFT;
-}
-
-bool vma_continues(const struct vma *a, const struct vma *b)
-{
-	return a->va.end == b->va.start && a->object == b->object &&
-	       (!a->object ||
-		a->offset + pages(range_size(a->va)) == b->offset);
-}
-
-bool vma_joins(const struct vma *a, const struct vma *b)
-{
-	return a && b && a->prot == b->prot && a->flags == b->flags &&
-	       vma_continues(a, b);
 }
 
 /* What is free in front of v from `from` on is its gap, or behind all. */

@@ -97,31 +97,26 @@ struct vma *vma_change(struct vma_map *m, struct vma_change *c)
 	return v;
 }
 
-bool vma_add_joins(const struct vma *new, struct vma_place place)
-{
-	return vma_joins(place.prev, new) || vma_joins(new, place.next);
-}
-
 struct vma *vma_add(struct vma_map *m, const struct vma *new,
-		    struct vma_place place, struct vma *spare)
+		    const struct vma_place *place, unsigned joins,
+		    struct vma *spare)
 {
-	struct vma *prev = place.prev, *next = place.next;
-	bool right = vma_joins(new, next);
+	struct vma *prev = place->prev, *next = place->next;
 
-	if (vma_joins(prev, new)) {
-		vma_resize(m, prev, range_make(prev->va.start, new->va.end));
-		if (!right)
-			return NULL;
-		absorb(m, prev, next);
-		return next;
+	if (!joins) {
+		*spare = *new;
+		vma_insert(m, spare, *place);
+		return NULL;
 	}
-	if (right) {
+	if (!(joins & VMA_JOINS_PREV)) {
 		vma_resize(m, next, range_make(new->va.start, next->va.end));
 		return NULL;
 	}
-	*spare = *new;
-	vma_insert(m, spare, place);
-	return NULL;
+	vma_resize(m, prev, range_make(prev->va.start, new->va.end));
+	if (!(joins & VMA_JOINS_NEXT))
+		return NULL;
+	absorb(m, prev, next);
+	return next;
 }
 
 bool vma_cut_splits(const struct vma *v, struct range va)

@@ -3,9 +3,6 @@
 
 #include <mm/vma.h>
 
-/* Does b's memory follow a's, whatever rights and flags they have? */
-bool vma_continues(const struct vma *a, const struct vma *b);
-
 /* v has other addresses, its offset follows; no gap is touched. */
 void vma_set_range(struct vma *v, struct range va);
 

@@ -105,15 +105,17 @@ static bool step_add(struct rng *r)
 			  .offset = c.offset};
 	struct vma *spare = NULL, *over = vma_overlap(&t->m, va);
 	struct vma_place place;
+	unsigned joins;
 
 	if (is_free(va) != !over)
 		return false;
 	if (over || !t->free)
 		return true;
 	place = vma_place(&t->m, va.start);
-	if (!vma_add_joins(&new, place))
+	joins = vma_add_joins(&new, &place);
+	if (!joins)
 		spare = get();
-	put(vma_add(&t->m, &new, place, spare));
+	put(vma_add(&t->m, &new, &place, joins, spare));
 	fill(va, c);
 	return true;
 }
@@ -305,7 +307,7 @@ static struct vma *add_one(uint64_t page, uint32_t flags)
 	struct vma_place place = vma_place(&t->m, new.va.start);
 	struct vma *v = get();
 
-	put(vma_add(&t->m, &new, place, v));
+	put(vma_add(&t->m, &new, &place, 0, v));
 	return v;
 }
 

@@ -62,7 +62,21 @@ void vma_map_init(struct vma_map *m, struct range bounds);
 
 /* The VMA that has `va`, or the next above; NULL: there is none. O(log n), as
  * all that follow. */
-struct vma *vma_find(const struct vma_map *m, vaddr_t va);
+static inline struct vma *vma_find(const struct vma_map *m, vaddr_t va)
+{
+	struct tree_node *n = m->tree.root;
+	struct vma *found = NULL;
+
+	while (n) {
+		struct vma *v = container_of(n, struct vma, node);
+		bool above = v->va.end > va;
+
+		if (above)
+			found = v;
+		n = n->child[!above];
+	}
+	return found;
+}
 
 struct vma *vma_first(const struct vma_map *m);
 struct vma *vma_last(const struct vma_map *m);
@@ -110,9 +124,21 @@ struct vma_place vma_place(const struct vma_map *m, vaddr_t va);
 bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
 		  struct range within, vaddr_t *at, struct vma_place *place);
 
+/* Does b's memory follow a's, whatever rights and flags they have? */
+static inline bool vma_continues(const struct vma *a, const struct vma *b)
+{
+	return a->va.end == b->va.start && a->object == b->object &&
+	       (!a->object ||
+		a->offset + (range_size(a->va) >> PAGE_SHIFT) == b->offset);
+}
+
 /* Could these two be one: does `b` follow `a` at once, with the same contents
  * going on? Either may be NULL, and need not be in the map. */
-bool vma_joins(const struct vma *a, const struct vma *b);
+static inline bool vma_joins(const struct vma *a, const struct vma *b)
+{
+	return a && b && a->prot == b->prot && a->flags == b->flags &&
+	       vma_continues(a, b);
+}
 
 /* Hang v in, whose va is free; all its fields but private ones are set. */
 void vma_insert(struct vma_map *m, struct vma *v, struct vma_place place);
@@ -153,14 +179,24 @@ void vma_change_plan(struct vma_change *c);
 /* Returns the VMA that has c->va now. */
 struct vma *vma_change(struct vma_map *m, struct vma_change *c);
 
+/* Which neighbours would it join? */
+enum { VMA_JOINS_PREV = 1, VMA_JOINS_NEXT = 2 };
+
+static inline unsigned vma_add_joins(const struct vma *new,
+				     const struct vma_place *place)
+{
+	return (vma_joins(place->prev, new) ? VMA_JOINS_PREV : 0) |
+	       (vma_joins(new, place->next) ? VMA_JOINS_NEXT : 0);
+}
+
 /*
- * Add what `new` describes, at a place that is free: it joins neighbours, or is
- * *spare, which is needed only if vma_add_joins() says no. Returns the VMA that was
- * joined to another and is the caller's now, or NULL.
+ * Add what `new` describes, all fields but private ones, at a place that is free: it
+ * joins neighbours, as vma_add_joins() said, or else is *spare. Returns the VMA that
+ * was joined to another and is the caller's now, or NULL.
  */
-bool vma_add_joins(const struct vma *new, struct vma_place place);
 struct vma *vma_add(struct vma_map *m, const struct vma *new,
-		    struct vma_place place, struct vma *spare);
+		    const struct vma_place *place, unsigned joins,
+		    struct vma *spare);
 
 /* v loses its addresses in `va`, which it has some of; true: it had no others, and
  * is the caller's. *spare is needed if vma_cut_splits(): the part behind. */
