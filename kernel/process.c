@@ -110,6 +110,7 @@ int process_each(int (*each)(void *ctx, struct process *p), void *ctx)
 		pid = process_pid(p) + 1;
 		result = each(ctx, p);
 		process_put(p);
+		task_resched();
 	}
 	return result;
 }

@@ -98,6 +98,7 @@ static int add_list(struct strings *s, uaddr_t list, uint64_t *left)
 			return err;
 		if (process_dying())
 			return -EINTR;
+		task_resched();
 		err = add(s, from, left);
 		if (err)
 			return err;

@@ -7,6 +7,7 @@
 #include <kernel/console.h>
 #include <kernel/fdtable.h>
 #include <kernel/process.h>
+#include <kernel/task.h>
 #include <kernel/tty.h>
 #include <kernel/uaccess.h>
 #include <lib/bits.h>
@@ -61,6 +62,7 @@ static int64_t read_node(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 		if (copy_to_user(p + done, chunk, got))
 			return done ? (int64_t)done : -EFAULT;
 		done += got;
+		task_resched();
 	}
 	return (int64_t)done;
 }
@@ -95,6 +97,7 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 			return done ? (int64_t)done : -EFAULT;
 		console_write(chunk, size);
 		done += size;
+		task_resched();
 	}
 	return (int64_t)done;
 }

@@ -3,6 +3,7 @@
 
 #include <kernel/process.h>
 #include <kernel/random.h>
+#include <kernel/task.h>
 #include <kernel/uaccess.h>
 #include <lib/bits.h>
 #include <lib/errno.h>
@@ -56,6 +57,7 @@ int64_t sys_getrandom(const uint64_t arg[6])
 		if (copy_to_user(arg[0] + done, chunk, n))
 			return done ? (int64_t)done : -EFAULT;
 		done += n;
+		task_resched();
 	}
 	return (int64_t)done;
 }

@@ -1,0 +1,70 @@
+/* Signals that end processes, are ignored, or wait. */
+#include "process.h"
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+void signals(void)
+{
+	struct {
+		uint64_t handler, flags, mask;
+	} a = {1, 0, 0}, was;
+	uint64_t set = 1ull << (SIGTERM - 1), old = 0, pending = 0;
+	long pid = call(SYS_getpid);
+	int child;
+
+	IS(call(SYS_rt_sigaction, SIGTERM, &a, &was, 8), 0);
+	IS((long)was.handler, 0);
+	IS(call(SYS_kill, pid, SIGTERM), 0); /* ignored */
+	a.handler = 0;
+	IS(call(SYS_rt_sigaction, SIGTERM, &a, &was, 8), 0);
+	IS((long)was.handler, 1);
+	IS(call(SYS_rt_sigaction, SIGKILL, &a, 0, 8), -EINVAL);
+	IS(call(SYS_rt_sigaction, SIGKILL, 0, &was, 8), 0);
+	IS(call(SYS_rt_sigaction, 0, 0, 0, 8), -EINVAL);
+	IS(call(SYS_rt_sigaction, 65, 0, 0, 8), -EINVAL);
+	IS(call(SYS_rt_sigaction, SIGTERM, 0, 0, 4), -EINVAL);
+	IS(call(SYS_rt_sigaction, SIGTERM, 8, 0, 8), -EFAULT);
+	IS(call(SYS_rt_sigprocmask, SIG_BLOCK, &set, &old, 8), 0);
+	IS((long)old, 0);
+	IS(call(SYS_kill, pid, SIGTERM), 0); /* waits */
+	IS(call(SYS_rt_sigpending, &pending, 8), 0);
+	check(pending == set, "pending", "%#lx", (long)pending);
+	if (!(child = fork_raw())) {
+		/* It does not wait for the child. */
+		call(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, 8);
+		call(SYS_kill, call(SYS_getpid), SIGURG); /* ignored */
+		exit_raw(5);
+	}
+	IS(child_status(child), 5 << 8);
+	if (!(child = fork_raw())) {
+		call(SYS_kill, call(SYS_getpid), SIGTERM);
+		call(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, 8);
+		exit_raw(6);
+	}
+	IS(child_status(child) & 0x7f, SIGTERM);
+	signal(SIGTERM, SIG_IGN); /* takes it back */
+	IS(call(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, &pending, 8), 0);
+	check(pending == set, "blocked", "%#lx", (long)pending);
+	signal(SIGTERM, SIG_DFL);
+	IS(call(SYS_rt_sigprocmask, 7, &set, 0, 8), -EINVAL);
+	IS(call(SYS_rt_sigprocmask, 7, 0, 0, 8), 0);
+	IS(call(SYS_kill, pid, 0), 0);
+	IS(call(SYS_kill, pid, 65), -EINVAL);
+	IS(call(SYS_kill, 32760, 0), -ESRCH);
+	IS(call(SYS_tgkill, pid, pid, 0), 0);
+	IS(call(SYS_tgkill, 0, pid, 0), -EINVAL);
+	IS(call(SYS_tgkill, pid, 32760, 0), -ESRCH);
+	IS(call(SYS_tkill, -1, 0), -EINVAL);
+	signal(SIGCHLD, SIG_IGN); /* nobody is waited for */
+	if (!(child = fork_raw()))
+		exit_raw(0);
+	IS(call(SYS_wait4, child, 0, 0, 0), -ECHILD);
+	signal(SIGCHLD, nothing);
+	if (!(child = fork_raw()))
+		exit_raw(0);
+	IS(child_status(child), 0);
+	signal(SIGCHLD, SIG_DFL);
+}
