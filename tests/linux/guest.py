@@ -21,6 +21,7 @@ SELFTESTS = os.path.join(ROOT, "build", "selftests")
 
 SECTION = re.compile(r"^=== (?!exit |killed |can't run|end$)(.*)\n"
                      r"((?:.*\n)*?=== (?:exit |killed |can't run).*\n)", re.M)
+REPORT = re.compile(r"^pid \d+ \(.*\): .*\n(?:  .*\n)*", re.M)
 
 
 def listed(name="programs"):
@@ -73,8 +74,10 @@ def make_tree(folder, lines, programs=PROGRAMS):
 
 def sections(output):
     """What each program said, with how it ended, by its line in the list. What
-    differs from run to run, addresses and times, is taken out."""
+    differs from run to run, addresses and times, is taken out, and so is Strata's
+    report of a program that it killed."""
+    output = REPORT.sub("", output.replace("\r", ""))
     output = re.sub(r"0x[0-9a-f]{6,}|\b[0-9a-f]{8,16}-[0-9a-f]{8,16}\b", "ADDRESS",
-                    output.replace("\r", ""))
+                    output)
     output = re.sub(r"\d+ns\b", "TIME", output)
     return {name.lstrip("/"): text for name, text in SECTION.findall(output)}

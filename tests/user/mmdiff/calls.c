@@ -171,9 +171,11 @@ void step_brk(void)
 	if (!start)
 		start = ((unsigned long)call(SYS_brk, 0) + PAGE - 1) & -PAGE;
 	want = start + below(64) * PAGE + (below(2) ? below(PAGE) : 0);
-	if (below(8) == 0)
-		want = 4096;
 	tell("brk %+ld", (long)(want - start));
+	if (below(8) == 0) {
+		tell(", no: 4096");
+		want = 4096;
+	}
 	end = (unsigned long)call(SYS_brk, want);
 	sum(end - start);
 	for (unsigned long at = start; at + 8 <= end; at += PAGE) {

@@ -18,7 +18,8 @@
  *   certainly are not (one_mapping());
  * - huge pages, which bring in more than was touched: the window lies inside one
  *   block of their size;
- * - MADV_FREE, after which contents may be old or zero; MADV_COLLAPSE, KSM;
+ * - MADV_FREE, after which contents may be old or zero, and MADV_PAGEOUT, by which
+ *   Linux drops shared pages that nobody wrote to; MADV_COLLAPSE, KSM;
  * - which error comes first where two are right to be reported at once;
  * - how much of a page a call has copied when the rest turns out to be
  *   inaccessible: calls copy whole pages here.
@@ -48,17 +49,22 @@ struct part some_part(void)
 	return (struct part){at, want < most ? want : most};
 }
 
+/* In one piece for each step: a kernel may tell of a child's end meanwhile. */
 void tell(const char *format, ...)
 {
-	char text[256];
+	static char line[512];
+	size_t n = strlen(line);
 	va_list args;
 
 	if (!verbose)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(line + n, sizeof(line) - n, format, args);
 	va_end(args);
-	say("%s", text);
+	if (strchr(line, '\n')) {
+		say("%s", line);
+		line[0] = '\0';
+	}
 }
 
 void sum(uint64_t value)
@@ -94,21 +100,28 @@ uint64_t sum_of_page(unsigned page)
 }
 
 /* Contents of pages that are resident only: to look at others would bring them
- * in, and soon all were. */
+ * in, and soon all were. With -v a letter for each: '.' not mapped, '0' not
+ * resident, '1' not readable, else one made of the contents. */
 void sum_window(void)
 {
 	unsigned char vec[PAGES];
+	char letters[PAGES + 1];
+	uint64_t s;
 
 	for (unsigned i = 0; i < PAGES; i++) {
 		long r = call(SYS_mincore, P(i), PAGE, &vec[i]);
 
 		sum(r ? (uint64_t)r : vec[i] & 1);
-		if (r)
-			vec[i] = 0;
+		letters[i] = r ? '.' : (char)('0' + (vec[i] & 1));
 	}
 	for (unsigned i = 0; i < PAGES; i++)
-		if ((vec[i] & 1) && may_read(i))
-			sum(sum_of_page(i));
+		if (letters[i] == '1' && may_read(i)) {
+			s = sum_of_page(i);
+			sum(s);
+			letters[i] = (char)('a' + s % 26);
+		}
+	letters[PAGES] = '\0';
+	tell(" %s", letters);
 }
 
 static const struct {

@@ -9,7 +9,7 @@ void step_madvise(void)
 {
 	static const int advices[] = {0,  1,  2,  3,  4,  4,  4,  9,
 				      10, 11, 14, 15, 16, 17, 18, 19,
-				      20, 21, 22, 23, 24, 99};
+				      20, 22, 23, 24, 99};
 	struct part p = some_part();
 	int advice = advices[below(sizeof(advices) / sizeof(*advices))];
 	long r;
@@ -123,7 +123,7 @@ void step_bad_access(void)
 {
 	unsigned page = below(PAGES), write = below(2);
 	volatile char *p = (volatile char *)P(page);
-	int pid;
+	int pid, end;
 
 	if (known[page].dont_fork)
 		return;
@@ -136,7 +136,9 @@ void step_bad_access(void)
 			(void)*p;
 		exit_raw(0);
 	}
-	note(wait_for(pid));
+	end = wait_for(pid);
+	sum((uint64_t)(int64_t)end);
+	tell(" = %s", end < 0 ? signal_name(-end) : "done");
 }
 
 /* A kernel's own stores: up to the first page that can't be written. */

@@ -66,6 +66,15 @@ PROBE(mlock, no_rights)
 	answer("%s %s %s", lock(0, 3), locks(0, 3), shown(0, 3));
 }
 
+PROBE(mlock, one_right_only)
+{
+	map(0, 1, PROT_WRITE);
+	map(1, 1, PROT_EXEC);
+	map_as(2, 1, PROT_WRITE, SHANON);
+	map_as(3, 1, PROT_EXEC, SHANON);
+	answer("%s %s", lock(0, 4), shown(0, 4));
+}
+
 PROBE(mlock, unlock)
 {
 	map(0, 4, RW);

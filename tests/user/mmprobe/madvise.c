@@ -192,7 +192,11 @@ PROBE(madvise, populate)
 	answer("write RO: %s", adv(3, 1, ADV_POPULATE_WRITE));
 	answer("read NONE: %s", adv(4, 1, ADV_POPULATE_READ));
 	answer("write NONE: %s", adv(4, 1, ADV_POPULATE_WRITE));
-	answer("%s %s", shown(0, 5), contents(0, 5));
+	map(5, 1, PROT_WRITE);
+	answer("read W: %s", adv(5, 1, ADV_POPULATE_READ));
+	map(6, 1, PROT_EXEC);
+	answer("read X: %s", adv(6, 1, ADV_POPULATE_READ));
+	answer("%s %s", shown(0, 7), contents(0, 7));
 }
 
 PROBE(madvise, populate_holes)

@@ -61,6 +61,11 @@ PROBE(mmap, offsets)
 	       res(mmap_(P(1), PAGE, RW, ANON | MAP_FIXED, -1, LAST_PAGE)));
 	answer("and one more: %s",
 	       res(mmap_(P(2), 2 * PAGE, RW, ANON | MAP_FIXED, -1, LAST_PAGE)));
+	answer("2^63: %s",
+	       res(mmap_(P(3), PAGE, RW, ANON | MAP_FIXED, -1, 1ul << 63)));
+	answer("2^63 - 4096: %s",
+	       res(mmap_(P(4), 2 * PAGE, RW, ANON | MAP_FIXED, -1,
+			 (1ul << 63) - PAGE)));
 }
 
 PROBE(mmap, fixed_places)
@@ -195,7 +200,10 @@ PROBE(mmap, populate)
 	map_as(4, 2, NONE, ANON | MAP_POPULATE);
 	map_as(6, 2, RW, SHANON | MAP_POPULATE);
 	map_as(8, 2, RW, ANON | MAP_POPULATE | MAP_NONBLOCK);
-	answer("%s %s", shown(0, 10), contents(0, 10));
+	map_as(10, 1, PROT_WRITE, ANON | MAP_POPULATE);
+	map_as(11, 1, PROT_EXEC, ANON | MAP_POPULATE);
+	map_as(12, 1, PROT_EXEC, SHANON | MAP_POPULATE);
+	answer("%s %s", shown(0, 13), contents(0, 13));
 }
 
 PROBE(mmap, locked)

@@ -150,3 +150,16 @@ PROBE(mprotect, keeps_copies_apart_after_fork)
 	answer("%s", child(store, P(1)));
 	answer("%s", contents(0, 2));
 }
+
+/* Private locked pages that become writable are there before they are written. */
+PROBE(mprotect, locked_becomes_writable)
+{
+	map_as(0, 2, NONE, ANON | MAP_LOCKED);
+	map_as(2, 2, RO, ANON | MAP_LOCKED);
+	map_as(4, 2, NONE, SHANON | MAP_LOCKED);
+	map(6, 2, NONE);
+	call(SYS_mlock2, P(6), 2 * PAGE, 1);
+	answer("%s", shown(0, 8));
+	answer("%s %s", res(mprotect_(P(0), 8 * PAGE, RO)), shown(0, 8));
+	answer("%s %s", res(mprotect_(P(0), 8 * PAGE, RW)), shown(0, 8));
+}
