@@ -75,8 +75,10 @@ struct process *process_get(struct process *p)
 void process_put(struct process *p)
 {
 	/* What others did with it is over before it is freed. */
-	if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) == 1)
-		kfree(p);
+	if (__atomic_fetch_sub(&p->refs, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	signals_destroy(&p->signals);
+	kfree(p);
 }
 
 struct process *process_find(int pid)
@@ -219,10 +221,10 @@ static void hand_on_children_locked(struct process *p, struct list *dead)
 /* Does nobody want to know how its child ended? */
 static bool parent_ignores(const struct process *parent, int signal)
 {
-	const struct sigaction_abi *a = &parent->signals.action[SIGCHLD - 1];
+	struct sigaction_abi a = signal_get(&parent->signals, SIGCHLD);
 
 	return signal == SIGCHLD &&
-	       (a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT));
+	       (a.handler == SIG_IGN || (a.flags & SA_NOCLDWAIT));
 }
 
 /* --- the end --- */

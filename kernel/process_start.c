@@ -34,14 +34,12 @@
 
 _Static_assert(PROCESS_NAME == EXEC_NAME, "names are copied");
 
-/* Without signals and limits yet. */
 static struct process *create(void)
 {
-	struct process *p = kmalloc(sizeof(*p), 0);
+	struct process *p = kzalloc(sizeof(*p), 0);
 
 	if (!p)
 		return NULL;
-	memset(p, 0, offsetof(struct process, signals));
 	p->refs = 1;
 	p->started = arch_time();
 	p->exit_signal = SIGCHLD;
@@ -55,7 +53,7 @@ static struct process *create(void)
 static void discard(struct process *p)
 {
 	fd_table_destroy(p->files);
-	kfree(p);
+	process_put(p);
 }
 
 /* The task's first function. */
@@ -187,7 +185,6 @@ static int spawn_first(struct process *p, struct exec_program *program,
 {
 	int err;
 
-	p->signals = (struct signals){0};
 	rlimit_defaults(p->limit);
 	p->files = first_files();
 	p->cwd = files_root();
@@ -262,8 +259,6 @@ static void inherit(struct process *p, const struct process *parent,
 {
 	memcpy(p->name, parent->name, sizeof(p->name));
 	memcpy(p->limit, parent->limit, sizeof(p->limit));
-	p->signals = parent->signals;
-	p->signals.pending = 0;
 	p->group = parent->group;
 	p->session = parent->session;
 	p->umask = parent->umask;
@@ -338,7 +333,9 @@ int process_fork(const struct user_regs *regs, const struct fork *f)
 		return -ENOMEM;
 	inherit(p, parent, f);
 	p->files = fd_table_copy(parent->files);
-	err = p->files ? split(p, parent, regs, f) : -ENOMEM;
+	err = p->files ? signals_copy(&p->signals, &parent->signals) : -ENOMEM;
+	if (!err)
+		err = split(p, parent, regs, f);
 	if (err) {
 		discard(p);
 		return err;

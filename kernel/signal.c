@@ -13,10 +13,15 @@
  * signal with a handler, or one that would stop the process, is dropped.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <kernel/process.h>
 #include <kernel/signal.h>
 #include <lib/bits.h>
+#include <lib/errno.h>
+#include <mm/kmalloc.h>
+
+#define NEVER_BLOCKED (signal_bit(SIGKILL) | signal_bit(SIGSTOP))
 
 enum signal_default signal_default(int signal)
 {
@@ -49,10 +54,17 @@ const char *signal_name(int signal, char buf[SIGNAL_NAME])
 	return buf;
 }
 
+struct sigaction_abi signal_get(const struct signals *s, int signal)
+{
+	const struct sigaction_abi *action =
+		__atomic_load_n(&s->action, __ATOMIC_ACQUIRE);
+
+	return action ? action[signal - 1] : (struct sigaction_abi){0};
+}
+
 bool signal_ignored(const struct signals *s, int signal)
 {
-	uaddr_t handler = __atomic_load_n(&s->action[signal - 1].handler,
-					  __ATOMIC_RELAXED);
+	uaddr_t handler = signal_get(s, signal).handler;
 
 	return handler == SIG_IGN ||
 	       (handler == SIG_DFL && signal_default(signal) == SIGNAL_IGNORED);
@@ -60,10 +72,8 @@ bool signal_ignored(const struct signals *s, int signal)
 
 static void act(struct process *p, int signal)
 {
-	uaddr_t handler = __atomic_load_n(
-		&p->signals.action[signal - 1].handler, __ATOMIC_RELAXED);
-
-	if (handler == SIG_DFL && signal_default(signal) == SIGNAL_ENDS)
+	if (signal_get(&p->signals, signal).handler == SIG_DFL &&
+	    signal_default(signal) == SIGNAL_ENDS)
 		process_kill(p, signal);
 }
 
@@ -94,30 +104,56 @@ void signal_send(struct process *p, int signal)
 
 void signal_block(struct process *p, uint64_t blocked)
 {
-	blocked &= ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
+	blocked &= ~NEVER_BLOCKED;
 	__atomic_store_n(&p->signals.blocked, blocked, __ATOMIC_SEQ_CST);
 	look(p);
 }
 
-void signal_set(struct signals *s, int signal, const struct sigaction_abi *a)
-{
-	struct sigaction_abi *to = &s->action[signal - 1];
+/* --- what is set --- */
 
-	to->flags = a->flags;
-	to->mask = a->mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
-	__atomic_store_n(&to->handler, a->handler, __ATOMIC_RELAXED);
+#define ACTIONS_SIZE (SIGNALS * sizeof(struct sigaction_abi))
+
+int signals_copy(struct signals *to, const struct signals *from)
+{
+	*to = (struct signals){.blocked = from->blocked};
+	if (!from->action)
+		return 0;
+	to->action = kmalloc(ACTIONS_SIZE, 0);
+	if (!to->action)
+		return -ENOMEM;
+	memcpy(to->action, from->action, ACTIONS_SIZE);
+	return 0;
+}
+
+void signals_destroy(struct signals *s)
+{
+	kfree(s->action);
+}
+
+int signal_set(struct signals *s, int signal, const struct sigaction_abi *a)
+{
+	struct sigaction_abi *action = s->action;
+
+	/* Others see it from here on, so it stays as long as the process. */
+	if (!action)
+		action = kzalloc(ACTIONS_SIZE, 0);
+	if (!action)
+		return -ENOMEM;
+	action[signal - 1] = *a;
+	action[signal - 1].mask &= ~NEVER_BLOCKED;
+	__atomic_store_n(&s->action, action, __ATOMIC_RELEASE);
 	if (signal_ignored(s, signal))
 		__atomic_fetch_and(&s->pending, ~signal_bit(signal),
 				   __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 void signal_exec(struct signals *s)
 {
-	for (unsigned i = 0; i < SIGNALS; i++) {
-		struct sigaction_abi *a = &s->action[i];
-		bool ignored = a->handler == SIG_IGN;
+	for (unsigned i = 0; s->action && i < SIGNALS; i++) {
+		bool ignored = s->action[i].handler == SIG_IGN;
 
-		*a = (struct sigaction_abi){.handler = ignored ? SIG_IGN
-							       : SIG_DFL};
+		s->action[i] = (struct sigaction_abi){
+			.handler = ignored ? SIG_IGN : SIG_DFL};
 	}
 }

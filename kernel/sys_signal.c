@@ -32,9 +32,11 @@ int64_t sys_rt_sigaction(const uint64_t arg[6])
 		return err;
 	if (!is_signal(n) || (arg[1] && (n == SIGKILL || n == SIGSTOP)))
 		return -EINVAL;
-	was = s->action[n - 1];
+	was = signal_get(s, (int)n);
 	if (arg[1])
-		signal_set(s, (int)n, &to);
+		err = signal_set(s, (int)n, &to);
+	if (err)
+		return err;
 	return arg[2] ? copy_to_user(arg[2], &was, sizeof(was)) : 0;
 }
 

@@ -73,7 +73,6 @@ struct process {
 	uint64_t started;	      /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the
 					 end; 0: nowhere (o) */
-	/* Large, and copied whole by fork: */
 	struct signals signals;	      /* see <kernel/signal.h> */
 	struct rlimit limit[RLIMITS]; /* (t) */
 };

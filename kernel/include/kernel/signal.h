@@ -48,7 +48,8 @@ struct sigaction_abi {
 struct signals {
 	uint64_t blocked; /* (o) */
 	uint64_t pending; /* (a) */
-	struct sigaction_abi action[SIGNALS];
+	/* SIGNALS of them, once one was set; NULL: all are SIG_DFL (a) */
+	struct sigaction_abi *action;
 };
 
 static inline uint64_t signal_bit(int signal)
@@ -64,6 +65,14 @@ enum signal_default signal_default(int signal);
 #define SIGNAL_NAME 16
 const char *signal_name(int signal, char buf[SIGNAL_NAME]);
 
+/* For a process that begins by fork: what is set, and blocked. 0 or -ENOMEM. The
+ * other end. */
+int signals_copy(struct signals *to, const struct signals *from);
+void signals_destroy(struct signals *s);
+
+/* What is set for a signal. */
+struct sigaction_abi signal_get(const struct signals *s, int signal);
+
 /* Does it pass without a trace, unless it is blocked? */
 bool signal_ignored(const struct signals *s, int signal);
 
@@ -76,8 +85,9 @@ void signal_send(struct process *p, int signal);
 /* By the process itself: block these from now on, but for SIGKILL and SIGSTOP. */
 void signal_block(struct process *p, uint64_t blocked);
 
-/* By itself: what is set for a signal, not for SIGKILL or SIGSTOP. */
-void signal_set(struct signals *s, int signal, const struct sigaction_abi *a);
+/* By itself: what is set for a signal, not for SIGKILL or SIGSTOP. 0 or
+ * -ENOMEM. */
+int signal_set(struct signals *s, int signal, const struct sigaction_abi *a);
 
 /* A new program begins: handlers are forgotten, what is ignored stays so. */
 void signal_exec(struct signals *s);
