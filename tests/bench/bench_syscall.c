@@ -11,8 +11,6 @@
 #define CALLS	   1000
 #define SYS_GETUID 174
 
-enum { ECALL = 0x00000073, EBREAK = 0x00100073 };
-
 static const struct user_bed *bed;
 
 static bool start(void)

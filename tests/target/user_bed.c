@@ -1,5 +1,6 @@
 /* See user_bed.h. */
 #include <arch/cpu.h>
+#include <kernel/ktest.h>
 #include <kernel/task.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
@@ -91,10 +92,24 @@ void user_bed_code(const uint32_t *code, unsigned n)
 	tlb_sync_code();
 }
 
+void user_bed_program(uint32_t first, uint32_t second)
+{
+	const uint32_t code[] = {first, second, EBREAK};
+
+	user_bed_code(code, ARRAY_SIZE(code));
+}
+
 void user_bed_run(struct user_regs *r)
 {
 	uint64_t flags = arch_irq_save();
 
 	user_run(r);
 	arch_irq_restore(flags);
+}
+
+void user_bed_ends(struct user_regs *r, uint64_t cause, vaddr_t pc)
+{
+	user_bed_run(r);
+	EXPECT_EQ(r->frame.scause, cause);
+	EXPECT_EQ(r->frame.sepc, pc);
 }

@@ -32,9 +32,15 @@ void user_bed_end(void);
 void user_bed_enter(void);
 void user_bed_leave(void);
 
-/* These instructions are the program. */
+enum { ECALL = 0x00000073, EBREAK = 0x00100073 };
+
+/* These instructions are the program; or these two, and EBREAK. */
 void user_bed_code(const uint32_t *code, unsigned n);
+void user_bed_program(uint32_t first, uint32_t second);
 
 /* Run it with these registers, pc too; ends at the first exception, which
  * r->frame tells. Interrupts as they were. */
 void user_bed_run(struct user_regs *r);
+
+/* The same, with this exception at this pc. */
+void user_bed_ends(struct user_regs *r, uint64_t cause, vaddr_t pc);
