@@ -7,7 +7,7 @@
  *	hostile [CHILDREN [SEED]]
  *
  * Each child makes 300 calls, unless one of them ends it or never returns: then it
- * is killed.
+ * is killed. Four go on at the same time.
  */
 #include <fcntl.h>
 #include <time.h>
@@ -16,6 +16,7 @@
 
 #define CALLS	    300
 #define PATIENCE_US 500000
+#define AT_ONCE	    4
 
 /* Those that would end the program, or others that have done nothing. */
 static const long left_out[] = {
@@ -158,42 +159,68 @@ static unsigned long now_us(void)
 	       (unsigned long)t.tv_nsec / 1000;
 }
 
-/* How it ended: 0, by itself; 1, by a signal; 2, it had to be killed. */
-static int watch(int pid)
-{
-	unsigned long end = now_us() + PATIENCE_US;
-	int status, late = 0;
+static struct {
+	int pid; /* 0: none */
+	int late;
+	unsigned long end;
+} children[AT_ONCE];
 
-	while (call(SYS_wait4, pid, &status, WNOHANG, 0) != pid) {
-		if (!late && now_us() > end) {
-			late = 1;
-			call(SYS_kill, pid, SIGKILL);
-		}
-		call(SYS_sched_yield);
+/* How they ended: by themselves, by a signal, or they had to be killed. */
+static unsigned ends[3];
+
+static void start(int slot, uint64_t seed)
+{
+	int pid = fork_raw();
+
+	if (pid < 0) {
+		say("no child: %s\n", error_name(-pid));
+		exit(1);
 	}
-	return late ? 2 : WIFSIGNALED(status);
+	if (!pid)
+		child(seed);
+	children[slot].pid = pid;
+	children[slot].late = 0;
+	children[slot].end = now_us() + PATIENCE_US;
+}
+
+/* Is there one no more? */
+static int look(int slot)
+{
+	int status, pid = children[slot].pid;
+
+	if (!pid)
+		return 1;
+	if (call(SYS_wait4, pid, &status, WNOHANG, 0) == pid) {
+		ends[children[slot].late ? 2 : WIFSIGNALED(status)]++;
+		children[slot].pid = 0;
+		return 1;
+	}
+	if (!children[slot].late && now_us() > children[slot].end) {
+		children[slot].late = 1;
+		call(SYS_kill, pid, SIGKILL);
+	}
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned children = argc > 1 ? (unsigned)atoi(argv[1]) : 100;
+	unsigned total = argc > 1 ? (unsigned)atoi(argv[1]) : 100;
 	uint64_t random = argc > 2 ? (uint64_t)atoi(argv[2]) : 1;
-	unsigned ends[3] = {0};
+	unsigned started = 0, running;
 
 	fill_pool();
-	for (unsigned i = 0; i < children; i++) {
-		uint64_t seed = next_random(&random) | 1;
-		int pid = fork_raw();
-
-		if (pid < 0) {
-			say("no child: %s\n", error_name(-pid));
-			return 1;
+	do {
+		running = 0;
+		for (int slot = 0; slot < AT_ONCE; slot++) {
+			if (look(slot) && started < total) {
+				started++;
+				start(slot, next_random(&random) | 1);
+			}
+			running += children[slot].pid != 0;
 		}
-		if (!pid)
-			child(seed);
-		ends[watch(pid)]++;
-	}
-	say("%u children: %u ended, %u by signals, %u were killed\n", children,
+		call(SYS_sched_yield);
+	} while (running);
+	say("%u children: %u ended, %u by signals, %u were killed\n", total,
 	    ends[0], ends[1], ends[2]);
 	return 0;
 }
