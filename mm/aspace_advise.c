@@ -53,10 +53,7 @@ static int set_flags(struct aspace *as, struct vma *v, struct range part,
 	if (c.flags == v->flags)
 		return 0;
 	/* Memory that is out for the moment. */
-	if (aspace_change_begin(as, &c))
-		return -EAGAIN;
-	aspace_change(as, &c);
-	return 0;
+	return aspace_change_flags(as, &c) ? -EAGAIN : 0;
 }
 
 static int advise_pages(struct aspace *as, struct vma *v, struct range part,

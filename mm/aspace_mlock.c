@@ -16,14 +16,8 @@ static int set_lock(struct aspace *as, struct vma *v, struct range part,
 		.prot = v->prot,
 		.flags = (v->flags & ~LOCK_FLAGS) | *(uint32_t *)ctx,
 	};
-	int err;
 
-	if (c.flags == v->flags)
-		return 0;
-	err = aspace_change_begin(as, &c);
-	if (!err)
-		aspace_change(as, &c);
-	return err;
+	return c.flags == v->flags ? 0 : aspace_change_flags(as, &c);
 }
 
 /* What is mapped up to the first hole: -ENOMEM if there is one. */

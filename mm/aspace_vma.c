@@ -6,6 +6,7 @@
 #include <mm/slab.h>
 
 #include "aspace_vma.h"
+#include "user_impl.h"
 
 static struct kmem_cache *vmas; /* (a) */
 
@@ -171,6 +172,33 @@ struct vma *aspace_change(struct aspace *as, struct vma_change *c)
 			aspace_vma_drop(c->gone[i]);
 	}
 	return v;
+}
+
+/* No leaf may lie across the end of a VMA. */
+static int split_leaves(struct aspace *as, struct range va)
+{
+	struct tlb_gather g;
+	int err;
+
+	tlb_gather_init(&g, &as->map.tlb);
+	err = user_split(as, va, &g);
+	tlb_flush(&g);
+	return err;
+}
+
+int aspace_change_flags(struct aspace *as, struct vma_change *c)
+{
+	int err = aspace_change_begin(as, c);
+
+	if (err)
+		return err;
+	if (c->head || c->tail)
+		err = split_leaves(as, c->va);
+	if (err)
+		aspace_change_cancel(c);
+	else
+		aspace_change(as, c);
+	return err;
 }
 
 int aspace_parts(struct aspace *as, struct range va, bool stop,

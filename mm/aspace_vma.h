@@ -117,6 +117,9 @@ int aspace_change_begin(struct aspace *as, struct vma_change *c);
 struct vma *aspace_change(struct aspace *as, struct vma_change *c);
 void aspace_change_cancel(struct vma_change *c);
 
+/* All of it, when pages stay as they are. 0 or -ENOMEM. */
+int aspace_change_flags(struct aspace *as, struct vma_change *c);
+
 /* Where to map `len` bytes that were asked for at `addr`, which is only a hint. */
 int aspace_find_place(const struct aspace *as, vaddr_t addr, uint64_t len,
 		      vaddr_t *at, struct vma_place *place);
