@@ -115,7 +115,7 @@ void aspace_layout(struct aspace *as)
 		       aspace_random(RANDOM_BITS);
 }
 
-struct aspace *aspace_create(void)
+struct aspace *aspace_new(void)
 {
 	struct aspace *as;
 
@@ -137,8 +137,16 @@ struct aspace *aspace_create(void)
 	as->limit[LIMIT_MEMLOCK] = MIB(8);
 	as->may_lock = true;
 	as->max_vmas = ASPACE_MAX_VMAS;
-	aspace_layout(as);
 	__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+	return as;
+}
+
+struct aspace *aspace_create(void)
+{
+	struct aspace *as = aspace_new();
+
+	if (as)
+		aspace_layout(as);
 	return as;
 }
 

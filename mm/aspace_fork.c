@@ -55,7 +55,7 @@ static void copy_rest(struct aspace *to, const struct aspace *from)
 
 int aspace_fork(struct aspace *parent, struct aspace **child)
 {
-	struct aspace *as = aspace_create();
+	struct aspace *as = aspace_new();
 	int err;
 
 	if (!as)

@@ -9,6 +9,9 @@
 
 #include "aspace_impl.h"
 
+/* aspace_create() without a layout. */
+struct aspace *aspace_new(void);
+
 /* The memory that they come from is there; false: there is none. */
 bool aspace_vma_ready(void);
 

@@ -53,7 +53,8 @@ static __attribute__((noinline)) enum fault_entry entry_of_leaf(pte_t e)
 {
 	const struct page *p;
 
-	if (pte_is_hidden(e))
+	/* Where nothing was a moment ago another hart may have put a table. */
+	if (pte_is_hidden(e) || pte_is_table(e))
 		return ENTRY_HIDDEN;
 	p = leaf_page(e);
 	if (p->flags & PAGE_ZEROS)
@@ -71,25 +72,21 @@ static inline enum fault_entry entry_of(pte_t e)
 }
 
 /* Harts learn of leaves that were added. */
-static __attribute__((noinline)) void tell(struct fault *f, struct range va,
-					   uint64_t step)
+static __attribute__((noinline)) void tell(const struct fault *f,
+					   struct range va, uint64_t step)
 {
 	struct tlb_gather g;
 
-	if (f->g) {
-		tlb_gather_leaves(f->g, va, step);
+	if (f->g)
 		return;
-	}
 	tlb_gather_init(&g, &f->as->map.tlb);
 	tlb_gather_leaves(&g, va, step);
 	tlb_flush_new(&g);
 }
 
-static inline void tell_page(struct fault *f)
+static inline void tell_page(const struct fault *f)
 {
-	if (f->g)
-		tell(f, page_at(f->va), PAGE_SIZE);
-	else
+	if (!f->g)
 		tlb_flush_new_page(&f->as->map.tlb, f->va);
 }
 
@@ -102,7 +99,7 @@ static __attribute__((noinline)) enum fault_result grow(struct fault *f,
 
 	if (f->s.level <= level)
 		return FAULT_DONE;
-	if (pgtable_grow(&f->as->map.pt, f->va, level, &f->s))
+	if (pgtable_grow(f->va, level, &f->s))
 		return FAULT_NOMEM;
 	if (!f->g)
 		tlb_gather_init(&g, &f->as->map.tlb);
@@ -329,8 +326,12 @@ static enum fault_result set_rights(struct fault *f)
 
 	sync_new(f);
 	count_fault(f->as, FAULTS_REUSE);
-	if (pte_cas(f->s.entry, f->e, e))
+	if (!pte_cas(f->s.entry, f->e, e))
+		return FAULT_DONE;
+	if (f->s.level)
 		tell(f, range_make(start, start + span), span);
+	else
+		tell_page(f);
 	return FAULT_DONE;
 }
 

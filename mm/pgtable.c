@@ -91,12 +91,7 @@ int pgtable_init(struct pgtable *pt, unsigned levels, struct range bounds,
 	if (root == PGTABLE_NO_FRAME)
 		return -ENOMEM;
 	pgtable_clear_table(root, source->permanent);
-	*pt = (struct pgtable){
-		.root = root,
-		.levels = levels,
-		.bounds = bounds,
-		.source = source,
-	};
+	*pt = (struct pgtable){root, levels, bounds, source};
 	return 0;
 }
 

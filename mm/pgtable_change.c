@@ -323,10 +323,7 @@ void pgtable_destroy(struct pgtable *pt, struct tlb_gather *g)
 	pgtable_unmap(pt, pt->bounds, g);
 	tlb_gather_table(g);
 	tlb_gather_free(g, pfn_to_page(pt->root >> PAGE_SHIFT));
-	for (unsigned i = 0; i < ARRAY_SIZE(pt->spare); i++)
-		if (pt->spare[i])
-			tlb_gather_free(g, pt->spare[i]);
-	*pt = (struct pgtable){.levels = 0};
+	*pt = (struct pgtable){0};
 }
 
 /* The leaf at `p`; what it would be alone, if it is part of a group. */

@@ -227,8 +227,6 @@ static inline unsigned pte_any_(const pte_t *p)
 /* The first entry from p on, before `end`, where something is; or end. */
 static inline pte_t *skip_empty(pte_t *p, const pte_t *end)
 {
-	if (p < end && pte_any_(p))
-		return p;
 	for (; end - p >= 4; p += 4)
 		if (pte_any_(p) | pte_any_(p + 1) | pte_any_(p + 2) |
 		    pte_any_(p + 3))

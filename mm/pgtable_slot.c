@@ -18,12 +18,26 @@
  * I8  Counts of live entries (I2) follow their entries, by atomic addition: they are
  *     true when no hart is in between.
  *
+ * Tables that were emptied entry by entry are cleared: each hart keeps a few, so that
+ * what comes and goes (a mapping, a child) needs not clear them again.
+ *
  * Cost: one load a level down, and a compare-and-swap for what is new.
  */
 #include <lib/errno.h>
 #include <mm/page_alloc.h>
+#include <mm/reclaim.h>
 
 #include "pgtable_internal.h"
+
+#define KEPT 8
+
+/* A hart's own, used with interrupts off. */
+struct kept {
+	unsigned n;
+	struct page *table[KEPT];
+};
+
+static PERCPU struct kept kept;
 
 /* Into the table that `e`, which is where the slot is, points to. */
 static inline void enter(struct pgtable_slot *s, vaddr_t va, pte_t e)
@@ -44,15 +58,19 @@ bool pgtable_fill(const struct pgtable_slot *s, pte_t e)
 	return slot_fill(s, e);
 }
 
-static struct page *get_table(struct pgtable *pt)
+static struct kept *my_kept(void)
 {
-	struct page *p = NULL;
+	return this_cpu(kept);
+}
 
-	for (unsigned i = 0; i < ARRAY_SIZE(pt->spare) && !p; i++)
-		if (__atomic_load_n(&pt->spare[i], __ATOMIC_RELAXED))
-			/* Acquire: pairs with pgtable_keep(). */
-			p = __atomic_exchange_n(&pt->spare[i], NULL,
-						__ATOMIC_ACQUIRE);
+/* One that was kept, or a new one. */
+static struct page *get_table(void)
+{
+	uint64_t irq = arch_irq_save();
+	struct kept *k = my_kept();
+	struct page *p = k->n ? k->table[--k->n] : NULL;
+
+	arch_irq_restore(irq);
 	if (!p)
 		p = page_alloc(0, ALLOC_ZERO);
 	if (p)
@@ -60,17 +78,43 @@ static struct page *get_table(struct pgtable *pt)
 	return p;
 }
 
-void pgtable_keep(struct pgtable *pt, struct page *table)
+static void give_back(void)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(pt->spare); i++)
-		if (!pt->spare[i]) {
-			table->refs = 1;
-			/* Release: it is empty. */
-			__atomic_store_n(&pt->spare[i], table,
-					 __ATOMIC_RELEASE);
-			return;
-		}
-	page_free(table, 0);
+	uint64_t irq = arch_irq_save();
+	struct kept *k = my_kept();
+
+	while (k->n)
+		page_free(k->table[--k->n], 0);
+	arch_irq_restore(irq);
+}
+
+static void keep_in_reach(void)
+{
+	static struct shrinker shrinker = {
+		.name = "tables",
+		.drain_hart = give_back,
+	};
+	static uint32_t known; /* (a) */
+
+	if (!__atomic_load_n(&known, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&known, 1, __ATOMIC_RELAXED))
+		reclaim_register(&shrinker);
+}
+
+void pgtable_keep(struct page *table)
+{
+	uint64_t irq = arch_irq_save();
+	struct kept *k = my_kept();
+	bool room = k->n < KEPT && !reclaim_bypassed();
+
+	if (room) {
+		table->refs = 1;
+		k->table[k->n++] = table;
+	}
+	arch_irq_restore(irq);
+	keep_in_reach();
+	if (!room)
+		page_free(table, 0);
 }
 
 static void free_tables(struct page **table, unsigned n)
@@ -79,14 +123,13 @@ static void free_tables(struct page **table, unsigned n)
 		page_free(table[--n], 0);
 }
 
-int pgtable_grow(struct pgtable *pt, vaddr_t va, unsigned level,
-		 struct pgtable_slot *s)
+int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
 {
 	struct page *table[PT_MAX_LEVELS];
 	unsigned n;
 
 	for (n = 0; n < s->level - level; n++) {
-		table[n] = get_table(pt);
+		table[n] = get_table();
 		if (!table[n]) {
 			free_tables(table, n);
 			return -ENOMEM;

@@ -11,6 +11,8 @@
  * Locking: the space's lock around each change and its flush. Firmware fences
  * other harts by itself, so the flush may be made with the lock held.
  */
+#include <string.h>
+
 #include <mm/kmap.h>
 #include <mm/layout.h>
 #include <mm/umap.h>
@@ -37,8 +39,7 @@ int umap_init(struct umap *u)
 		return err;
 	__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 	root = phys_to_virt(u->pt.root);
-	for (unsigned i = PT_ENTRIES / 2; i < PT_ENTRIES; i++)
-		root[i] = kernel[i];
+	memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
 #include "user_impl.h"
 
 struct copying {
-	struct pgtable *to;
+	const struct pgtable *to;
 	vm_prot_t prot; /* of both leaves */
 	struct tlb_gather *g;
 };
@@ -32,7 +32,7 @@ static pte_t *table_for(const struct copying *c, vaddr_t va,
 	struct pgtable_slot s;
 
 	pgtable_find(c->to, va, 0, &s);
-	if (s.level && pgtable_grow(c->to, va, 0, &s))
+	if (s.level && pgtable_grow(va, 0, &s))
 		return NULL;
 	*count = s.count;
 	return s.entry;
@@ -59,11 +59,16 @@ static int copy_entries(const struct copying *c, vaddr_t va, pte_t *p,
 	uint64_t lost = 0;
 	int32_t copied = 0;
 
-	for (; (p = skip_empty(p, end)) < end; p++) {
+	for (; p < end; p++) {
 		pte_t e = pte_load(p);
 		struct page *page = leaf_page(e);
-		bool sole = page_is_sole(page, 0);
+		bool sole;
 
+		if (!pte_is_leaf(e)) {
+			p = skip_empty(p + 1, end) - 1;
+			continue;
+		}
+		sole = page_is_sole(page, 0);
 		if (!sole && (page->flags & PAGE_OBJECT))
 			continue;
 		if (!to)

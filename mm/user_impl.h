@@ -94,7 +94,9 @@ struct fault {
 	const struct vma *v; /* NULL: there is none */
 	vaddr_t va;	     /* of the page */
 	enum access kind;
-	struct tlb_gather *g;  /* gets what is added; NULL: harts are told */
+	struct tlb_gather
+		*g; /* gets tables that are added, and the caller tells
+				  harts of leaves; NULL: they are told here */
 	struct pgtable_slot s; /* of va */
 	pte_t e;	       /* what s.entry said */
 };

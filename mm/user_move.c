@@ -27,7 +27,7 @@ struct piece {
 };
 
 struct move {
-	struct pgtable *pt;
+	const struct pgtable *pt;
 	struct range from;
 	vaddr_t to;
 	bool tables; /* can they be moved whole? */
@@ -63,7 +63,7 @@ static int prepare(const struct move *m)
 			continue;
 		pgtable_find(m->pt, to, p.s.level, &s);
 		if (s.level > p.s.level)
-			err = pgtable_grow(m->pt, to, p.s.level, &s);
+			err = pgtable_grow(to, p.s.level, &s);
 	}
 	return err;
 }

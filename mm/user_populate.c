@@ -1,9 +1,9 @@
 /*
  * Pages of a user space before they are asked for (user_populate(),
  * mm/aspace_impl.h): the same as a fault at each, but with one look for the VMA, and
- * a step from entry to entry.
+ * private memory comes in rows of new pages.
  *
- * Cost: about what it takes to clear the page, and 100 instructions.
+ * Cost: in rows what it takes to clear a page, and 60 instructions; else a fault.
  * Locking: read sections of at most BATCH pages, so that writers get through.
  */
 #include <lib/errno.h>
@@ -18,14 +18,41 @@ static const int result[] = {
 	[FAULT_NOMEM] = -ENOMEM,
 };
 
-/* Where the entry for f->va is, when f->s was that of the page before, if there was
- * one. */
-static void find_next(struct fault *f, bool first)
+/* New pages for the empty entries from f's on, all in one table, before `end`: all at
+ * once. Returns how many; 0: it is something else, or memory is scarce. */
+static unsigned add_new(struct fault *f, vaddr_t end)
 {
-	if (!first && !f->s.level && pt_index(f->va, 0))
-		f->s.entry++;
-	else
-		pgtable_find(&f->as->map.pt, f->va, 0, &f->s);
+	uint64_t room = PT_ENTRIES - pt_index(f->va, 0);
+	pte_t *entry = f->s.entry, *last;
+	struct page *page[BATCH];
+	unsigned n, added = 0;
+
+	last = entry + min_u64(room, (end - f->va) >> PAGE_SHIFT);
+	for (n = 0; entry + n < last && !pte_present(pte_load(entry + n)); n++)
+		;
+	if (!n || !page_alloc_bulk(n, page, ALLOC_ZERO | ALLOC_NORETRY))
+		return 0;
+	if (f->v->prot & VM_EXEC)
+		tlb_sync_code();
+	for (unsigned i = 0; i < n; i++)
+		if (pte_cas(&entry[i], pte_none(),
+			    leaf_of(page[i], f->v->prot, true)))
+			added++;
+		else
+			page_free(page[i], 0);
+	if (f->s.count)
+		__atomic_fetch_add(&f->s.count->refs, (int32_t)added,
+				   __ATOMIC_RELAXED);
+	__atomic_fetch_add(&f->as->faults[FAULTS_ANON], added,
+			   __ATOMIC_RELAXED);
+	return n;
+}
+
+/* Is a row of pages the same as a page, and another? */
+static bool takes_rows(const struct fault *f)
+{
+	return f->kind == ACCESS_STORE && !f->v->object &&
+	       fault_allows(f->v->prot, ACCESS_STORE);
 }
 
 static enum fault_result populate_page(struct fault *f)
@@ -37,7 +64,8 @@ static enum fault_result populate_page(struct fault *f)
 		if (r != FAULT_DONE)
 			break;
 		/* Another hart may have been faster: is it as we want it? */
-		pgtable_find(&f->as->map.pt, f->va, 0, &f->s);
+		if (f->s.level)
+			pgtable_find(&f->as->map.pt, f->va, 0, &f->s);
 	}
 	return r;
 }
@@ -49,6 +77,7 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 	struct fault f = {.as = as, .kind = kind, .g = &g};
 	enum fault_result r = FAULT_DONE;
 	vaddr_t end;
+	unsigned n;
 
 	tlb_gather_init(&g, &as->map.tlb);
 	aspace_read_begin(as);
@@ -58,12 +87,18 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 		r = FAULT_MAPERR;
 	end = r ? f.va : min_u64(va->end, f.v->va.end);
 	end = min_u64(end, f.va + BATCH * PAGE_SIZE);
-	for (; f.va < end && !r; f.va += PAGE_SIZE) {
-		find_next(&f, f.va == va->start);
+	for (; f.va < end && !r; f.va += (uint64_t)n << PAGE_SHIFT) {
+		pgtable_find(&as->map.pt, f.va, 0, &f.s);
+		n = takes_rows(&f) && !f.s.level ? add_new(&f, end) : 0;
+		if (n)
+			continue;
 		r = populate_page(&f);
+		n = 1;
 	}
-	va->start = f.va;
+	if (f.va != va->start)
+		tlb_gather_leaves(&g, range_make(va->start, f.va), PAGE_SIZE);
 	tlb_flush_new(&g);
+	va->start = f.va;
 	aspace_read_end();
 	return result[r];
 }

@@ -29,7 +29,7 @@
 #include "user_impl.h"
 
 /* Frames that are freed at once; fewer than LEAST go to the hart's own. */
-#define BATCH 64
+#define BATCH 128
 #define LEAST 16
 
 /* Entries that are not worth two passes. */
@@ -54,15 +54,19 @@ static void unhook_table(const struct cursor *c, struct zap *z,
 /* Hide leaves from p on, up to `end` or a pointer: where is that? */
 static pte_t *hide(pte_t *p, const pte_t *end, pte_t **first, int32_t *n)
 {
-	for (; (p = skip_empty(p, end)) < end; p++) {
+	while (p < end) {
 		pte_t e = pte_load(p);
 
-		if (pte_is_table(e))
+		if (pte_is_leaf(e)) {
+			if (!*n)
+				*first = p;
+			++*n;
+			pte_set(p++, pte_protect(e, VM_USER));
+		} else if (pte_is_table(e)) {
 			break;
-		pte_set(p, pte_protect(e, VM_USER));
-		if (!*n)
-			*first = p;
-		++*n;
+		} else {
+			p = skip_empty(p + 1, end);
+		}
 	}
 	return p;
 }
@@ -150,14 +154,18 @@ static uint64_t drop_entries(const struct cursor *c, struct zap *z)
 	pte_t *p = c->slot, *const end = p + most;
 	uint64_t n = 0;
 
-	for (; (p = skip_empty(p, end)) < end; p++) {
+	while (p < end) {
 		pte_t e = pte_load(p);
 
-		if (pte_is_table(e))
+		if (pte_is_leaf(e)) {
+			pte_set(p++, pte_none());
+			drop_leaf(z, e);
+			n++;
+		} else if (pte_is_table(e)) {
 			break;
-		pte_set(p, pte_none());
-		drop_leaf(z, e);
-		n++;
+		} else {
+			p = skip_empty(p + 1, end);
+		}
 	}
 	if (n)
 		cursor_count_gone(c, n, &z->g);
@@ -174,6 +182,17 @@ static void drop_leaves(const struct pgtable *pt, struct range va,
 	do
 		cursor_down(&c);
 	while (cursor_along(&c, drop_entries(&c, z)));
+}
+
+/* The gather's tables were emptied entry by entry. */
+static void flush_and_keep(struct tlb_gather *g)
+{
+	struct list gone = LIST_INIT(gone);
+
+	list_splice(&gone, &g->pages);
+	tlb_flush(g);
+	list_for_each_safe (l, &gone)
+		pgtable_keep(list_entry(l, struct page, link));
 }
 
 /* A few entries, all in the cursor's table, whose pages are noted down. */
@@ -198,17 +217,11 @@ static void zap_few(struct aspace *as, const struct cursor *c)
 		cursor_page(c)->refs--;
 		tlb_flush_page(&as->map.tlb, c->va);
 	} else {
-		struct list gone = LIST_INIT(gone);
-
 		tlb_gather_init(&z.g, &as->map.tlb);
 		tlb_gather_leaves(&z.g, range_make(c->va, c->last + 1),
 				  PAGE_SIZE);
 		cursor_count_gone(c, n, &z.g);
-		list_splice(&gone, &z.g.pages);
-		tlb_flush(&z.g);
-		list_for_each_safe (l, &gone)
-			pgtable_keep(&as->map.pt,
-				     list_entry(l, struct page, link));
+		flush_and_keep(&z.g);
 	}
 	for (unsigned i = 0; i < n; i++)
 		drop_leaf(&z, z.leaf[i]);
@@ -234,7 +247,7 @@ static void zap_many(struct aspace *as, struct range va, struct zap *z)
 		drop_leaves(pt, va, z);
 		/* A table may be empty only now, when one went that was among its
 		 * leaves. */
-		tlb_flush(&z->g);
+		flush_and_keep(&z->g);
 	}
 	free_frames(z);
 }
@@ -271,6 +284,6 @@ void user_zap_all(struct aspace *as)
 	z.n = 0;
 	for (struct vma *v = vma_first(&as->vmas); v; v = vma_next(v))
 		drop_leaves(&as->map.pt, v->va, &z);
-	tlb_flush(&z.g);
+	flush_and_keep(&z.g);
 	free_frames(&z);
 }

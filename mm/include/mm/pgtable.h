@@ -34,8 +34,6 @@ struct pgtable {
 	 * have VM_USER, those of the upper don't. */
 	struct range bounds;
 	struct table_source *source;
-	/* Tables that pgtable_grow() takes first: cleared, or NULL (a). */
-	struct page *spare[2];
 };
 
 struct mapping {
@@ -142,16 +140,15 @@ void pgtable_find(const struct pgtable *pt, vaddr_t va, unsigned level,
 		  struct pgtable_slot *s);
 
 /*
- * On from there to `level`, adding tables, spare ones first: s->level says how many
+ * On from there to `level`, adding tables, kept ones first: s->level says how many
  * more there may be. Who calls it fills the entry, or sees it filled. The way may still end above, by
  * a leaf that another hart put there. -ENOMEM: nothing was added. No spinlock held.
  */
-int pgtable_grow(struct pgtable *pt, vaddr_t va, unsigned level,
-		 struct pgtable_slot *s);
+int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s);
 
-/* Keep this table, which is empty and was fenced, for pgtable_grow(), or free it. By
- * who is alone, as by what changes tables. */
-void pgtable_keep(struct pgtable *pt, struct page *table);
+/* Keep this table, in which all entries are pte_none(), and which nobody walks any
+ * more, for pgtable_grow(); or free it. Any context. */
+void pgtable_keep(struct page *table);
 
 /* Put leaf `e` where there is nothing; false: there is something by now. */
 bool pgtable_fill(const struct pgtable_slot *s, pte_t e);
