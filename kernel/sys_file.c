@@ -34,6 +34,13 @@ static struct file *file_of(uint64_t fd)
 
 /* --- data --- */
 
+/* Linux's first look at a place for data: an empty one must be the program's,
+ * too. */
+static bool may_be_there(uaddr_t p, uint64_t n)
+{
+	return n <= user_limit() && p <= user_limit() - n;
+}
+
 /* All that moves data: `at` is the place in the file, where it has places. */
 typedef int64_t (*io_fn)(struct file *f, uaddr_t p, uint64_t n, uint64_t at);
 
@@ -52,6 +59,7 @@ static int64_t read_node(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
 	char chunk[CHUNK];
 	uint64_t done = 0;
+	size_t copied;
 
 	while (done < n && !process_dying()) {
 		size_t got = memfs_read(f->node, at + done, chunk,
@@ -59,9 +67,10 @@ static int64_t read_node(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 
 		if (!got)
 			break;
-		if (copy_to_user(p + done, chunk, got))
+		copied = copy_some_to_user(p + done, chunk, got);
+		done += copied;
+		if (copied < got)
 			return done ? (int64_t)done : -EFAULT;
-		done += got;
 		task_resched();
 	}
 	return (int64_t)done;
@@ -71,7 +80,7 @@ static int64_t read_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
 	if ((f->flags & O_PATH) || (f->flags & O_ACCMODE) == O_WRONLY)
 		return -EBADF;
-	if (!user_range(p, n))
+	if (!may_be_there(p, n))
 		return -EFAULT;
 	n = min_u64(n, MOST_BYTES);
 	if (f->kind == FILE_CONSOLE)
@@ -87,7 +96,7 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 	(void)at;
 	if ((f->flags & O_PATH) || (f->flags & O_ACCMODE) == O_RDONLY)
 		return -EBADF;
-	if (!user_range(p, n))
+	if (!may_be_there(p, n))
 		return -EFAULT;
 	n = min_u64(n, MOST_BYTES);
 	while (done < n && !process_dying()) {
@@ -168,7 +177,7 @@ static int check_pieces(struct iovec_abi *v, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		if ((int64_t)v[i].len < 0)
 			return -EINVAL;
-		if (!user_range(v[i].base, v[i].len))
+		if (!may_be_there(v[i].base, v[i].len))
 			return -EFAULT;
 		v[i].len = min_u64(v[i].len, left);
 		left -= v[i].len;

@@ -51,12 +51,13 @@ int64_t sys_getrandom(const uint64_t arg[6])
 	    !random_ready())
 		return -EAGAIN;
 	while (done < size && !process_dying()) {
-		uint64_t n = min_u64(size - done, CHUNK);
+		uint64_t n = min_u64(size - done, CHUNK), copied;
 
 		random_bytes(chunk, n);
-		if (copy_to_user(arg[0] + done, chunk, n))
+		copied = copy_some_to_user(arg[0] + done, chunk, n);
+		done += copied;
+		if (copied < n)
 			return done ? (int64_t)done : -EFAULT;
-		done += n;
 		task_resched();
 	}
 	return (int64_t)done;

@@ -29,6 +29,11 @@ int copy_to_user(uaddr_t to, const void *from, size_t n)
 	return 0;
 }
 
+size_t copy_some_to_user(uaddr_t to, const void *from, size_t n)
+{
+	return user_range(to, n) ? n - arch_copy_to_user(to, from, n) : 0;
+}
+
 int clear_user(uaddr_t to, size_t n)
 {
 	if (n && (!user_range(to, n) || arch_clear_user(to, n)))

@@ -26,6 +26,9 @@ int copy_from_user(void *to, uaddr_t from, size_t n);
 int copy_to_user(uaddr_t to, const void *from, size_t n);
 int clear_user(uaddr_t to, size_t n);
 
+/* As far as it goes: how many bytes were copied. */
+size_t copy_some_to_user(uaddr_t to, const void *from, size_t n);
+
 /*
  * A string with its NUL into to[max]. Its length without it, below max; -EFAULT;
  * -ENAMETOOLONG: there is no NUL in the first `max` bytes. After an error to[] is
