@@ -56,8 +56,8 @@ enum fault_act {
 	ACT_ACCERR, /* it may not be used so */
 	ACT_GROW,   /* a stack grows; then look again */
 	ACT_ZERO,   /* map the zero page */
-	ACT_ANON,   /* map a cleared page, in place of nothing or the zero page */
-	ACT_OBJECT, /* map the object's page */
+	ACT_ANON, /* map a cleared page, in place of nothing or the zero page */
+	ACT_OBJECT,	 /* map the object's page */
 	ACT_COPY_OBJECT, /* map a copy of the object's page, which is not mapped */
 	ACT_COPY,	 /* map a copy of what is mapped */
 	ACT_RIGHTS,	 /* the leaf gets all the rights that it may have */
@@ -97,9 +97,8 @@ static inline enum fault_act fault_decide(const struct fault_case *c)
 		return ACT_RIGHTS;
 	if (c->entry == ENTRY_ZERO)
 		return ACT_ANON;
-	return c->entry == ENTRY_OBJECT && c->place == PLACE_SHARED
-		       ? ACT_RIGHTS
-		       : ACT_COPY;
+	return c->entry == ENTRY_OBJECT && c->place == PLACE_SHARED ? ACT_RIGHTS
+								    : ACT_COPY;
 }
 
 /* 2 MiB for private anonymous memory: never; where MADV_HUGEPAGE asks; wherever it
