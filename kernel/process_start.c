@@ -112,6 +112,7 @@ static int load(struct process *p, const struct exec_program *program,
 	if (!as)
 		return -ENOMEM;
 	process_limit_space(p, as);
+	as->may_lock = user_is_root(&p->user);
 	aspace_layout(as);
 	err = exec_load(as, program, start);
 	if (err) {
@@ -262,6 +263,8 @@ static void inherit(struct process *p, const struct process *parent,
 	p->group = parent->group;
 	p->session = parent->session;
 	p->umask = parent->umask;
+	p->user = parent->user;
+	p->user_group = parent->user_group;
 	p->exe = parent->exe;
 	p->cwd = parent->cwd;
 	p->exit_signal = (int)(f->flags & CSIGNAL);

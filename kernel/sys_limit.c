@@ -16,13 +16,17 @@
 
 /* --- limits --- */
 
-static int check_limit(unsigned resource, const struct rlimit *l)
+/* May the current process change p's limit to that? */
+static int check_limit(const struct process *p, unsigned resource,
+		       const struct rlimit *l)
 {
+	bool root = user_is_root(&process_current()->user);
+
 	if (l->cur > l->max)
 		return -EINVAL;
 	if (resource == RLIMIT_NOFILE && l->max > MOST_FILES)
 		return -EPERM;
-	return 0;
+	return l->max > p->limit[resource].max && !root ? -EPERM : 0;
 }
 
 /* Those of memory act in the space. */
@@ -48,7 +52,7 @@ static int64_t limit(struct process *p, unsigned resource, uaddr_t new,
 	if (new)
 		err = copy_from_user(&to, new, sizeof(to));
 	if (!err && new)
-		err = check_limit(resource, &to);
+		err = check_limit(p, resource, &to);
 	if (err)
 		return err;
 	if (new)
@@ -69,7 +73,9 @@ int64_t sys_prlimit64(const uint64_t arg[6])
 	p = pid ? process_find(pid) : process_get(process_current());
 	if (!p)
 		return -ESRCH;
-	result = limit(p, resource, arg[2], arg[3]);
+	result = user_may(&process_current()->user, &p->user)
+			 ? limit(p, resource, arg[2], arg[3])
+			 : -EPERM;
 	process_put(p);
 	return result;
 }
@@ -95,7 +101,7 @@ int64_t sys_setrlimit(const uint64_t arg[6])
 		return err;
 	if (resource >= RLIMITS)
 		return -EINVAL;
-	err = check_limit(resource, &to);
+	err = check_limit(process_current(), resource, &to);
 	if (!err)
 		set_limit(process_current(), resource, &to);
 	return err;

@@ -45,6 +45,13 @@ static void map_file(const struct file *f, struct aspace_mmap *m)
 		m->object = n->object;
 }
 
+/* The lowest page is root's: who else gets NULL mapped is being tricked. */
+static bool is_forbidden(vaddr_t addr, bool fixed)
+{
+	return fixed && addr < PAGE_SIZE &&
+	       !user_is_root(&process_current()->user);
+}
+
 int64_t sys_mmap(const uint64_t arg[6])
 {
 	struct aspace_mmap m = {
@@ -66,7 +73,9 @@ int64_t sys_mmap(const uint64_t arg[6])
 			return -EBADF;
 		map_file(f, &m);
 	}
-	err = aspace_mmap(space(), &m, &at);
+	err = m.len && is_forbidden(m.addr, m.flags & MAP_FIXED)
+		      ? -EPERM
+		      : aspace_mmap(space(), &m, &at);
 	if (f)
 		file_put(f);
 	return placed(err, at);
@@ -84,9 +93,12 @@ int64_t sys_mprotect(const uint64_t arg[6])
 
 int64_t sys_mremap(const uint64_t arg[6])
 {
+	uint32_t flags = bits(arg[3]);
 	vaddr_t at = 0;
-	int err = aspace_mremap(space(), arg[0], arg[1], arg[2], bits(arg[3]),
-				arg[4], &at);
+	int err = is_forbidden(arg[4], flags & MREMAP_FIXED)
+			  ? -EPERM
+			  : aspace_mremap(space(), arg[0], arg[1], arg[2],
+					  flags, arg[4], &at);
 
 	return placed(err, at);
 }

@@ -36,28 +36,6 @@ int64_t sys_getppid(const uint64_t arg[6])
 	return process_parent_pid(process_current());
 }
 
-/* All programs are root's. */
-int64_t sys_getuid(const uint64_t arg[6])
-{
-	(void)arg;
-	return 0;
-}
-
-int64_t sys_geteuid(const uint64_t arg[6])
-{
-	return sys_getuid(arg);
-}
-
-int64_t sys_getgid(const uint64_t arg[6])
-{
-	return sys_getuid(arg);
-}
-
-int64_t sys_getegid(const uint64_t arg[6])
-{
-	return sys_getuid(arg);
-}
-
 int64_t sys_set_tid_address(const uint64_t arg[6])
 {
 	struct process *p = process_current();

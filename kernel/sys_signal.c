@@ -87,7 +87,8 @@ static int send_to_other(void *ctx, struct process *p)
 {
 	struct everybody *e = ctx;
 
-	if (process_pid(p) == 1 || p == process_current())
+	if (process_pid(p) == 1 || p == process_current() ||
+	    !user_may(&process_current()->user, &p->user))
 		return 0;
 	e->sent++;
 	if (e->signal)
@@ -107,12 +108,16 @@ static int64_t send_to(int pid, int signal)
 {
 	struct process *p = process_find(pid);
 
+	int err = 0;
+
 	if (!p)
 		return -ESRCH;
-	if (signal)
+	if (!user_may(&process_current()->user, &p->user))
+		err = -EPERM;
+	else if (signal)
 		signal_send(p, signal);
 	process_put(p);
-	return 0;
+	return err;
 }
 
 /* kill(pid, signal). */

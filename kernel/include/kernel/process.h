@@ -15,6 +15,7 @@
 #include <kernel/rlimit.h>
 #include <kernel/signal.h>
 #include <kernel/task.h>
+#include <kernel/user_ids.h>
 #include <kernel/wait.h>
 #include <lib/list.h>
 
@@ -64,13 +65,14 @@ struct process {
 	bool gave_up;	 /* kernel/oom.c waited for it in vain */
 	int status;	 /* once it is over (t) */
 	int exit_signal; /* what the parent is sent (c) */
-	char name[PROCESS_NAME];      /* (o), racy for others */
-	struct memfs_node *exe, *cwd; /* (o) */
-	struct fd_table *files;	      /* (o) */
-	unsigned umask;		      /* (o) */
-	struct usage used;	      /* when it is over (t) */
-	struct usage children_used;   /* (t) */
-	uint64_t started;	      /* arch_time() */
+	char name[PROCESS_NAME];	  /* (o), racy for others */
+	struct memfs_node *exe, *cwd;	  /* (o) */
+	struct fd_table *files;		  /* (o) */
+	unsigned umask;			  /* (o) */
+	struct user_ids user, user_group; /* (o), racy for others */
+	struct usage used;		  /* when it is over (t) */
+	struct usage children_used;	  /* (t) */
+	uint64_t started;		  /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the
 					 end; 0: nowhere (o) */
 	struct signals signals;	      /* see <kernel/signal.h> */

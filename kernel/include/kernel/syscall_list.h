@@ -37,6 +37,12 @@
 	CALL(134, rt_sigaction)       \
 	CALL(135, rt_sigprocmask)     \
 	CALL(136, rt_sigpending)      \
+	CALL(144, setgid)             \
+	CALL(146, setuid)             \
+	CALL(147, setresuid)          \
+	CALL(148, getresuid)          \
+	CALL(149, setresgid)          \
+	CALL(150, getresgid)          \
 	CALL(153, times)              \
 	CALL(160, uname)              \
 	CALL(163, getrlimit)          \
