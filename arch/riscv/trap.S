@@ -55,7 +55,7 @@ trap_entry:
 	sd	sp, HART_SAVED_SP(tp)
 	csrr	sp, sstatus
 	andi	sp, sp, SSTATUS_SPP
-	bnez	sp, from_kernel
+	bnez	sp, trap_from_kernel
 
 	ld	sp, HART_USER_FRAME(tp)
 	SAVE	1, 3, 5
@@ -66,7 +66,7 @@ trap_entry:
 	SAVE	6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31
 	csrr	t0, scause
 	addi	t0, t0, -USER_CALL
-	bnez	t0, exception
+	bnez	t0, user_exception
 
 	/* A system call: Linux's convention. */
 	csrr	t0, sepc
@@ -74,7 +74,7 @@ trap_entry:
 	sd	t0, FRAME_CSRS(sp)
 	csrsi	sstatus, SSTATUS_SIE
 	li	t0, SYSCALLS
-	bgeu	a7, t0, no_call
+	bgeu	a7, t0, user_no_call
 	ld	t0, syscall_index
 	la	t1, syscall_table
 	add	t0, t0, a7
@@ -84,12 +84,12 @@ trap_entry:
 	ld	t1, 0(t1)
 	addi	a0, sp, 8 * 10		/* a0 to a5 */
 	jalr	t1
-call_done:
+user_call_done:
 	li	t0, SSTATUS_SIE | SSTATUS_SPP
 	csrc	sstatus, t0
 	ld	t0, HART_TASK(tp)
 	lw	t0, 0(t0)		/* flags */
-	bnez	t0, call_work
+	bnez	t0, user_call_work
 	ld	t0, FRAME_CSRS(sp)
 	csrw	sepc, t0
 	sd	sp, HART_USER_FRAME(tp)
@@ -97,11 +97,11 @@ call_done:
 	LOAD	4, 2
 	sret
 
-no_call:
+user_no_call:
 	li	a0, -ENOSYS
-	j	call_done
+	j	user_call_done
 
-call_work:
+user_call_work:
 	SAVE	10
 	KEPT	SAVE
 	mv	fp, zero
@@ -109,7 +109,7 @@ call_work:
 	call	task_return_to_user
 	j	user_return
 
-exception:
+user_exception:
 	csrr	t1, sepc
 	sd	t1, FRAME_CSRS + 0(sp)
 	addi	t1, t0, USER_CALL
@@ -118,7 +118,7 @@ exception:
 	sd	a0, FRAME_CSRS + 24(sp)
 	andi	t1, t0, ~(USER_STORE ^ USER_LOAD)
 	addi	t1, t1, -(USER_LOAD & USER_STORE)
-	bnez	t1, not_served
+	bnez	t1, user_not_served
 
 	/* A page fault of a load or store: most are served, and then nobody
 	 * looks at the registers. */
@@ -129,10 +129,10 @@ exception:
 	beqz	a0, 1f
 	NO_RESERVATION
 	LOAD	10
-	j	call_done
+	j	user_call_done
 1:	csrci	sstatus, SSTATUS_SIE
 
-not_served:
+user_not_served:
 	KEPT	SAVE
 	csrr	t0, sstatus
 	sd	t0, FRAME_CSRS + 8(sp)
@@ -156,7 +156,7 @@ user_return:
 	LOAD	4, 2
 	sret
 
-from_kernel:
+trap_from_kernel:
 	sd	t0, HART_SAVED_T0(tp)
 	ld	sp, HART_SAVED_SP(tp)
 	ld	t0, HART_STACK_START(tp)
