@@ -12,9 +12,10 @@
 #include <asm/trap.h>
 #include <kernel/ktest.h>
 #include <kernel/smp.h>
+#include <kernel/task.h>
 #include <kernel/uaccess.h>
 #include <lib/errno.h>
-#include <lib/rng.h>
+#include <mm/aspace.h>
 
 #include "user_bed.h"
 
@@ -261,6 +262,42 @@ KTEST(uaccess, strings_end_in_time)
 	EXPECT_EQ(strncpy_from_user(s, USER_END, MAX), -EFAULT);
 	EXPECT(sum_is_off());
 	user_bed_end();
+}
+
+/* --- memory that is not there yet --- */
+
+KTEST(uaccess, copies_fault_pages_in)
+{
+	const uint64_t size = 20 * PAGE_SIZE;
+	struct aspace *as = aspace_create();
+	uint64_t word;
+	vaddr_t at;
+
+	REQUIRE(as);
+	if (aspace_map_anonymous(as, 0, 2 * size, PROT_READ | PROT_WRITE, 0,
+				 &at)) {
+		aspace_put(as);
+		return ktest_skip("no memory");
+	}
+	fill(buffer, sizeof(buffer), 0);
+	task_set_aspace(as);
+	for (uint64_t off = 0; off + 8 < size; off += PAGE_SIZE / 2 - 4) {
+		word = ~off;
+		EXPECT_EQ(copy_from_user(&word, at + size + off, 8), 0);
+		EXPECT_EQ(word, 0);
+		word = ~off;
+		EXPECT_EQ(copy_to_user(at + off, &word, 8), 0);
+		EXPECT_EQ(copy_from_user(buffer, at + off, 8), 0);
+		EXPECT(!memcmp(buffer, &word, 8));
+		EXPECT(sum_is_off() && arch_irq_enabled());
+	}
+	EXPECT_EQ(clear_user(at, 2 * size), 0);
+	EXPECT_EQ(aspace_mprotect(as, at + size, PAGE_SIZE, PROT_READ), 0);
+	EXPECT_EQ(arch_clear_user(at + size - 5, 10), 5);
+	EXPECT_EQ(copy_from_user(buffer, at + size - 5, 10), 0);
+	task_set_aspace(NULL);
+	EXPECT(!aspace_check(as));
+	aspace_put(as);
 }
 
 /* --- what interrupts a copy --- */
