@@ -260,9 +260,8 @@ static inline int perform(struct aspace *as, struct request *r)
 	return perform_slowly(as, r);
 }
 
-static __attribute__((noinline)) int map(struct aspace *as,
-					 const struct aspace_mmap *m,
-					 struct request *r)
+static inline int map(struct aspace *as, const struct aspace_mmap *m,
+		      struct request *r)
 {
 	int err = decode(as, m, r);
 
@@ -327,6 +326,29 @@ int aspace_munmap(struct aspace *as, vaddr_t addr, uint64_t len)
 	return err;
 }
 
+/* The object of a shared mapping that has all of va, in `m`, with a reference, and
+ * what it may be used for. */
+static int look_shared(struct aspace *as, struct range va,
+		       struct aspace_mmap *m)
+{
+	int err = -EINVAL;
+	struct vma *v;
+
+	aspace_lock(as);
+	v = vma_overlap(&as->vmas, va);
+	/* Linux lets it cross VMAs of the same file, too, which are rare: after
+	 * an earlier call of this kind. */
+	if (v && range_within(va, v->va) && (v->flags & VMA_SHARED) &&
+	    !(v->flags & VMA_DENY_WRITE)) {
+		m->prot = v->prot;
+		m->flags |= v->flags & VMA_LOCKED ? MAP_LOCKED : 0;
+		m->object = object_get(v->object);
+		err = 0;
+	}
+	aspace_unlock(as);
+	return err;
+}
+
 int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 		       uint32_t prot, uint64_t pgoff, uint32_t flags)
 {
@@ -334,30 +356,19 @@ int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 		.addr = align_down(addr, PAGE_SIZE),
 		.len = align_down(len, PAGE_SIZE),
 		.offset = pgoff << PAGE_SHIFT,
-		.flags = MAP_SHARED | MAP_FIXED | (flags & MAP_NONBLOCK),
+		.flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE |
+			 (flags & MAP_NONBLOCK),
 	};
 	struct range va = range_make(m.addr, m.addr + m.len);
-	struct request r;
-	int err = -EINVAL;
-	struct vma *v;
+	vaddr_t at;
+	int err;
 
 	if (prot || range_empty(va) || pgoff >= (uint64_t)1 << 52)
 		return -EINVAL;
-	aspace_lock(as);
-	v = vma_overlap(&as->vmas, va);
-	/* Linux lets it cross VMAs of the same file, too, which are rare: after
-	 * an earlier call of this kind. */
-	if (v && range_within(va, v->va) && (v->flags & VMA_SHARED) &&
-	    !(v->flags & VMA_DENY_WRITE)) {
-		m.prot = v->prot;
-		m.flags |= v->flags & VMA_LOCKED ? MAP_LOCKED : 0;
-		m.object = object_get(v->object);
-		err = map(as, &m, &r);
-	}
-	aspace_unlock(as);
-	if (m.object)
-		object_put(m.object);
-	if (!err && !(flags & MAP_NONBLOCK))
-		aspace_populate(as, va, POPULATE_ALL);
+	err = look_shared(as, va, &m);
+	if (err)
+		return err;
+	err = aspace_mmap(as, &m, &at);
+	object_put(m.object);
 	return err;
 }

@@ -78,11 +78,19 @@ int aspace_add(struct aspace *as, const struct vma *new,
 	       const struct vma_place *place)
 {
 	unsigned joins = vma_add_joins(new, place);
-	struct vma *spare = joins ? NULL : aspace_vma_new();
+	struct vma *v = NULL, *gone;
 
-	if (!joins && !spare)
-		return -ENOMEM;
-	aspace_add_spare(as, new, place, joins, spare);
+	if (!joins) {
+		v = aspace_vma_new();
+		if (!v)
+			return -ENOMEM;
+	}
+	gone = vma_add(&as->vmas, new, place, joins, v);
+	if (gone)
+		aspace_vma_drop(gone);
+	if (v && v->object)
+		aspace_vma_own(v);
+	aspace_account(as, new->prot, new->flags, (int64_t)range_size(new->va));
 	return 0;
 }
 
@@ -98,38 +106,54 @@ int aspace_cut_begin(struct aspace *as, const struct vma *v, struct range va,
 	return *spare ? 0 : -ENOMEM;
 }
 
+/* v loses its addresses in va. */
+static inline void cut_one(struct aspace *as, struct vma *v, struct range va,
+			   struct vma *spare)
+{
+	uint64_t bytes = range_size(range_intersect(v->va, va));
+
+	aspace_account(as, v->prot, v->flags, -(int64_t)bytes);
+	if (vma_cut(&as->vmas, v, va, spare))
+		aspace_vma_drop(v);
+	if (spare && spare->object)
+		aspace_vma_own(spare);
+}
+
 void aspace_cut(struct aspace *as, struct vma *v, struct range va,
 		struct vma *spare)
 {
 	struct vma *next;
 
-	for (; v && v->va.start < va.end; v = next) {
-		uint64_t bytes = range_size(range_intersect(v->va, va));
-
-		next = v->va.end < va.end ? vma_next(v) : NULL;
-		aspace_account(as, v->prot, v->flags, -(int64_t)bytes);
-		if (vma_cut(&as->vmas, v, va, spare))
-			aspace_vma_drop(v);
+	for (; v->va.end < va.end; v = next) {
+		next = vma_next(v);
+		cut_one(as, v, va, NULL);
+		if (!next || next->va.start >= va.end)
+			return;
 	}
-	if (spare && spare->object)
-		aspace_vma_own(spare);
+	cut_one(as, v, va, spare);
 }
 
 int aspace_unmap(struct aspace *as, struct range va)
 {
-	struct vma *v = vma_overlap(&as->vmas, va), *spare;
+	struct vma *v = vma_overlap(&as->vmas, va), *spare = NULL;
 	int err;
 
 	if (!v)
 		return 0;
-	err = aspace_cut_begin(as, v, va, &spare);
-	if (!err)
-		err = user_zap(as, va);
+	if (vma_cut_splits(v, va)) {
+		err = aspace_cut_begin(as, v, va, &spare);
+		if (err)
+			return err;
+	}
+	err = user_zap(as, va);
 	if (err) {
 		aspace_vma_free(spare);
 		return err;
 	}
-	aspace_cut(as, v, va, spare);
+	if (v->va.end >= va.end)
+		cut_one(as, v, va, spare);
+	else
+		aspace_cut(as, v, va, spare);
 	return 0;
 }
 

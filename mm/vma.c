@@ -157,7 +157,7 @@ static uint64_t pages(uint64_t bytes)
 }
 
 /* What is free in front of v from `from` on is its gap, or behind all. */
-static void set_gap(struct vma_map *m, struct vma *v, vaddr_t from)
+static inline void set_gap(struct vma_map *m, struct vma *v, vaddr_t from)
 {
 	uint64_t before, gap;
 	vaddr_t to;
@@ -190,7 +190,8 @@ static vaddr_t gap_start(const struct vma_map *m, const struct vma *v)
 }
 
 /* Hang v in, its gap is set. */
-static void hang(struct vma_map *m, struct vma *v, struct vma_place place)
+static inline void hang(struct vma_map *m, struct vma *v,
+			struct vma_place place)
 {
 	struct tree_node *next = place.next ? &place.next->node : NULL;
 	struct tree_node *prev = place.prev ? &place.prev->node : NULL;

@@ -119,11 +119,6 @@ struct vma *vma_add(struct vma_map *m, const struct vma *new,
 	return next;
 }
 
-bool vma_cut_splits(const struct vma *v, struct range va)
-{
-	return v->va.start < va.start && va.end < v->va.end;
-}
-
 bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
 	     struct vma *spare)
 {

@@ -200,7 +200,11 @@ struct vma *vma_add(struct vma_map *m, const struct vma *new,
 
 /* v loses its addresses in `va`, which it has some of; true: it had no others, and
  * is the caller's. *spare is needed if vma_cut_splits(): the part behind. */
-bool vma_cut_splits(const struct vma *v, struct range va);
+static inline bool vma_cut_splits(const struct vma *v, struct range va)
+{
+	return v->va.start < va.start && va.end < v->va.end;
+}
+
 bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
 	     struct vma *spare);
 
