@@ -13,17 +13,17 @@ static void handler(int signal)
 	call(SYS_mprotect, page, PAGE, RW);
 }
 
-/* A kernel may take the handler and never call it: a child finds out. */
-static int handlers_run(void)
+/* A kernel may know sigaction(), but not call handlers. */
+static int handlers_work(void)
 {
-	int pid = fork_raw(), status = 1;
+	int pid = fork_raw();
 
 	if (pid == 0) {
+		call(SYS_mprotect, page, PAGE, PROT_NONE);
 		touch(page);
 		exit_raw(0);
 	}
-	call(SYS_wait4, pid, &status, 0, 0);
-	return status == 0;
+	return wait_for(pid) == 0;
 }
 
 static int segv(uint64_t *out, unsigned n)
@@ -33,18 +33,16 @@ static int segv(uint64_t *out, unsigned n)
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = handler;
-	if (sigaction(SIGSEGV, &action, NULL))
-		return 0;
 	page = map_pages(1, RW, 0);
-	call(SYS_mprotect, page, PAGE, PROT_NONE);
-	works = handlers_run();
-	for (unsigned i = 0; works && i < n; i++) {
+	if (sigaction(SIGSEGV, &action, NULL) || !handlers_work())
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
 		call(SYS_mprotect, page, PAGE, PROT_NONE);
 		out[i] = MEASURE(touch(page));
 	}
 	unmap_pages(page, 1);
-	signal(SIGSEGV, SIG_DFL);
-	return works;
+	sigaction(SIGSEGV, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+	return 1;
 }
 
 static void fork_and_wait(void)
