@@ -29,7 +29,6 @@ static int handlers_work(void)
 static int segv(uint64_t *out, unsigned n)
 {
 	struct sigaction action;
-	int works;
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = handler;
