@@ -16,13 +16,13 @@
  * So it goes on as RUNNING, and the one that the hart switches to makes it READY,
  * BLOCKED or DEAD: arrive().
  *
- *  I1  BLOCKED -> READY is a compare-and-swap, and whoever wins queues the task; so
- *      a task is in one queue at most, once. READY -> RUNNING is by who took it
- *      from there.
- *  I2  No wake-up is lost (Dekker): who wakes stores the token, then looks whether
- *      the state is BLOCKED; arrive() stores BLOCKED, then looks for a token. A
- *      hart that idles on the task's own stack sets its bit in `idle` instead of
- *      BLOCKED.
+ *  I1  State and token are one word. RUNNING becomes BLOCKED only while there is no
+ *      token; who adds the token to BLOCKED makes it READY and queues the task,
+ *      and nobody else does. So no wake-up is lost, and a task is in one queue at
+ *      most, once. READY -> RUNNING is by who took it from there.
+ *  I2  A hart that idles with the stack of its own task sets its bit in `idle`
+ *      instead, then looks for the token; who wakes adds the token, then looks
+ *      at `idle` (Dekker).
  *  I3  No ready task waits while a hart idles that may run it, for the same reason:
  *      who queues it looks at `idle` afterwards; a hart sets its bit, then looks at
  *      all queues. Who clears another's bit interrupts it, once.
@@ -40,7 +40,7 @@
  * that finds it clear is in nobody's hands (I6).
  *
  * Locking: a queue's lock (LOCK_RUN), one at a time, interrupts off; it covers the
- * list and the timers. State, token and masks are atomic.
+ * list and the timers. State and masks are atomic.
  *
  * Cost: task_yield() to another and back twice some 200 instructions, with an
  * address space of its own half as much more; nothing for a task alone, no tick.
@@ -87,7 +87,20 @@ static bool cas_state(struct task *t, uint32_t from, uint32_t to)
 
 static bool has_token(const struct task *t)
 {
-	return __atomic_load_n(&t->token, __ATOMIC_RELAXED);
+	return __atomic_load_n(&t->state, __ATOMIC_RELAXED) & TASK_TOKEN;
+}
+
+/* Acquire: what was stored before the wake-up. */
+static bool take_token(struct task *t)
+{
+	return __atomic_fetch_and(&t->state, ~TASK_TOKEN, __ATOMIC_ACQUIRE) &
+	       TASK_TOKEN;
+}
+
+/* By whose it is now; the token may come meanwhile. */
+static inline void becomes(struct task *t, uint32_t from, uint32_t to)
+{
+	__atomic_fetch_add(&t->state, to - from, __ATOMIC_RELAXED);
 }
 
 static inline unsigned get_count(const unsigned *count)
@@ -153,7 +166,7 @@ static inline void push(struct hart *h, struct task *t)
 static inline struct task *runs(struct task *t)
 {
 	t->cpu = arch_cpu();
-	__atomic_store_n(&t->state, TASK_RUNNING, __ATOMIC_RELAXED);
+	becomes(t, TASK_READY, TASK_RUNNING);
 	return t;
 }
 
@@ -273,7 +286,7 @@ static inline void requeue(struct hart *h, struct task *t)
 	bool movable = is_movable(t);
 	cpumask_t free;
 
-	__atomic_store_n(&t->state, TASK_READY, __ATOMIC_RELAXED);
+	becomes(t, TASK_RUNNING, TASK_READY);
 	push(h, t);
 	arch_smp_mb(); /* as in tell() */
 	free = __atomic_load_n(&idle, __ATOMIC_RELAXED);
@@ -281,29 +294,28 @@ static inline void requeue(struct hart *h, struct task *t)
 		rouse(free & -free);
 }
 
-/* Back to work, if it was BLOCKED. */
-static bool unblock(struct task *t)
-{
-	if (!cas_state(t, TASK_BLOCKED, TASK_READY))
-		return false;
-	enqueue(t);
-	return true;
-}
-
 void sched_ready(struct task *t)
 {
-	__atomic_store_n(&t->state, TASK_READY, __ATOMIC_RELAXED);
+	becomes(t, TASK_NEW, TASK_READY);
 	enqueue(t);
 }
 
 void task_wake(struct task *t)
 {
-	if (__atomic_exchange_n(&t->token, 1, __ATOMIC_SEQ_CST))
-		return;
-	arch_smp_mb(); /* partners: arrive(), nap() (I2) */
-	if (!unblock(t) && t->bound)
-		rouse(cpu_bit(t->cpu) &
-		      __atomic_load_n(&idle, __ATOMIC_RELAXED));
+	/* Awake, it may be gone as soon as it has the token. */
+	bool bound = t->bound;
+	unsigned cpu = t->cpu;
+	/* Release: what was stored before; acquire: its context. */
+	uint32_t old =
+		__atomic_fetch_or(&t->state, TASK_TOKEN, __ATOMIC_ACQ_REL);
+
+	if (old == TASK_BLOCKED) {
+		becomes(t, TASK_BLOCKED, TASK_READY);
+		enqueue(t);
+	} else if (old == TASK_RUNNING && bound) {
+		arch_smp_mb(); /* partner: nap() (I2) */
+		rouse(cpu_bit(cpu) & __atomic_load_n(&idle, __ATOMIC_RELAXED));
+	}
 }
 
 /* --- timers --- */
@@ -408,11 +420,11 @@ static void arrive(void)
 		requeue(h, t);
 		break;
 	case TASK_BLOCKED:
-		/* Release: its context, for who takes it. */
-		__atomic_store_n(&t->state, TASK_BLOCKED, __ATOMIC_RELEASE);
-		arch_smp_mb(); /* partner: task_wake() (I2) */
-		if (has_token(t))
-			unblock(t);
+		/* From here on it may run, and end; or it has a token. */
+		if (!cas_state(t, TASK_RUNNING, TASK_BLOCKED)) {
+			becomes(t, TASK_RUNNING, TASK_READY);
+			enqueue(t);
+		}
 		break;
 	default:
 		task_reap(t);
@@ -532,8 +544,7 @@ static bool block(struct task *me, uint64_t time, uint64_t flags)
 		leave(me, flags);
 		timer_stop(me);
 	}
-	/* Acquire: what was stored before the wake-up. */
-	return __atomic_exchange_n(&me->token, 0, __ATOMIC_ACQUIRE);
+	return take_token(me);
 }
 
 bool task_block_until(uint64_t time)
@@ -547,7 +558,7 @@ bool task_block_until(uint64_t time)
 	       arch_time() < time)
 		sched_idle(0);
 	if (time != UINT64_MAX && !arch_timer_works())
-		return __atomic_exchange_n(&me->token, 0, __ATOMIC_ACQUIRE);
+		return take_token(me);
 	flags = arch_irq_save();
 	woken = block(me, time, flags);
 	arch_irq_restore(flags);

@@ -114,7 +114,7 @@ struct task *task_create(const char *name, void (*fn)(void *arg), void *arg)
 
 void task_start(struct task *t)
 {
-	assert(t->state == TASK_NEW);
+	assert(task_state(t) == TASK_NEW);
 	task_get(t);
 	sched_ready(t);
 }
@@ -152,7 +152,7 @@ void task_put(struct task *t)
 	flags = spin_lock_irqsave(&lock);
 	list_del(&t->all);
 	spin_unlock_irqrestore(&lock, flags);
-	if (t->state == TASK_NEW)
+	if (task_state(t) == TASK_NEW)
 		kstack_free(t->stack);
 	kfree(t);
 }
@@ -175,8 +175,7 @@ void task_notify(struct task *t, uint32_t flags)
 	__atomic_fetch_or(&t->flags, flags, __ATOMIC_SEQ_CST);
 	task_wake(t);
 	/* In user mode it finds out when it is interrupted. */
-	if (__atomic_load_n(&t->state, __ATOMIC_RELAXED) == TASK_RUNNING &&
-	    t->cpu != arch_cpu())
+	if (task_state(t) == TASK_RUNNING && t->cpu != arch_cpu())
 		smp_wake(cpu_bit(t->cpu));
 }
 
@@ -190,7 +189,7 @@ const char *task_state_name(const struct task *t)
 		[TASK_DEAD] = "dead",
 	};
 
-	return name[__atomic_load_n(&t->state, __ATOMIC_RELAXED)];
+	return name[task_state(t)];
 }
 
 /* The last reference may be gone, and the task about to leave the list. */

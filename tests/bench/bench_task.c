@@ -22,7 +22,7 @@ static bool begin(void (*fn)(void *arg))
 static void end(void)
 {
 	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
-	while (partner->state != TASK_DEAD) {
+	while (task_state(partner) != TASK_DEAD) {
 		task_wake(partner);
 		task_yield();
 	}

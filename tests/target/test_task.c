@@ -114,7 +114,7 @@ KTEST(task, one_that_never_starts_is_freed)
 	struct task *t = task_create("never", add_one, NULL);
 
 	REQUIRE(t);
-	EXPECT_EQ(t->state, TASK_NEW);
+	EXPECT_EQ(task_state(t), TASK_NEW);
 	task_put(t);
 	EXPECT_EQ(frames(), before);
 }

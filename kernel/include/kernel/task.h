@@ -42,6 +42,9 @@ enum task_state {
 	TASK_DEAD,
 };
 
+/* With the state: a wake-up came. */
+#define TASK_TOKEN 0x10u
+
 /* struct task.flags: what there is to do on the way back to user mode. */
 enum {
 	TASK_RESCHED = 1u << 0, /* its time is over */
@@ -56,8 +59,7 @@ enum {
  * kernel/sched.c. */
 struct task {
 	uint32_t flags; /* (a) */
-	uint32_t state; /* enum task_state (a) */
-	uint32_t token; /* (a) */
+	uint32_t state; /* enum task_state, TASK_TOKEN (a) */
 	bool bound;	/* a hart's own (c) */
 	unsigned cpu;	/* where it runs, or ran last (a) */
 	uint32_t news;	/* of this hart, as far as it has looked (o) */
@@ -162,6 +164,11 @@ void task_return_to_user(struct user_regs *regs);
 /* Each task, with a reference for the time of the call and no lock held, the oldest
  * first; ends with the first result that is not 0, and returns it. */
 int task_each(int (*each)(void *ctx, struct task *t), void *ctx);
+
+static inline enum task_state task_state(const struct task *t)
+{
+	return __atomic_load_n(&t->state, __ATOMIC_ACQUIRE) & ~TASK_TOKEN;
+}
 
 /* As a word: "ready", ... */
 const char *task_state_name(const struct task *t);
