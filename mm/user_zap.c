@@ -29,7 +29,7 @@
 #include "user_impl.h"
 
 /* Frames that are freed at once; fewer than LEAST go to the hart's own. */
-#define BATCH 128
+#define BATCH 32
 #define LEAST 16
 
 /* Entries that are not worth two passes. */
@@ -97,15 +97,20 @@ static uint64_t unhook(const struct cursor *c, struct zap *z)
 	return (uint64_t)(end - c->slot);
 }
 
-static void free_frames(struct zap *z)
+static void free_all(struct page **frame, unsigned n)
 {
 	/* Acquire: pairs with page_drop() of who had them before. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (z->n >= LEAST)
-		page_free_bulk(z->n, z->frame);
+	if (n >= LEAST)
+		page_free_bulk(n, frame);
 	else
-		for (unsigned i = 0; i < z->n; i++)
-			page_free(z->frame[i], 0);
+		for (unsigned i = 0; i < n; i++)
+			page_free(frame[i], 0);
+}
+
+static void free_frames(struct zap *z)
+{
+	free_all(z->frame, z->n);
 	z->n = 0;
 }
 
@@ -116,33 +121,47 @@ static inline void free_frame(struct zap *z, struct page *p)
 		free_frames(z);
 }
 
+/* Drop the leaf's reference, unless nobody else has the page: true, and it is the
+ * caller's to free. */
+static inline bool drop_if_shared(struct page *p)
+{
+	if (page_is_sole(p, 0))
+		return true;
+	if (!(p->flags & PAGE_ZEROS) && page_drop(p))
+		page_free(p, p->order);
+	return false;
+}
+
 static inline void drop_leaf(struct zap *z, pte_t e)
 {
 	struct page *p = leaf_page(e);
 
-	if (page_is_sole(p, 0))
+	if (drop_if_shared(p))
 		free_frame(z, p);
-	else if (!(p->flags & PAGE_ZEROS) && page_drop(p))
-		page_free(p, p->order);
 }
 
-/* A table that was unhooked, and what is in it. */
+/* A table that was unhooked, and what is in it. What has been read of it is overwritten
+ * by a list of the frames to be freed. */
 static void drop_table(struct zap *z, struct page *table)
 {
 	const pte_t *p = table_at(page_to_phys(table));
-	int32_t n = table->refs - 1;
+	struct page **frame = phys_to_virt(page_to_phys(table));
+	int32_t left = table->refs - 1;
+	unsigned n = 0;
 
 	/* Of one without leaves `owner` says nothing. */
-	if (n)
+	if (left)
 		p += table->owner;
-	for (; n; p++) {
+	for (; left; p++) {
 		pte_t e = pte_load(p);
 
-		if (pte_is_leaf(e)) {
-			drop_leaf(z, e);
-			n--;
-		}
+		if (!pte_is_leaf(e))
+			continue;
+		left--;
+		if (drop_if_shared(leaf_page(e)))
+			frame[n++] = leaf_page(e);
 	}
+	free_all(frame, n);
 	free_frame(z, table);
 }
 
