@@ -24,13 +24,13 @@ SECTION = re.compile(r"^=== (?!exit |killed |can't run|end$)(.*)\n"
 REPORT = re.compile(r"^pid \d+ \(.*\): .*\n(?:  .*\n)*", re.M)
 
 
-def listed(name="programs"):
-    """The lines of the file `programs`, or those of `selftests.list` up to the
-    name of the folder."""
+def listed(name="programs", later=True):
+    """The lines of the file `programs`, or those of `selftests.list` without the
+    name of the folder; with those for later, or without."""
     with open(os.path.join(HERE, name), encoding="utf-8") as f:
         lines = [line.strip() for line in f]
-    return [line.split("/")[-1] for line in lines
-            if line and not line.startswith("#")]
+    return [line.split("/")[-1] for line in lines if line and line[0] != "#"
+            and (later or not line.startswith("later "))]
 
 
 def answer_file(line):
