@@ -10,6 +10,8 @@
 #include <mm/kmap.h>
 #include <mm/page_alloc.h>
 
+#include <asm/mmu.h>
+
 #include "user_bed.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
@@ -262,6 +264,38 @@ static void huge_pages(void)
 KTEST(fault_host, huge_pages)
 {
 	user_bed_run(huge_pages);
+}
+
+/* What was added without this hart's knowledge it knows after the fault. */
+static void spurious(void)
+{
+	struct mmu_sim *sim = mmu_model_in_use();
+	const struct mmu_sim_access a = {
+		.va = page(0), .kind = MMU_SIM_STORE, .user = true};
+	struct page *p = page_alloc(0, ALLOC_ZERO);
+	struct aspace *as = enter_new();
+	struct mmu_sim_outcome set[8];
+	struct pgtable_slot s;
+	unsigned n;
+
+	REQUIRE(as && p && user_map(as, pages(0, 2), RW, NULL, MAP_PRIVATE));
+	EXPECT_STORE(as, page(1), 1);
+	mmu_sim_prefetch(sim, 0, page(0));
+	pgtable_find(&as->map.pt, page(0), 0, &s);
+	EXPECT(pgtable_fill(&s, pte_leaf(page_to_phys(p),
+					 VM_READ | VM_WRITE | VM_USER,
+					 ATTR_NORMAL)));
+	EXPECT_EQ(aspace_fault(as, page(0), ACCESS_STORE), FAULT_DONE);
+	EXPECT_EQ(user_faults(as, FAULTS_SPURIOUS), 1);
+	n = mmu_sim_outcomes(sim, 0, &a, set, ARRAY_SIZE(set));
+	EXPECT_EQ(n, 1);
+	EXPECT(set[0].ok);
+	leave(as);
+}
+
+KTEST(fault_host, spurious)
+{
+	user_bed_run(spurious);
 }
 
 static void stacks(void)

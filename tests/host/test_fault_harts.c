@@ -76,7 +76,11 @@ static void touch(void)
 	vaddr_t va = word_of(part, page);
 	enum fault_result r;
 
-	r = user_load(space, va, &value);
+	if (pick(4))
+		r = user_load(space, va, &value);
+	else
+		r = aspace_read(space, va, &value, 8) == 8 ? FAULT_DONE
+							   : FAULT_ACCERR;
 	EXPECT(r == FAULT_DONE || r == FAULT_ACCERR);
 	if (r == FAULT_DONE && !may_be(part, page, value))
 		ktest_fail(__FILE__, __LINE__,
