@@ -27,7 +27,7 @@ set(HOST_LINK -Wl,--wrap=page_free,--wrap=page_free_bulk
 if(NOT STRATA_FUZZ)
     foreach(source ${HOST_SOURCES})
         if(source MATCHES "/(mm|arch/riscv)/[a-z_]*\\.c$" OR
-           source MATCHES "/kernel/(sched|mutex|wait)\\.c$")
+           source MATCHES "/kernel/(sched[a-z_]*|mutex|wait)\\.c$")
             set_source_files_properties(${source} PROPERTIES
                 COMPILE_OPTIONS -fsanitize-coverage=trace-pc)
         endif()
