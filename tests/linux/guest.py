@@ -79,5 +79,5 @@ def sections(output):
     output = REPORT.sub("", output.replace("\r", ""))
     output = re.sub(r"0x[0-9a-f]{6,}|\b[0-9a-f]{8,16}-[0-9a-f]{8,16}\b", "ADDRESS",
                     output)
-    output = re.sub(r"\d+ns\b", "TIME", output)
+    output = re.sub(r" *\d+ns\b", " TIME", output)
     return {name.lstrip("/"): text for name, text in SECTION.findall(output)}

@@ -163,3 +163,14 @@ PROBE(mprotect, locked_becomes_writable)
 	answer("%s %s", res(mprotect_(P(0), 8 * PAGE, RO)), shown(0, 8));
 	answer("%s %s", res(mprotect_(P(0), 8 * PAGE, RW)), shown(0, 8));
 }
+
+/* Between two of them, one that was writable and has lost its pages. */
+PROBE(mprotect, locked_stays_writable)
+{
+	map_as(0, 1, RO, ANON | MAP_LOCKED);
+	map_as(1, 2, RW, ANON | MAP_LOCKED);
+	map_as(3, 1, RO, ANON | MAP_LOCKED);
+	madvise_(P(0), 4 * PAGE, ADV_DONTNEED_LOCKED);
+	answer("%s %s", shown(0, 4), locks(0, 4));
+	answer("%s %s", res(mprotect_(P(0), 4 * PAGE, RW)), shown(0, 4));
+}
