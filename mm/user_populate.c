@@ -93,12 +93,15 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 		if (n)
 			continue;
 		r = populate_page(&f);
-		n = 1;
+		/* To the end of a large leaf. */
+		n = (unsigned)(pt_span(f.s.level) -
+			       f.va % pt_span(f.s.level)) >>
+		    PAGE_SHIFT;
 	}
 	if (f.va != va->start)
 		tlb_gather_leaves(&g, range_make(va->start, f.va), PAGE_SIZE);
 	tlb_flush_new(&g);
-	va->start = f.va;
+	va->start = min_u64(f.va, va->end);
 	aspace_read_end();
 	return result[r];
 }

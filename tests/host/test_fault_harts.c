@@ -245,6 +245,7 @@ static void run(void)
 			change();
 	}
 	umap_activate(NULL);
+	reclaim_drain_hart();
 }
 
 KTEST(fault_harts, faults_while_all_is_changed)
@@ -302,6 +303,7 @@ static void race(void)
 		EXPECT_EQ(value, i + 1);
 	}
 	umap_activate(NULL);
+	reclaim_drain_hart();
 }
 
 KTEST(fault_harts, one_page_comes_of_many_faults)
