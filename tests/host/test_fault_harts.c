@@ -330,3 +330,57 @@ KTEST(fault_harts, one_page_comes_of_many_faults)
 		object_put(object);
 	}
 }
+
+/* New tables: one comes of many faults, too, and nobody takes it for a page. */
+#define TABLES	  150
+#define TABLES_AT GIB(64)
+
+static unsigned at_table[TABLES];
+
+static void race_for_tables(void)
+{
+	struct range va = {TABLES_AT, TABLES_AT + TABLES * HUGE_SIZE};
+
+	host_bed_enter();
+	if (!arch_cpu()) {
+		space = aspace_create();
+		REQUIRE(space && user_map(space, va, RW, NULL,
+					  MAP_PRIVATE | MAP_NORESERVE));
+		ready = true;
+	}
+	while (!ready)
+		arch_relax();
+	umap_activate(&space->map);
+	for (unsigned i = 0; i < TABLES; i++) {
+		vaddr_t at = TABLES_AT + i * HUGE_SIZE + arch_cpu() * PAGE_SIZE;
+		uint64_t value;
+
+		at_table[i]++;
+		while (at_table[i] < HARTS)
+			arch_relax();
+		EXPECT_EQ(user_store(space, at, i), FAULT_DONE);
+		EXPECT_EQ(user_load(space, at, &value), FAULT_DONE);
+		EXPECT_EQ(value, i);
+	}
+	umap_activate(NULL);
+	reclaim_drain_hart();
+}
+
+KTEST(fault_harts, one_table_comes_of_many_faults)
+{
+	static void (*const fn[])(void) = {race_for_tables, race_for_tables,
+					   race_for_tables};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct aspace_stats s;
+
+		memset(at_table, 0, sizeof(at_table));
+		ready = false;
+		host_bed_run(HARTS, 4, ktest_seed() + i, fn);
+		aspace_stats(space, &s);
+		EXPECT_EQ(s.resident, TABLES * HARTS);
+		EXPECT_EQ(s.tables, 3 + TABLES);
+		EXPECT_FITS(space);
+		aspace_put(space);
+	}
+}
