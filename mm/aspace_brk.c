@@ -101,11 +101,9 @@ static int grow(struct aspace *as, struct vma *v, vaddr_t start)
 	return aspace_add(as, &new, &place);
 }
 
+/* Locked or not, pages come by faults, as on Linux. */
 int aspace_grow_stack(struct aspace *as, vaddr_t va)
 {
-	vaddr_t start = align_down(va, PAGE_SIZE);
-	struct range grown = range_make(start, start);
-	bool locked = false;
 	struct vma *v;
 	int err = 0;
 
@@ -113,13 +111,8 @@ int aspace_grow_stack(struct aspace *as, vaddr_t va)
 	v = vma_find(&as->vmas, va);
 	if (!v || (v->va.start > va && !(v->flags & VMA_GROWSDOWN)))
 		err = -ENOMEM;
-	else if (v->va.start > va) {
-		grown.end = v->va.start;
-		locked = v->flags & VMA_LOCKED;
-		err = grow(as, v, start);
-	}
+	else if (v->va.start > va)
+		err = grow(as, v, align_down(va, PAGE_SIZE));
 	aspace_unlock(as);
-	if (!err && locked)
-		aspace_populate(as, grown, POPULATE_ALL);
 	return err;
 }

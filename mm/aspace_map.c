@@ -7,7 +7,7 @@
  * for MAP_FIXED, what is in the way is unmapped; and what is left can't fail. Unlike
  * Linux, that keeps what was mapped there when memory is out.
  *
- *	0     64 KiB                                  mmap_top     stack
+ *	0     4 KiB                                   mmap_top     stack
  *	|  -  |   program, heap ->          <- mappings  |  free   <- |
  *
  * Places are the highest that are free below mmap_top, else anywhere. What may get
@@ -68,6 +68,8 @@ static int fixed_place(struct aspace *as, const struct aspace_mmap *m,
 		return -ENOMEM;
 	if (!is_aligned(m->addr, PAGE_SIZE))
 		return -EINVAL;
+	if (m->addr < ASPACE_MIN_ADDR && !as->may_lock)
+		return -EPERM;
 	r->new.va = range_make(m->addr, m->addr + len);
 	r->over = vma_overlap(&as->vmas, r->new.va);
 	if (r->over && (m->flags & MAP_FIXED_NOREPLACE))

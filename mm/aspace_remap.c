@@ -179,6 +179,8 @@ static int remap_to(struct aspace *as, struct remap *r, vaddr_t *at)
 		return -ENOMEM;
 	if (!(r->flags & MREMAP_FIXED))
 		return move_anywhere(as, r, r->to, v, at);
+	if (to.start < ASPACE_MIN_ADDR && !as->may_lock)
+		return -EPERM;
 	*at = to.start;
 	return move(as, r, v, to);
 }

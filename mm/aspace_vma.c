@@ -267,7 +267,8 @@ static struct range next_part(struct aspace *as, struct range *va, unsigned how,
 			*kind = ACCESS_STORE;
 		va->start = part.end;
 		if ((v->flags & VMA_LOCKONFAULT) ||
-		    ((how & POPULATE_LOCKED) && !(v->flags & VMA_LOCKED)))
+		    ((how & POPULATE_LOCKED) &&
+		     (v->flags & (VMA_LOCKED | VMA_SHARED)) != VMA_LOCKED))
 			part.end = part.start;
 	} else {
 		va->start = va->end;

@@ -139,6 +139,6 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
  * copied otherwise; not what is locked on fault. No lock held. */
 enum {
 	POPULATE_ALL = 1u << 0,	   /* go on after errors, and return 0 */
-	POPULATE_LOCKED = 1u << 1, /* only what is locked */
+	POPULATE_LOCKED = 1u << 1, /* only what is private and locked */
 };
 int aspace_populate(struct aspace *as, struct range va, unsigned how);

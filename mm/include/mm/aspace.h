@@ -62,8 +62,9 @@ struct aspace {
 	uint64_t image_data;  /* bytes of the program's own data: they count
 				   with the heap for LIMIT_DATA */
 	uint32_t lock_future; /* VMA_LOCKED, VMA_LOCKONFAULT: for new VMAs */
-	bool may_lock;	      /* LIMIT_MEMLOCK does not count */
-	uint32_t membarrier;  /* what membarrier() was registered for (a) */
+	bool may_lock; /* root's: LIMIT_MEMLOCK does not count, and what is
+			  below ASPACE_MIN_ADDR can be mapped (a) */
+	uint32_t membarrier; /* what membarrier() was registered for (a) */
 	struct range code, args, env; /* for reports */
 	vaddr_t stack_top;	      /* for reports; 0: none */
 
@@ -72,8 +73,8 @@ struct aspace {
 
 #define ASPACE_MAX_VMAS 65530
 
-/* Nothing is placed below, and no hint counts that is. */
-#define ASPACE_MIN_ADDR 0x10000u
+/* Nothing is placed below, no hint counts that is, and only root may say so. */
+#define ASPACE_MIN_ADDR PAGE_SIZE
 
 /*
  * Where random numbers come from that places are drawn from; NULL: none, places
