@@ -19,7 +19,7 @@ endif()
 # The native machine watches what mm/ frees and flushes (arch/host/machine.c).
 set(HOST_LINK -Wl,--wrap=page_free,--wrap=page_free_bulk
     -Wl,--wrap=tlb_flush,--wrap=tlb_flush_new
-    -Wl,--wrap=tlb_flush_page,--wrap=tlb_flush_new_page
+    -Wl,--wrap=tlb_flush_page
     -Wl,--wrap=tlb_switch,--wrap=tlb_idle_enter,--wrap=tlb_idle_exit)
 
 # Its harts may take turns at any branch of mm/, and of what tasks wait with

@@ -81,13 +81,13 @@ static __attribute__((noinline)) void tell(const struct fault *f,
 		return;
 	tlb_gather_init(&g, &f->as->map.tlb);
 	tlb_gather_leaves(&g, va, step);
-	tlb_flush_new(&g);
+	tlb_flush_added(&g);
 }
 
 static inline void tell_page(const struct fault *f)
 {
 	if (!f->g)
-		tlb_flush_new_page(&f->as->map.tlb, f->va);
+		tlb_flush_added_page(&f->as->map.tlb, f->va);
 }
 
 /* Have the tables for a leaf of `level`. DONE with s.level != level: another hart
@@ -105,7 +105,7 @@ static __attribute__((noinline)) enum fault_result grow(struct fault *f,
 		tlb_gather_init(&g, &f->as->map.tlb);
 	tlb_gather_table(to);
 	if (!f->g)
-		tlb_flush_new(&g);
+		tlb_flush_added(&g);
 	return FAULT_DONE;
 }
 

@@ -247,14 +247,11 @@ void tlb_flush(struct tlb_gather *g)
 	g->tables = false;
 }
 
-void tlb_flush_new(struct tlb_gather *g)
+void tlb_flush_added(struct tlb_gather *g)
 {
 	uint64_t flags;
 	struct hart *h;
 
-	/* A mapping that failed half way was there for a moment. */
-	if (!g->space || !list_empty(&g->pages))
-		return tlb_flush(g);
 	if (!g->tables && range_empty(g->va))
 		return;
 	flags = arch_irq_save();
@@ -270,6 +267,15 @@ void tlb_flush_new(struct tlb_gather *g)
 	arch_irq_restore(flags);
 	g->va = range_make(0, 0);
 	g->tables = false;
+}
+
+void tlb_flush_new(struct tlb_gather *g)
+{
+	/* A mapping that failed half way was there for a moment. */
+	if (!g->space || !list_empty(&g->pages))
+		tlb_flush(g);
+	else
+		tlb_flush_added(g);
 }
 
 static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
@@ -301,7 +307,7 @@ void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 	arch_irq_restore(flags);
 }
 
-void tlb_flush_new_page(struct tlb_space *s, vaddr_t va)
+void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 {
 	uint64_t flags = arch_irq_save();
 	struct hart *h = this_cpu(harts);

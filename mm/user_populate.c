@@ -100,7 +100,7 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 	}
 	if (f.va != va->start)
 		tlb_gather_leaves(&g, range_make(va->start, f.va), PAGE_SIZE);
-	tlb_flush_new(&g);
+	tlb_flush_added(&g);
 	va->start = min_u64(f.va, va->end);
 	aspace_read_end();
 	return result[r];

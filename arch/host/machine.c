@@ -20,7 +20,6 @@ void __real_page_free_bulk(size_t n, struct page **page);
 void __real_tlb_flush(struct tlb_gather *g);
 void __real_tlb_flush_new(struct tlb_gather *g);
 void __real_tlb_flush_page(struct tlb_space *s, vaddr_t va);
-void __real_tlb_flush_new_page(struct tlb_space *s, vaddr_t va);
 void __real_tlb_switch(struct tlb_space *space, const struct pgtable *pt);
 void __real_tlb_idle_enter(void);
 void __real_tlb_idle_exit(void);
@@ -29,7 +28,6 @@ void __wrap_page_free_bulk(size_t n, struct page **page);
 void __wrap_tlb_flush(struct tlb_gather *g);
 void __wrap_tlb_flush_new(struct tlb_gather *g);
 void __wrap_tlb_flush_page(struct tlb_space *s, vaddr_t va);
-void __wrap_tlb_flush_new_page(struct tlb_space *s, vaddr_t va);
 void __wrap_tlb_switch(struct tlb_space *space, const struct pgtable *pt);
 void __wrap_tlb_idle_enter(void);
 void __wrap_tlb_idle_exit(void);
@@ -161,16 +159,6 @@ void __wrap_tlb_flush_page(struct tlb_space *s, vaddr_t va)
 
 	flush_begins(s, page);
 	__real_tlb_flush_page(s, va);
-	if (machine)
-		check_flush(s, page);
-}
-
-void __wrap_tlb_flush_new_page(struct tlb_space *s, vaddr_t va)
-{
-	struct range page = {va, va + PAGE_SIZE};
-
-	flush_begins(s, page);
-	__real_tlb_flush_new_page(s, va);
 	if (machine)
 		check_flush(s, page);
 }

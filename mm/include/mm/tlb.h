@@ -91,10 +91,13 @@ void tlb_flush(struct tlb_gather *g);
  */
 void tlb_flush_new(struct tlb_gather *g);
 
-/* tlb_flush() and tlb_flush_new() for the leaf of one page of a user space, where
- * nothing is to be freed. */
+/* The same in a user space where others change entries meanwhile, each of which is
+ * flushed by who changes it. Nothing is to be freed. */
+void tlb_flush_added(struct tlb_gather *g);
+
+/* tlb_flush() and tlb_flush_added() for the leaf of one page. */
 void tlb_flush_page(struct tlb_space *s, vaddr_t va);
-void tlb_flush_new_page(struct tlb_space *s, vaddr_t va);
+void tlb_flush_added_page(struct tlb_space *s, vaddr_t va);
 
 /* This hart forgets a user space, if it is in it: after a fault for which there
  * is no reason in the tables. */
