@@ -71,7 +71,7 @@ vaddr_t aspace_brk(struct aspace *as, vaddr_t end)
 	moved = moved && (as->lock_future & VMA_LOCKED);
 	aspace_unlock(as);
 	if (moved && !range_empty(grown))
-		aspace_populate(as, grown, POPULATE_ALL);
+		aspace_populate(as, grown, true);
 	return end;
 }
 

@@ -296,7 +296,7 @@ int aspace_mmap(struct aspace *as, const struct aspace_mmap *m, vaddr_t *at)
 		return err;
 	*at = r.new.va.start;
 	if ((r.new.flags &VMA_LOCKED) || (m->flags & now) == MAP_POPULATE)
-		aspace_populate(as, r.new.va, POPULATE_ALL);
+		aspace_populate(as, r.new.va, true);
 	return 0;
 }
 

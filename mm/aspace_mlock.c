@@ -71,7 +71,7 @@ int aspace_mlock(struct aspace *as, vaddr_t addr, uint64_t len, bool on_fault)
 	if (err)
 		return err;
 	/* What can't be faulted in: not mapped by now, no right, no memory. */
-	err = aspace_populate(as, va, 0);
+	err = aspace_populate(as, va, false);
 	return !err ? 0 : err == -ENOMEM ? -EAGAIN : -ENOMEM;
 }
 
@@ -126,7 +126,7 @@ int aspace_mlockall(struct aspace *as, int flags)
 	}
 	aspace_unlock(as);
 	if (!err && (flags & MCL_CURRENT))
-		aspace_populate(as, as->vmas.bounds, POPULATE_ALL);
+		aspace_populate(as, as->vmas.bounds, true);
 	return err;
 }
 

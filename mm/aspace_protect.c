@@ -31,21 +31,18 @@ static int check(const struct aspace *as, const struct vma *v,
 
 struct protecting {
 	vm_prot_t prot;
-	struct range locked; /* private, and can be written to from now on */
+	/* A part that is done, and whose pages are to be there for stores from
+	 * now on. */
+	struct range locked;
 };
 
-/* Locked pages are to be there for stores, too. */
-static void note_locked(struct protecting *p, const struct vma *v,
-			struct range part)
+static bool is_for_stores(const struct vma *v, vm_prot_t prot)
 {
-	if (!(v->flags & VMA_LOCKED) || (v->flags & VMA_SHARED) ||
-	    (v->prot & VM_WRITE) || !(p->prot & VM_WRITE))
-		return;
-	if (range_empty(p->locked))
-		p->locked = part;
-	p->locked.end = part.end;
+	return (v->flags & (VMA_LOCKED | VMA_SHARED)) == VMA_LOCKED &&
+	       !(v->prot & VM_WRITE) && (prot & VM_WRITE);
 }
 
+/* 1: there is p->locked, which is to be faulted in. */
 static int protect(struct aspace *as, struct vma *v, struct range part,
 		   void *ctx)
 {
@@ -55,7 +52,8 @@ static int protect(struct aspace *as, struct vma *v, struct range part,
 
 	if (err || (c.prot == v->prot && c.flags == v->flags))
 		return err;
-	note_locked(p, v, part);
+	if (is_for_stores(v, p->prot))
+		p->locked = part;
 	err = aspace_change_begin(as, &c);
 	if (err)
 		return err;
@@ -64,6 +62,25 @@ static int protect(struct aspace *as, struct vma *v, struct range part,
 		aspace_change_cancel(&c);
 	else
 		aspace_change(as, &c);
+	return err ? err : !range_empty(p->locked);
+}
+
+/* The lock is given back: for what is faulted in, and at the end. */
+static int protect_all(struct aspace *as, struct range va, vm_prot_t prot)
+{
+	struct protecting p = {.prot = prot};
+	int err;
+
+	for (; (err = aspace_parts(as, va, true, protect, &p)) == 1;
+	     aspace_lock(as)) {
+		aspace_unlock(as);
+		aspace_populate(as, p.locked, true);
+		va.start = p.locked.end;
+		p.locked.end = p.locked.start;
+		if (range_empty(va))
+			return 0;
+	}
+	aspace_unlock(as);
 	return err;
 }
 
@@ -84,7 +101,6 @@ int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
 	const uint32_t both = PROT_GROWSDOWN | PROT_GROWSUP;
 	const uint32_t rights = PROT_READ | PROT_WRITE | PROT_EXEC;
 	struct range va = range_make(addr, addr + align_up(len, PAGE_SIZE));
-	struct protecting p = {.prot = prot & rights};
 	int err = 0;
 
 	if ((prot & both) == both || !is_aligned(addr, PAGE_SIZE))
@@ -103,9 +119,7 @@ int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
 		err = range_has(vma_find(&as->vmas, addr)->va, addr) ? -EINVAL
 								     : -ENOMEM;
 	if (!err)
-		err = aspace_parts(as, va, true, protect, &p);
+		return protect_all(as, va, prot & rights);
 	aspace_unlock(as);
-	if (!range_empty(p.locked))
-		aspace_populate(as, p.locked, POPULATE_ALL | POPULATE_LOCKED);
 	return err;
 }

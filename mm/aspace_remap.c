@@ -271,6 +271,6 @@ int aspace_mremap(struct aspace *as, vaddr_t old, uint64_t old_len,
 	*at = place;
 	if (locked && r.len > old_len)
 		aspace_populate(as, range_make(place + old_len, place + r.len),
-				POPULATE_ALL);
+				true);
 	return 0;
 }

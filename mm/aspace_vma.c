@@ -252,7 +252,7 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
 }
 
 /* What is to be faulted in first of `va`, and by what access; the rest is left. */
-static struct range next_part(struct aspace *as, struct range *va, unsigned how,
+static struct range next_part(struct aspace *as, struct range *va,
 			      enum access *kind)
 {
 	struct range part = range_make(va->end, va->end);
@@ -266,9 +266,7 @@ static struct range next_part(struct aspace *as, struct range *va, unsigned how,
 		if ((v->prot & VM_WRITE) && !(v->flags & VMA_SHARED))
 			*kind = ACCESS_STORE;
 		va->start = part.end;
-		if ((v->flags & VMA_LOCKONFAULT) ||
-		    ((how & POPULATE_LOCKED) &&
-		     (v->flags & (VMA_LOCKED | VMA_SHARED)) != VMA_LOCKED))
+		if (v->flags & VMA_LOCKONFAULT)
 			part.end = part.start;
 	} else {
 		va->start = va->end;
@@ -292,15 +290,14 @@ static int populate_code(struct aspace *as, struct range va)
 	return 0;
 }
 
-int aspace_populate(struct aspace *as, struct range va, unsigned how)
+int aspace_populate(struct aspace *as, struct range va, bool all)
 {
-	bool all = how & POPULATE_ALL;
 	enum access kind = ACCESS_LOAD;
 	struct range part;
 	int err = 0;
 
 	while (va.start < va.end && (!err || all)) {
-		part = next_part(as, &va, how, &kind);
+		part = next_part(as, &va, &kind);
 		if (kind == ACCESS_FETCH)
 			err = populate_code(as, part);
 		else if (!range_empty(part))

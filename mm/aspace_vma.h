@@ -136,9 +136,6 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
 		 aspace_part_fn *fn, void *ctx);
 
 /* Fault in what is mapped in `va`, for writing where a private page would be
- * copied otherwise; not what is locked on fault. No lock held. */
-enum {
-	POPULATE_ALL = 1u << 0,	   /* go on after errors, and return 0 */
-	POPULATE_LOCKED = 1u << 1, /* only what is private and locked */
-};
-int aspace_populate(struct aspace *as, struct range va, unsigned how);
+ * copied otherwise; not what is locked on fault. `all`: go on after errors, and
+ * return 0. No lock held. */
+int aspace_populate(struct aspace *as, struct range va, bool all);
