@@ -49,6 +49,7 @@ static int cmd_run(int argc, char **argv)
 	}
 	if (behind) {
 		kprintf("run: process %d\n", process_pid(p));
+		process_start(p);
 		process_put(p);
 		return 0;
 	}

@@ -435,6 +435,7 @@ int process_wait(struct process *p)
 	p->waiter = task_current();
 	spin_unlock_irqrestore(&all.lock, flags);
 	tty_serve(p->group);
+	process_start(p);
 	while (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) < PROCESS_ZOMBIE) {
 		tty_look();
 		console_wait(UINT64_MAX);

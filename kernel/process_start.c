@@ -167,11 +167,18 @@ static int spawn(struct process *p, const struct exec_program *program,
 	if (err) {
 		part(p, t);
 		aspace_put(as);
-	} else {
-		task_start(t);
+		task_put(t);
 	}
-	task_put(t);
 	return err;
+}
+
+void process_start(struct process *p)
+{
+	struct task *t = p->task;
+
+	/* It has been there, and with our reference, since spawn(). */
+	task_start(t);
+	task_put(t);
 }
 
 /* What a path means, to p. */

@@ -91,8 +91,9 @@ static inline int process_pid(const struct process *p)
 }
 
 /*
- * Run a program, from a task of the kernel: argv and envp end with NULL. The caller
- * has a reference. NULL: *err is -ENOENT, -ENOEXEC, -ENOMEM ... as execve() says.
+ * A program that is to run, for a task of the kernel; argv and envp end with NULL.
+ * The caller has a reference, and starts it by process_wait() or process_start().
+ * NULL: *err is -ENOENT, -ENOEXEC, -ENOMEM ... as execve() says.
  * process_spawn_init: the same as number 1, whom orphans go to; -EBUSY when there
  * is one.
  */
@@ -101,10 +102,13 @@ struct process *process_spawn(const char *path, char *const argv[],
 struct process *process_spawn_init(const char *path, char *const argv[],
 				   char *const envp[], int *err);
 
+/* It runs from now on. */
+void process_start(struct process *p);
+
 /*
- * Wait until it is over, with the console as its own: it reads what is typed, and
- * ^C sends SIGINT to its group. Returns the status and drops the reference.
- * A task of the kernel; one at a time (the shell, or boot for init).
+ * Start it and wait until it is over, with the console as its own: it reads what
+ * is typed, and ^C sends SIGINT to its group. Returns the status and drops the
+ * reference. A task of the kernel; one at a time (the shell, or boot for init).
  */
 int process_wait(struct process *p);
 
