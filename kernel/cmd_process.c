@@ -62,25 +62,36 @@ COMMAND(run, cmd_run, "PROGRAM [ARGUMENT...] [&]",
 
 /* --- kill --- */
 
+static unsigned send(int pid, int signal)
+{
+	struct process *p = process_find(pid);
+
+	if (!p)
+		return 0;
+	signal_send(p, signal);
+	process_put(p);
+	return 1;
+}
+
 static int cmd_kill(int argc, char **argv)
 {
+	bool group = argc > 1 && *argv[1] == '-';
 	uint64_t pid, signal = SIGKILL;
-	struct process *p;
+	unsigned sent = 0;
 
-	if (argc < 2 || argc > 3 || !shell_number(argv[1], &pid) ||
+	if (argc < 2 || argc > 3 || !shell_number(argv[1] + group, &pid) ||
 	    (argc == 3 && !shell_number(argv[2], &signal)) || !signal ||
 	    signal > SIGNALS)
 		return SHELL_USAGE;
-	p = pid <= PID_MAX ? process_find((int)pid) : NULL;
-	if (!p) {
+	if (pid <= PID_MAX)
+		sent = group ? process_signal_group((int)pid, (int)signal)
+			     : send((int)pid, (int)signal);
+	if (!sent)
 		kprintf("kill: no such process\n");
-		return 1;
-	}
-	signal_send(p, (int)signal);
-	process_put(p);
-	return 0;
+	return !sent;
 }
-COMMAND(kill, cmd_kill, "PID [SIGNAL]", "send a signal, else 9, to a process");
+COMMAND(kill, cmd_kill, "[-]PID [SIGNAL]",
+	"send a signal, else 9, to a process, or all of its group");
 
 /* --- ps --- */
 

@@ -133,6 +133,7 @@ struct aspace *process_aspace(struct process *p)
 
 struct group_signal {
 	int group, signal;
+	uint64_t since; /* to those only that began then, or later */
 	unsigned sent;
 };
 
@@ -140,7 +141,8 @@ static int signal_member(void *ctx, struct process *p)
 {
 	struct group_signal *s = ctx;
 
-	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) == s->group) {
+	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) == s->group &&
+	    p->started >= s->since) {
 		s->sent++;
 		if (s->signal)
 			signal_send(p, s->signal);
@@ -150,9 +152,18 @@ static int signal_member(void *ctx, struct process *p)
 
 unsigned process_signal_group(int group, int signal)
 {
-	struct group_signal s = {group, signal, 0};
+	struct group_signal s = {.group = group, .signal = signal};
+	unsigned before;
 
-	process_each(signal_member, &s);
+	/* Again for those that were begun behind its back, by members that it had
+	 * yet to come to. */
+	do {
+		uint64_t now = arch_time();
+
+		before = s.sent;
+		process_each(signal_member, &s);
+		s.since = now;
+	} while (signal && s.sent != before);
 	return s.sent;
 }
 
@@ -169,11 +180,17 @@ static void adopt_locked(struct process *p, struct process *parent)
 int process_enter(struct process *p, struct process *parent, bool as_init)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
-	int err = as_init ? pid_take(&all.pids, &p->id, INIT)
-			  : pid_new(&all.pids, &p->id);
+	int err = 0;
 
+	/* Who sends a signal to all, looks at each once. */
+	if (parent && __atomic_load_n(&parent->fatal, __ATOMIC_RELAXED))
+		err = -EINTR;
+	if (!err)
+		err = as_init ? pid_take(&all.pids, &p->id, INIT)
+			      : pid_new(&all.pids, &p->id);
 	if (!err) {
 		p->state = PROCESS_ALIVE;
+		p->started = arch_time();
 		if (as_init)
 			all.init = p;
 		if (!p->group)

@@ -15,7 +15,6 @@
  */
 #include <string.h>
 
-#include <arch/cpu.h>
 #include <arch/user.h>
 #include <fs/memfs.h>
 #include <kernel/clone.h>
@@ -41,7 +40,6 @@ static struct process *create(void)
 	if (!p)
 		return NULL;
 	p->refs = 1;
-	p->started = arch_time();
 	p->exit_signal = SIGCHLD;
 	list_init(&p->children);
 	wait_queue_init(&p->child_changed);

@@ -157,6 +157,38 @@ def interrupts(test):
             raise Failure("children live on")
 
 
+def bombs(*options, kernel=RELEASE):
+    """A program that forks for ever ends with its group: by ^C, or killed from the
+    console."""
+    def fn(test):
+        with Machine(test, "--initrd", build(test), "--mem", "64M", *options,
+                     kernel=kernel) as m:
+            m.expect(PROMPT, unless=PANIC)
+            for _ in range(3):
+                m.send("run /process bomb\r")
+                m.expect("^bomb$", unless=PANIC)
+                time.sleep(1)
+                m.send("\x03")
+                m.expect("^/process: killed by SIG", unless=PANIC)
+                m.expect(PROMPT, unless=PANIC)
+                over(m)
+                m.send("run /process bomb &\r")
+                pid = m.expect(r"^run: process (\d+)$", unless=PANIC)[1]
+                m.expect("bomb$", unless=PANIC)
+                time.sleep(1)
+                m.command(f"kill -{pid}")
+                over(m)
+    return fn
+
+
+def over(m):
+    """Soon there is no process."""
+    m.command("sleep 2000")
+    m.command("")
+    if "\n0 processes" not in m.command("ps"):
+        raise Failure("processes live on")
+
+
 def lines(test):
     """Lines for a program, typed ahead or not; what it leaves is the shell's."""
     with Machine(test, "--initrd", build(test)) as m:
@@ -215,6 +247,9 @@ TESTS = [
          BUILT),
     Test("process-interrupt", "all", 300, "^C ends programs", interrupts,
          BUILT),
+    Test("process-bomb", "all", 300, "^C ends who forks for ever", bombs(*FOUR),
+         BUILT),
+    Test("process-bomb-1", "all", 300, "the same on one hart", bombs(), BUILT),
     Test("process-lines", "all", 300, "the console's input", lines, BUILT),
     Test("process-looks", "all", 300, "ps, vm and kill", looks, BUILT),
 ]

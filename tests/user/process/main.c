@@ -7,6 +7,7 @@
  *	storm N		N children that fork, map and exec, killed at some point
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
+ *	bomb		fork for ever, in each process
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
  *			and without an ear for ^C
@@ -93,6 +94,9 @@ int main(int argc, char **argv)
 		eat();
 	if (!strcmp(what, "eaters"))
 		return eaters(n);
+	if (!strcmp(what, "bomb"))
+		for (say("bomb\n");;)
+			fork_raw();
 	if (!strcmp(what, "deaf"))
 		signal(SIGINT, SIG_IGN);
 	return forever(what);
