@@ -139,7 +139,7 @@ static struct task *take_any(struct sched_hart *h)
 		if (cas_state(&h->own, TASK_BLOCKED, TASK_RUNNING))
 			return &h->own;
 		/* Somebody wakes it; it will be in the queue. */
-		arch_relax();
+		smp_relax();
 	}
 	return t;
 }
@@ -161,6 +161,18 @@ static bool any_to_run(const struct sched_hart *h)
 	return false;
 }
 
+/* This hart was to run what is queued here, but its own task goes on instead. */
+static void pass_on(struct sched_hart *h)
+{
+	cpumask_t free;
+
+	sched_check_tick(h);
+	if (!get_count(&h->movable))
+		return;
+	free = sched_mask(&sched_idlers);
+	sched_rouse(free & -free);
+}
+
 /* Nothing is to run: wait for an interrupt, and take it. `flags`: interrupts were
  * on before. */
 static void nap(struct sched_hart *h, uint64_t flags)
@@ -176,6 +188,8 @@ static void nap(struct sched_hart *h, uint64_t flags)
 	arch_irq_restore(flags);
 	arch_irq_save();
 	h->napping = false;
+	if (may_go_on(&h->own))
+		pass_on(h);
 }
 
 /* Leave the hart until there is a token, or its time has come. */
@@ -280,7 +294,9 @@ void sched_exit(void)
 /* On the spot: this hart is nobody else's. */
 static void wait_here(struct sched_hart *h, uint64_t until)
 {
-	arch_timer_set(min_u64(until, h->first));
+	uint64_t next = h->ticking ? min_u64(h->tick_at, h->first) : h->first;
+
+	arch_timer_set(min_u64(until, next));
 	smp_doze();
 }
 

@@ -108,6 +108,10 @@ void task_wake(struct task *t)
 	/* Awake, it may be gone as soon as it has the token. */
 	bool bound = t->bound;
 	unsigned cpu = t->cpu;
+	/* No interrupt between the token and the queue: take_any() waits for the
+	 * task in there, with interrupts off, and a handler may wait for that
+	 * hart. */
+	uint64_t flags = arch_irq_save();
 	/* Release: what was stored before; acquire: its context. */
 	uint32_t old =
 		__atomic_fetch_or(&t->state, TASK_TOKEN, __ATOMIC_ACQ_REL);
@@ -119,4 +123,5 @@ void task_wake(struct task *t)
 		arch_smp_mb(); /* partner: nap() (I2) */
 		sched_rouse(cpu_bit(cpu) & sched_mask(&sched_idlers));
 	}
+	arch_irq_restore(flags);
 }

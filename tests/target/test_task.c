@@ -360,6 +360,48 @@ KTEST(task, time_slices_end)
 	EXPECT(smp_counters(0)->timers > ticks);
 }
 
+static struct task *napper;
+static bool shared;
+
+/* A task for the napper's hart, and at once its own goes on, too. */
+static void wake_two(void *arg)
+{
+	unsigned cpu = *(unsigned *)arg;
+	struct task *t = napper;
+	uint64_t end = arch_time() + time_ticks(200);
+
+	while (arch_time() < end)
+		;
+	start_on(cpu_bit(cpu), set, &shared);
+	task_wake(t);
+	ends();
+}
+
+/* What was queued for an idle hart whose own task goes on instead gets its turn. */
+KTEST(task, a_hart_that_was_idle_shares)
+{
+	uint64_t second = time_ticks(1000000);
+	unsigned here = arch_cpu();
+
+	if (!arch_timer_works() || harts() == 1)
+		return ktest_skip("no timer, or one hart");
+	napper = task_current();
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t end;
+
+		shared = false;
+		EXPECT(start_on(cpus_online() & ~cpu_bit(here), wake_two,
+				&here));
+		task_block();
+		end = arch_time() + second;
+		while (!__atomic_load_n(&shared, __ATOMIC_RELAXED) &&
+		       arch_time() < end)
+			task_resched();
+		EXPECT(shared);
+		wait_for_all();
+	}
+}
+
 /* --- time --- */
 
 static struct sleeper {

@@ -7,9 +7,9 @@
 
 void step_madvise(void)
 {
-	static const int advices[] = {0,  1,  2,  3,  4,  4,  4,  9,
-				      10, 11, 14, 15, 16, 17, 18, 19,
-				      20, 22, 23, 24, 99};
+	static const int advices[] = {0,  1,  2,  3,  4,  4,  4,
+				      9,  10, 11, 14, 15, 16, 17,
+				      18, 19, 20, 22, 23, 24, 99};
 	struct part p = some_part();
 	int advice = advices[below(sizeof(advices) / sizeof(*advices))];
 	long r;
