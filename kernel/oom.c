@@ -1,15 +1,15 @@
 /*
  * When user memory runs out (process_out_of_memory()).
  *
- * THE RULE. The process that has the most frames mapped is killed; of several, the
- * one that began last; number 1 only if there is no other. Those that share its
- * space go with it. A line on the console says so.
+ * THE RULE. The process that has the most frames mapped is killed; of several,
+ * the one that began last; number 1 only if there is no other. Those that share
+ * its space go with it. A line on the console says so.
  *
- * Whoever had a fault that could not be served comes here, waits until memory is
- * back, and tries again; it may be the victim itself. One at a time decides, and
- * waits until the victim is over: so one fault kills one process, and
- * others that fault meanwhile find memory when their turn comes. While a process
- * is on its way out already, it is waited for, and none is killed.
+ * Whoever had a fault that could not be served comes here, waits until memory
+ * is back, and tries again; it may be the victim itself. One at a time decides,
+ * and waits until the victim is over: so one fault kills one process, and
+ * others that fault meanwhile find memory when their turn comes. While a
+ * process is on its way out already, it is waited for, and none is killed.
  *
  * It never hangs: each wait ends when the waiter is killed, and the wait for a
  * victim after PATIENCE_US; then the next one dies. A victim needs no memory in

@@ -1,8 +1,8 @@
 /*
  * Numbers of processes (<kernel/pid.h>): a tree of those in use, by number. The
- * next one is the first that is free behind the last one handed out, so a number
- * rests for some 32,000 others; whoever still has it written down finds nobody
- * rather than somebody else.
+ * next one is the first that is free behind the last one handed out, so a
+ * number rests for some 32,000 others; whoever still has it written down finds
+ * nobody rather than somebody else.
  *
  * Cost: O(log n), and a step for each number in a row that is in use behind the
  * last one, which happens once the numbers have gone round.

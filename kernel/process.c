@@ -8,27 +8,29 @@
  *
  * The tree. Each process has a parent, which waits for it; where that is over,
  * number 1 is; where there is none, or its parent was a task of the kernel, the
- * parent is NULL, and nobody asks: such a process is reaped as it ends. What holds
- * a reference: the tree until it is reaped, its own task until it is over, and
- * whoever got one by process_spawn() or process_find(). So the kernel, which waits
- * by process_wait(), reads the status of what is long gone from the tree.
+ * parent is NULL, and nobody asks: such a process is reaped as it ends. What
+ * holds a reference: the tree until it is reaped, its own task until it is
+ * over, and whoever got one by process_spawn() or process_find(). So the
+ * kernel, which waits by process_wait(), reads the status of what is long gone
+ * from the tree.
  *
- * The end. Only a process's own task ends it: it gives its memory back, hands its
- * children on, and leaves the rest to who waits. Others ask for it: process_kill()
- * notes the signal and tells its task, whose sleeps end if they can; on the way
- * to user mode process_return_to_user() finds it. So whatever the kernel does for a
- * process is done orderly, and is over before it ends.
+ * The end. Only a process's own task ends it: it gives its memory back, hands
+ * its children on, and leaves the rest to who waits. Others ask for it:
+ * process_kill() notes the signal and tells its task, whose sleeps end if they
+ * can; on the way to user mode process_return_to_user() finds it. So whatever
+ * the kernel does for a process is done orderly, and is over before it ends.
  *
  * I1  A process is in the tree of numbers from ALIVE until it is REAPED, and
  *     as long in its parent's list of children.
- * I2  Its parent is ALIVE or EXITING with its children not handed on yet, or NULL.
+ * I2  Its parent is ALIVE or EXITING with its children not handed on yet, or
+ *     NULL.
  * I3  `task` is not NULL exactly as long as that task may be killed, so whoever
  *     holds the lock may do that.
- * I4  `aspace` changes only by its own task, with the lock held; so who holds the
- *     lock can take a reference.
+ * I4  `aspace` changes only by its own task, with the lock held; so who holds
+ *     the lock can take a reference.
  *
- * Locking: `all.lock`, LOCK_PROCESS, with interrupts off, for the keys (t). Wait
- * queues are woken under it; memory is given back after it.
+ * Locking: `all.lock`, LOCK_PROCESS, with interrupts off, for the keys (t).
+ * Wait queues are woken under it; memory is given back after it.
  *
  * Cost: constant, but for numbers (kernel/pid.c) and for handing on children, a
  * step for each.
@@ -202,8 +204,8 @@ int process_enter(struct process *p, struct process *parent, bool as_init)
 	return err;
 }
 
-/* It leaves the tree for `dead`; the caller puts what is in there once the lock is
- * free. */
+/* It leaves the tree for `dead`; the caller puts what is in there once the lock
+ * is free. */
 static void reap_locked(struct process *p, struct list *dead)
 {
 	p->state = PROCESS_REAPED;

@@ -1,17 +1,19 @@
 /*
  * How processes begin and become other programs (<kernel/process.h>).
  *
- * A new one is built from the inside out, and is found by others only when nothing
- * can fail any more: files, space, task with the registers that it will have, then
- * its number. A program is loaded into a space of its own; only once that is
- * complete does the process change over. So what fails has changed nothing.
+ * A new one is built from the inside out, and is found by others only when
+ * nothing can fail any more: files, space, task with the registers that it will
+ * have, then its number. A program is loaded into a space of its own; only once
+ * that is complete does the process change over. So what fails has changed
+ * nothing.
  *
  * The reference on the space is the task's; process.aspace is the same one.
  *
- * vfork: the child is in its parent's space, and the parent sleeps until the child
- * has left that: `vfork` says so.
+ * vfork: the child is in its parent's space, and the parent sleeps until the
+ * child has left that: `vfork` says so.
  *
- * Cost of a fork: by what the parent has mapped (aspace_fork()) and its open files.
+ * Cost of a fork: by what the parent has mapped (aspace_fork()) and its open
+ * files.
  */
 #include <string.h>
 

@@ -5,9 +5,9 @@
  *	who sends	sets its bit, then looks
  *	who unblocks	changes `blocked`, then looks
  *
- * and whoever looks takes each bit that is set and not blocked, and acts on it. In
- * between are full fences, so at least one of the two sees both; the bit is taken
- * by one.
+ * and whoever looks takes each bit that is set and not blocked, and acts on it.
+ * In between are full fences, so at least one of the two sees both; the bit is
+ * taken by one.
  *
  * What acts today is the default of signals that end a process, and SIG_IGN. A
  * signal with a handler, or one that would stop the process, is dropped.

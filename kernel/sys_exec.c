@@ -1,8 +1,8 @@
 /*
- * execve(): the strings that a program is to begin with are copied out of the one
- * that runs, since its memory is gone when the new one begins. They take as much
- * of the kernel's memory as Linux allows them on the new stack, a quarter of that,
- * as long as the call takes.
+ * execve(): the strings that a program is to begin with are copied out of the
+ * one that runs, since its memory is gone when the new one begins. They take as
+ * much of the kernel's memory as Linux allows them on the new stack, a quarter
+ * of that, as long as the call takes.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /*
- * System calls of open files. There are two kinds: the console, and what lies in the
- * tree of files, which is only read (<fs/memfs.h>). Data goes through a piece of the
- * kernel's stack, so a bad pointer stops a call exactly where it becomes bad.
+ * System calls of open files. There are two kinds: the console, and what lies
+ * in the tree of files, which is only read (<fs/memfs.h>). Data goes through a
+ * piece of the kernel's stack, so a bad pointer stops a call exactly where it
+ * becomes bad.
  */
 #include <fs/memfs.h>
 #include <kernel/console.h>

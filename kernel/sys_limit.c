@@ -128,9 +128,9 @@ struct usage_abi usage_to_abi(const struct usage *u)
 	};
 }
 
-/* How much is mapped takes a walk of all page tables: so it is looked at when it is
- * asked for, and only then. What is told is the most of those looks; nobody looks
- * when a process ends. */
+/* How much is mapped takes a walk of all page tables: so it is looked at when
+ * it is asked for, and only then. What is told is the most of those looks;
+ * nobody looks when a process ends. */
 static void look_at_memory(struct process *p)
 {
 	struct aspace_stats s;

@@ -34,8 +34,8 @@ int64_t sys_uname(const uint64_t arg[6])
 #define CHUNK	      256u
 
 /*
- * getrandom(buf, size, flags). Where no source has given seed yet, Linux waits; here
- * nobody may ever come, so only who does not want to wait is refused.
+ * getrandom(buf, size, flags). Where no source has given seed yet, Linux waits;
+ * here nobody may ever come, so only who does not want to wait is refused.
  */
 int64_t sys_getrandom(const uint64_t arg[6])
 {

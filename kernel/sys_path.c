@@ -1,7 +1,7 @@
 /*
- * System calls that name files by paths. The tree is only read (<fs/memfs.h>): what
- * would change it is -EROFS. There is no /proc yet; one link in it is what programs
- * look for, the program itself.
+ * System calls that name files by paths. The tree is only read (<fs/memfs.h>):
+ * what would change it is -EROFS. There is no /proc yet; one link in it is what
+ * programs look for, the program itself.
  */
 #include <string.h>
 

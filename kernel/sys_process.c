@@ -1,6 +1,6 @@
 /*
- * System calls of processes: who they are, how they begin and end. Linux's numbers,
- * results and errors; docs/syscalls.md has the list.
+ * System calls of processes: who they are, how they begin and end. Linux's
+ * numbers, results and errors; docs/syscalls.md has the list.
  */
 #include <string.h>
 
@@ -61,8 +61,8 @@ int64_t sys_set_robust_list(const uint64_t arg[6])
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_IO)
 
-/* 0, -EINVAL for what Linux refuses as well, -ENOSYS for what it can do and this
- * kernel can't: threads, and processes that share more than vfork's do. */
+/* 0, -EINVAL for what Linux refuses as well, -ENOSYS for what it can do and
+ * this kernel can't: threads, and processes that share more than vfork's do. */
 static int check_clone(uint64_t flags)
 {
 	if (flags & NEW_SPACES)

@@ -1,6 +1,6 @@
 /*
- * System calls of signals. What they set is kept and what they send ends processes;
- * handlers are not called yet (kernel/signal.c).
+ * System calls of signals. What they set is kept and what they send ends
+ * processes; handlers are not called yet (kernel/signal.c).
  */
 #include <kernel/process.h>
 

@@ -1,7 +1,7 @@
 /*
- * System calls of time. There is one counter; the time of day is that and what the
- * time-of-day clock said when it was first asked for, or since 1970, where there is
- * none. Nobody sets it, so all that count real time agree.
+ * System calls of time. There is one counter; the time of day is that and what
+ * the time-of-day clock said when it was first asked for, or since 1970, where
+ * there is none. Nobody sets it, so all that count real time agree.
  */
 #include <arch/cpu.h>
 #include <kernel/date.h>
@@ -87,7 +87,7 @@ static int put_time(uaddr_t to, uint64_t ns)
 	return copy_to_user(to, &t, sizeof(t));
 }
 
-/* A time that may be slept for, in ns; what is too long for that is for ever. */
+/* A time that may be slept for, in ns; what is too long is for ever. */
 static int get_time(uaddr_t from, uint64_t *ns)
 {
 	struct timespec_abi t;

@@ -1,6 +1,6 @@
 /*
- * System calls of users and groups. A process has real, effective and saved numbers
- * of both; groups are kept and decide nothing yet.
+ * System calls of users and groups. A process has real, effective and saved
+ * numbers of both; groups are kept and decide nothing yet.
  */
 #include <kernel/process.h>
 #include <kernel/syscall.h>

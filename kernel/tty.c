@@ -3,15 +3,16 @@
  *
  *	console's ring --tty_look()--> line --tty_read()--> program
  *
- * Bytes leave the ring only while a reader waits and there is no line: so what is
- * typed ahead of a program's end goes to the shell, as does what it never read.
- * Otherwise tty_look() asks for ^C alone, which is never behind another byte.
+ * Bytes leave the ring only while a reader waits and there is no line: so what
+ * is typed ahead of a program's end goes to the shell, as does what it never
+ * read. Otherwise tty_look() asks for ^C alone, which is never behind another
+ * byte.
  *
- * The second ^C in a row kills: a program may ignore SIGINT, but there is nobody
- * else who could end it.
+ * The second ^C in a row kills: a program may ignore SIGINT, but there is
+ * nobody else who could end it.
  *
- * Locking: `lock` is for the line and who waits, of the rank of the console's input.
- * Nothing is called under it but echo, which takes the console's lock.
+ * Locking: `lock` is for the line and who waits, of the rank of the console's
+ * input. Nothing is called under it but echo, which takes the console's lock.
  */
 #include <kernel/console.h>
 #include <kernel/process.h>

@@ -1,8 +1,8 @@
 /*
  * Open files, and a process's table of them.
  *
- * A struct file is what open() made: descriptors that dup() or fork() made of it
- * share it, with its position. Tables belong to one task at a time.
+ * A struct file is what open() made: descriptors that dup() or fork() made of
+ * it share it, with its position. Tables belong to one task at a time.
  */
 #pragma once
 
@@ -63,7 +63,7 @@ void fd_table_destroy(struct fd_table *t);
 /* Close those that a new program does not get. */
 void fd_table_exec(struct fd_table *t);
 
-/* The open file with a reference; NULL: not open. Any number may be asked for. */
+/* The open file, with a reference; NULL: not open. Any number will do. */
 struct file *fd_get(const struct fd_table *t, uint64_t fd);
 
 /* The lowest free number from `from` on and below `limit` becomes f's, whose

@@ -1,7 +1,7 @@
 /*
- * Numbers of processes: 1 to PID_MAX, each for one at a time. A number comes back
- * as late as can be: they are handed out going round. No locking: the owner's
- * lock covers it.
+ * Numbers of processes: 1 to PID_MAX, each for one at a time. A number comes
+ * back as late as can be: they are handed out going round. No locking: the
+ * owner's lock covers it.
  */
 #pragma once
 

@@ -91,11 +91,11 @@ static inline int process_pid(const struct process *p)
 }
 
 /*
- * A program that is to run, for a task of the kernel; argv and envp end with NULL.
- * The caller has a reference, and starts it by process_wait() or process_start().
- * NULL: *err is -ENOENT, -ENOEXEC, -ENOMEM ... as execve() says.
- * process_spawn_init: the same as number 1, whom orphans go to; -EBUSY when there
- * is one.
+ * A program that is to run, for a task of the kernel; argv and envp end with
+ * NULL. The caller has a reference, and starts it by process_wait() or
+ * process_start(). NULL: *err is -ENOENT, -ENOEXEC, -ENOMEM ... as execve()
+ * says. process_spawn_init: the same as number 1, whom orphans go to; -EBUSY
+ * when there is one.
  */
 struct process *process_spawn(const char *path, char *const argv[],
 			      char *const envp[], int *err);
@@ -106,9 +106,10 @@ struct process *process_spawn_init(const char *path, char *const argv[],
 void process_start(struct process *p);
 
 /*
- * Start it and wait until it is over, with the console as its own: it reads what
- * is typed, and ^C sends SIGINT to its group. Returns the status and drops the
- * reference. A task of the kernel; one at a time (the shell, or boot for init).
+ * Start it and wait until it is over, with the console as its own: it reads
+ * what is typed, and ^C sends SIGINT to its group. Returns the status and drops
+ * the reference. A task of the kernel; one at a time (the shell, or boot for
+ * init).
  */
 int process_wait(struct process *p);
 
@@ -151,8 +152,8 @@ struct fork {
 /* A child that returns 0 where this process returns its number. */
 int process_fork(const struct user_regs *regs, const struct fork *f);
 
-/* Become another program: 0, and `regs` are those at its start; or an error, and
- * nothing has changed. argv and envp end with NULL. */
+/* Become another program: 0, and `regs` are those at its start; or an error,
+ * and nothing has changed. argv and envp end with NULL. */
 int process_exec(struct user_regs *regs, const char *path, char *const argv[],
 		 char *const envp[]);
 
@@ -187,20 +188,20 @@ struct child_end {
 	struct usage used; /* with its own children's */
 };
 
-/* Wait for a child as wait4() does, who is gone then: its number; 0 (WNOHANG: none
- * is over yet), -ECHILD or -EINTR. */
+/* Wait for a child as wait4() does, who is gone then: its number; 0 (WNOHANG:
+ * none is over yet), -ECHILD or -EINTR. */
 int process_reap(int pid, unsigned options, struct child_end *end);
 
-/* What it used up to now, without its children; what those that it waited for did,
- * with theirs. */
+/* What it used up to now, without its children; what those that it waited for
+ * did, with theirs. */
 struct usage process_usage(struct process *p);
 struct usage process_children_usage(struct process *p);
 
 /* --- the end, from outside --- */
 
-/* It ends with this signal as soon as it would go on in user mode, or sleeps where
- * it may be interrupted; whatever it has set for signals. The first signal
- * counts. Any context, interrupts as they are. */
+/* It ends with this signal as soon as it would go on in user mode, or sleeps
+ * where it may be interrupted; whatever it has set for signals. The first
+ * signal counts. Any context, interrupts as they are. */
 void process_kill(struct process *p, int signal);
 
 /* Is the current process to end? Long loops and sleeps of the kernel give up
@@ -208,13 +209,13 @@ void process_kill(struct process *p, int signal);
 bool process_dying(void);
 
 /*
- * User memory is out, for the current process: by the rule of kernel/oom.c one is
- * killed, and this one waits until its memory is back. True: try again. False: the
- * caller itself is to end. No lock held.
+ * User memory is out, for the current process: by the rule of kernel/oom.c one
+ * is killed, and this one waits until its memory is back. True: try again.
+ * False: the caller itself is to end. No lock held.
  */
 bool process_out_of_memory(void);
 
 /* On the way to user mode, when the task has TASK_KILLED set: the process ends
- * here. A task that runs a program without a process (tests) ends, too. Interrupts
- * on, no lock held. */
+ * here. A task that runs a program without a process (tests) ends, too.
+ * Interrupts on, no lock held. */
 void process_return_to_user(struct user_regs *regs);

@@ -63,8 +63,8 @@ enum signal_default signal_default(int signal);
 #define SIGNAL_NAME 16
 const char *signal_name(int signal, char buf[SIGNAL_NAME]);
 
-/* For a process that begins by fork: what is set, and blocked. 0 or -ENOMEM. The
- * other end. */
+/* For a process that begins by fork: what is set, and blocked. 0 or -ENOMEM.
+ * The other end. */
 int signals_copy(struct signals *to, const struct signals *from);
 void signals_destroy(struct signals *s);
 
@@ -76,11 +76,11 @@ bool signal_ignored(const struct signals *s, int signal);
 
 struct process;
 
-/* Send it, as kill() does. It ends the process if nothing else is set and it is not
- * blocked; then, or once it is unblocked. Any context. */
+/* Send it, as kill() does. It ends the process if nothing else is set and it is
+ * not blocked; then, or once it is unblocked. Any context. */
 void signal_send(struct process *p, int signal);
 
-/* By the process itself: block these from now on, but for SIGKILL and SIGSTOP. */
+/* By the process itself: block these from now on, but for KILL and STOP. */
 void signal_block(struct process *p, uint64_t blocked);
 
 /* By itself: what is set for a signal, not for SIGKILL or SIGSTOP. 0 or

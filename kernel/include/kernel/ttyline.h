@@ -1,6 +1,6 @@
 /*
- * A line that is typed at a terminal for a program to read ("canonical mode"): it
- * can be corrected until it ends, and is shown as it grows. No locking.
+ * A line that is typed at a terminal for a program to read ("canonical mode"):
+ * it can be corrected until it ends, and is shown as it grows. No locking.
  */
 #pragma once
 
@@ -16,10 +16,10 @@ struct ttyline {
 };
 
 /*
- * A byte that was typed, while the line has not ended. What the terminal is to show
- * for it goes to `echo`. DEL and ^H take back a byte, ^W a word, ^U all; return and
- * newline end the line, ^D ends it without a newline: after nothing, that is the
- * end of the file.
+ * A byte that was typed, while the line has not ended. What the terminal is to
+ * show for it goes to `echo`. DEL and ^H take back a byte, ^W a word, ^U all;
+ * return and newline end the line, ^D ends it without a newline: after nothing,
+ * that is the end of the file.
  */
 void ttyline_put(struct ttyline *l, uint8_t byte,
 		 void (*echo)(const char *s, size_t n));

@@ -1,4 +1,4 @@
-/* What programs are told of time and usage, in Linux's structures for riscv64. */
+/* What programs are told of time and usage, in Linux's structures. */
 #pragma once
 
 #include <kernel/process.h>

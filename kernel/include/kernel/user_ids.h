@@ -1,7 +1,7 @@
 /*
- * Whose a process is. Number 0 may do all; what others may not is small: lock more
- * memory than their limit, raise limits, map the lowest page, signal what is not
- * theirs.
+ * Whose a process is. Number 0 may do all; what others may not is small: lock
+ * more memory than their limit, raise limits, map the lowest page, signal what
+ * is not theirs.
  */
 #pragma once
 
