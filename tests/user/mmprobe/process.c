@@ -94,7 +94,8 @@ PROBE(limits, prlimit)
 	       res(call(SYS_prlimit64, 0x7ffffff, RLIMIT_AS, 0, &old)));
 	answer("set: %s", res(call(SYS_prlimit64, 0, RLIMIT_CORE, &one, &old)));
 	answer("get: %s", res(call(SYS_prlimit64, 0, RLIMIT_CORE, 0, &old)));
-	answer("%lu %lu", old.rlim_cur, old.rlim_max);
+	answer("%lu %lu", (unsigned long)old.rlim_cur,
+	       (unsigned long)old.rlim_max);
 }
 
 static const char *limit_text(unsigned long n)
