@@ -161,10 +161,11 @@ void model_unmap(struct model_space *s, struct pages p)
 		s->cell[i] = (struct model_cell){.object = -1};
 }
 
-int model_protect(struct model_space *s, struct pages p, uint32_t prot)
+int model_protect(struct model *m, unsigned space, struct pages p,
+		  uint32_t prot)
 {
 	for (unsigned i = p.start; i < p.end; i++) {
-		struct model_cell *c = &s->cell[i];
+		struct model_cell *c = &m->space[space].cell[i];
 		uint32_t before = c->prot;
 
 		if (!c->used)
@@ -172,8 +173,12 @@ int model_protect(struct model_space *s, struct pages p, uint32_t prot)
 		if ((prot & VM_WRITE) && (c->flags & VMA_DENY_WRITE))
 			return -EACCES;
 		c->prot = prot;
-		if (!(before & VM_WRITE))
-			c->flags |= accounted(c);
+		if (before & VM_WRITE || !(prot & VM_WRITE))
+			continue;
+		c->flags |= accounted(c);
+		/* What is locked is there for stores. */
+		if ((c->flags & LOCKS) == VMA_LOCKED && !beyond(m, c))
+			make_own(m, c);
 	}
 	return 0;
 }

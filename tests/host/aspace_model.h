@@ -63,7 +63,8 @@ int model_new_object(struct model *m, unsigned pages);
 void model_map(struct model *m, unsigned space, struct pages p,
 	       const struct model_cell *first, bool populate);
 void model_unmap(struct model_space *s, struct pages p);
-int model_protect(struct model_space *s, struct pages p, uint32_t prot);
+int model_protect(struct model *m, unsigned space, struct pages p,
+		  uint32_t prot);
 int model_advise(struct model *m, unsigned space, struct pages p, int advice);
 int model_lock(struct model *m, unsigned space, struct pages p, bool on_fault);
 int model_unlock(struct model_space *s, struct pages p);
