@@ -139,9 +139,10 @@ static int place(struct aspace *as, struct image *i, vaddr_t hint)
 				 &at) ||
 	    aspace_munmap(as, at, size + spare))
 		return -ENOMEM;
+	/* A multiple of `align`, the first with all behind `at`. */
 	if (!e->header.fixed)
-		i->bias = align_up(at, e->align) -
-			  align_down(e->span.start, e->align);
+		i->bias = at + ((e->span.start - at) & (e->align - 1)) -
+			  e->span.start;
 	return 0;
 }
 

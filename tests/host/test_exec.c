@@ -71,6 +71,11 @@ static bool make_files(void)
 	elf.e[0].align = 0x200000;
 	put("anywhere", 0100755);
 	put("lib/ld.so", 0100755);
+	begin_file(MAKE_ANYWHERE, MIB(768));
+	elf.e[0].align = GIB(1);
+	put("askew", 0100755);
+	begin_file(MAKE_ANYWHERE, 0);
+	elf.e[0].align = 0x200000;
 	elf.h.entries = 3;
 	elf.e[2] = (struct make_entry){.type = MAKE_INTERP,
 				       .offset = 0x2000,
@@ -313,6 +318,21 @@ static void programs(void)
 	aspace_put(as);
 }
 
+/* It keeps its distance to multiples of the alignment, and to the stack. */
+static void askew_programs(void)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		vaddr_t base;
+
+		EXPECT_EQ(run("askew", argv, envp), 0);
+		base = start.pc - 0x180;
+		EXPECT_EQ(base % GIB(1), MIB(768));
+		EXPECT(base < start.sp);
+		EXPECT(file_at(base, 0, 0x1000));
+		aspace_put(as);
+	}
+}
+
 static void placed_programs(void)
 {
 	vaddr_t vector, base, loader;
@@ -481,7 +501,7 @@ static uint64_t draw(void)
 static void random_places(void)
 {
 	vaddr_t sp = 0, pc = 0, brk = 0;
-	unsigned same = 0;
+	int same = 0;
 
 	rng = rng_seed(ktest_seed());
 	aspace_random_source = draw;
@@ -608,6 +628,7 @@ KTEST(exec, what_programs_find)
 
 KTEST(exec, programs_that_go_anywhere)
 {
+	run_test(askew_programs);
 	run_test(placed_programs);
 }
 
