@@ -175,9 +175,10 @@ static int check_pieces(struct iovec_abi *v, unsigned n)
 {
 	uint64_t left = MOST_BYTES;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		if ((int64_t)v[i].len < 0)
 			return -EINVAL;
+	for (unsigned i = 0; i < n; i++) {
 		if (!may_be_there(v[i].base, v[i].len))
 			return -EFAULT;
 		v[i].len = min_u64(v[i].len, left);
