@@ -84,7 +84,8 @@ static int cmd_kill(int argc, char **argv)
 	    signal > SIGNALS)
 		return SHELL_USAGE;
 	if (pid <= PID_MAX)
-		sent = group ? process_signal_group((int)pid, (int)signal)
+		sent = group ? !process_signal_group((int)pid, (int)signal,
+						     NULL)
 			     : send((int)pid, (int)signal);
 	if (!sent)
 		kprintf("kill: no such process\n");
@@ -112,9 +113,11 @@ static int print_process(void *ctx, struct process *p)
 	struct aspace *as = process_aspace(p);
 	struct usage u = process_usage(p);
 	struct aspace_stats s = {0};
+	char name[PROCESS_NAME];
 	uint64_t ms = time_us_of(u.user + u.kernel) / 1000;
 
 	(void)ctx;
+	process_show_name(p, name);
 	if (as) {
 		aspace_stats(as, &s);
 		aspace_put(as);
@@ -122,7 +125,7 @@ static int print_process(void *ctx, struct process *p)
 	kprintf("%5d %5d %-7s %6llu.%03llu %9llu %9llu %8llu %s\n",
 		process_pid(p), process_parent_pid(p), state_name(p),
 		LL(ms / 1000), LL(ms % 1000), LL(s.total / 1024),
-		LL(s.resident * PAGE_SIZE / 1024), LL(u.faults), p->name);
+		LL(s.resident * PAGE_SIZE / 1024), LL(u.faults), name);
 	return shell_interrupted();
 }
 

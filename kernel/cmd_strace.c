@@ -17,12 +17,14 @@ static void describe(char *text, size_t size, const struct user_regs *r,
 	const struct process *p = process_current();
 	uint64_t number = user_syscall_number(r);
 	const char *name = syscall_name(number);
-	char digits[24];
+	char digits[24], program[PROCESS_NAME] = "";
 
+	if (p)
+		process_show_name(p, program);
 	snprintf(digits, sizeof(digits), "%llu", LL(number));
 	snprintf(text, size,
 		 "%d %s: %s(%#llx, %#llx, %#llx, %#llx, %#llx, %#llx)",
-		 p ? process_pid(p) : 0, p ? p->name : "", name ? name : digits,
+		 p ? process_pid(p) : 0, program, name ? name : digits,
 		 LL(arg[0]), LL(arg[1]), LL(arg[2]), LL(arg[3]), LL(arg[4]),
 		 LL(arg[5]));
 }

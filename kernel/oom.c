@@ -103,9 +103,11 @@ static void kill(const struct choice *c)
 {
 	struct aspace *as = process_aspace(c->victim);
 	struct sharers s = {as};
+	char name[PROCESS_NAME];
 
+	process_show_name(c->victim, name);
 	pr_warn("memory is out: process %d (%s) is killed, with %llu KiB\n",
-		process_pid(c->victim), c->victim->name,
+		process_pid(c->victim), name,
 		(unsigned long long)(c->frames * PAGE_SIZE / 1024));
 	process_kill(c->victim, SIGKILL);
 	if (!as)
@@ -117,13 +119,16 @@ static void kill(const struct choice *c)
 /* Until it is over, or the caller is to end itself. */
 static void await(struct process *p)
 {
+	char name[PROCESS_NAME];
+
 	if (wait_on_until(&p->ended,
 			  state_of(p) >= PROCESS_ZOMBIE || process_dying(),
 			  arch_time() + time_ticks(PATIENCE_US)))
 		return;
 	p->gave_up = true;
+	process_show_name(p, name);
 	pr_warn("memory is out: process %d (%s) does not end\n", process_pid(p),
-		p->name);
+		name);
 }
 
 static bool claim(void)

@@ -44,6 +44,7 @@
 #include <kernel/tty.h>
 #include <kernel/uaccess.h>
 #include <lib/errno.h>
+#include <lib/printable.h>
 #include <mm/aspace.h>
 #include <mm/kmalloc.h>
 
@@ -119,6 +120,11 @@ int process_each(int (*each)(void *ctx, struct process *p), void *ctx)
 	return result;
 }
 
+void process_show_name(const struct process *p, char name[PROCESS_NAME])
+{
+	copy_printable(name, PROCESS_NAME, p->name);
+}
+
 unsigned process_count(void)
 {
 	return __atomic_load_n(&all.pids.count, __ATOMIC_RELAXED);
@@ -136,25 +142,30 @@ struct aspace *process_aspace(struct process *p)
 struct group_signal {
 	int group, signal;
 	uint64_t since; /* to those only that began then, or later */
-	unsigned sent;
+	const struct user_ids *by;
+	unsigned sent, refused;
 };
 
 static int signal_member(void *ctx, struct process *p)
 {
 	struct group_signal *s = ctx;
 
-	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) == s->group &&
-	    p->started >= s->since) {
-		s->sent++;
-		if (s->signal)
-			signal_send(p, s->signal);
+	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) != s->group ||
+	    p->started < s->since)
+		return 0;
+	if (s->by && !user_may(s->by, &p->user)) {
+		s->refused++;
+		return 0;
 	}
+	s->sent++;
+	if (s->signal)
+		signal_send(p, s->signal);
 	return 0;
 }
 
-unsigned process_signal_group(int group, int signal)
+int process_signal_group(int group, int signal, const struct user_ids *by)
 {
-	struct group_signal s = {.group = group, .signal = signal};
+	struct group_signal s = {.group = group, .signal = signal, .by = by};
 	unsigned before;
 
 	/* Again for those that were begun behind its back, by members that it had
@@ -166,7 +177,9 @@ unsigned process_signal_group(int group, int signal)
 		process_each(signal_member, &s);
 		s.since = now;
 	} while (signal && s.sent != before);
-	return s.sent;
+	if (s.sent)
+		return 0;
+	return s.refused ? -EPERM : -ESRCH;
 }
 
 /* --- the tree --- */
@@ -229,6 +242,9 @@ static void hand_on_children_locked(struct process *p, struct list *dead)
 
 		list_del(link);
 		adopt_locked(c, heir);
+		/* What its parent wanted to be sent is of no use to another, who
+		 * waits for any child. */
+		c->exit_signal = SIGCHLD;
 		if (!heir && c->state == PROCESS_ZOMBIE)
 			reap_locked(c, dead);
 	}

@@ -134,9 +134,7 @@ int64_t sys_kill(const uint64_t arg[6])
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	return process_signal_group(pid ? -pid : process_current()->group,
-				    signal)
-		       ? 0
-		       : -ESRCH;
+				    signal, &process_current()->user);
 }
 
 /* tkill(tid, signal). */

@@ -59,7 +59,8 @@ void tty_serve(int group)
 static void interrupt(void)
 {
 	console_puts("^C\n");
-	process_signal_group(tty.group, tty.interrupts++ ? SIGKILL : SIGINT);
+	process_signal_group(tty.group, tty.interrupts++ ? SIGKILL : SIGINT,
+			     NULL);
 }
 
 /* The next byte, if a reader waits for it; -1: none. */

@@ -125,14 +125,15 @@ static void end(struct user_regs *r, const struct user_trap *t, int signal,
 		const char *why)
 {
 	struct process *p = process_current();
-	char buf[16], at[40] = "";
+	char buf[16], name[PROCESS_NAME], at[40] = "";
 
 	if (t->what != TRAP_ILLEGAL && t->what != TRAP_BREAK)
 		snprintf(at, sizeof(at), "%s %#llx: ", verb(t->access),
 			 LL(t->addr));
+	process_show_name(p, name);
 	/* One at a time, each in one piece. */
 	mutex_lock(&report);
-	kprintf("pid %d (%s): %s: %s%s, pc %#llx\n", process_pid(p), p->name,
+	kprintf("pid %d (%s): %s: %s%s, pc %#llx\n", process_pid(p), name,
 		signal_name(signal, buf), at, why, LL(user_pc(r)));
 	if (t->what == TRAP_FAULT)
 		print_place(t->addr);

@@ -64,7 +64,7 @@ struct process {
 	uint32_t fatal;	 /* the signal that ends it; 0: none (a) */
 	bool gave_up;	 /* kernel/oom.c waited for it in vain */
 	int status;	 /* once it is over (t) */
-	int exit_signal; /* what the parent is sent (c) */
+	int exit_signal; /* what the parent is sent (t) */
 	char name[PROCESS_NAME];	  /* (o), racy for others */
 	struct memfs_node *exe, *cwd;	  /* (o) */
 	struct fd_table *files;		  /* (o) */
@@ -123,14 +123,18 @@ struct process *process_find(int pid);
  * growing number; ends with the first result that is not 0, and returns it. */
 int process_each(int (*each)(void *ctx, struct process *p), void *ctx);
 
+/* Its name as the console may have it: a program can choose any bytes. */
+void process_show_name(const struct process *p, char name[PROCESS_NAME]);
+
 /* That of its parent; 0: it has none but the kernel. */
 static inline int process_parent_pid(const struct process *p)
 {
 	return __atomic_load_n(&p->parent_pid, __ATOMIC_RELAXED);
 }
 
-/* Send a signal to all of a group; returns to how many. */
-unsigned process_signal_group(int group, int signal);
+/* Send a signal (0: none) to all of a group to whom user `by` may; NULL: to all. 0,
+ * -ESRCH (there is none), -EPERM (to none of them). */
+int process_signal_group(int group, int signal, const struct user_ids *by);
 
 /* Its space, with a reference; NULL: it has none any more. Any task. */
 struct aspace *process_aspace(struct process *p);

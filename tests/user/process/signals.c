@@ -58,6 +58,12 @@ void signals(void)
 	IS(call(SYS_tgkill, 0, pid, 0), -EINVAL);
 	IS(call(SYS_tgkill, pid, 32760, 0), -ESRCH);
 	IS(call(SYS_tkill, -1, 0), -EINVAL);
+	/* Of a group, those that one may. */
+	if (!(child = fork_raw())) {
+		call(SYS_setresuid, 1000, 1000, 1000);
+		exit_raw(call(SYS_kill, 0, SIGTERM) ? 1 : 2);
+	}
+	IS(child_status(child) & 0x7f, SIGTERM);
 	signal(SIGCHLD, SIG_IGN); /* nobody is waited for */
 	if (!(child = fork_raw()))
 		exit_raw(0);
