@@ -17,10 +17,10 @@
 
 #include <kernel/syscall.h>
 
-#define CHUNK	      512u
-#define MOST_BYTES    0x7ffff000u /* in one call */
-#define IOV_MAX	      1024u
-#define SEEK_FROM_NOW UINT64_MAX
+#define CHUNK	   512u
+#define MOST_BYTES 0x7ffff000u /* in one call */
+#define IOV_MAX	   1024u
+#define AT_OFFSET  UINT64_MAX
 
 struct iovec_abi {
 	uaddr_t base;
@@ -116,7 +116,7 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 static int64_t transfer(struct file *f, io_fn io, uaddr_t p, uint64_t n,
 			uint64_t at)
 {
-	bool from_now = at == SEEK_FROM_NOW;
+	bool from_now = at == AT_OFFSET;
 	int64_t done;
 
 	if (from_now)
@@ -135,7 +135,7 @@ static int64_t simple(const uint64_t arg[6], io_fn io)
 
 	if (!f)
 		return -EBADF;
-	done = transfer(f, io, arg[1], arg[2], SEEK_FROM_NOW);
+	done = transfer(f, io, arg[1], arg[2], AT_OFFSET);
 	file_put(f);
 	return done;
 }
@@ -195,7 +195,7 @@ static int64_t transfer_pieces(struct file *f, io_fn io,
 	for (unsigned i = 0; i < n; i++) {
 		if (!v[i].len)
 			continue;
-		done = transfer(f, io, v[i].base, v[i].len, SEEK_FROM_NOW);
+		done = transfer(f, io, v[i].base, v[i].len, AT_OFFSET);
 		if (done < 0)
 			return sum ? sum : done;
 		sum += done;
@@ -203,7 +203,7 @@ static int64_t transfer_pieces(struct file *f, io_fn io,
 			break;
 	}
 	/* With no piece, errors of the file are still told. */
-	return sum ? sum : transfer(f, io, 0, 0, SEEK_FROM_NOW);
+	return sum ? sum : transfer(f, io, 0, 0, AT_OFFSET);
 }
 
 static int64_t vector(const uint64_t arg[6], io_fn io)
@@ -243,7 +243,8 @@ int64_t sys_writev(const uint64_t arg[6])
 
 /* --- places --- */
 
-enum { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE };
+/* whence: SEEK_SET and so on. */
+enum { TO_START, TO_OFFSET, TO_END, TO_DATA, TO_HOLE };
 
 /* Where `whence` and `offset` lead to, or an error. */
 static int64_t seek_to(const struct file *f, int64_t offset, unsigned whence)
@@ -252,20 +253,20 @@ static int64_t seek_to(const struct file *f, int64_t offset, unsigned whence)
 	int64_t size = (int64_t)f->node->size;
 
 	switch (whence) {
-	case SEEK_SET:
+	case TO_START:
 		return offset;
-	case SEEK_CUR:
+	case TO_OFFSET:
 		return __builtin_add_overflow(now, offset, &offset) ? -EOVERFLOW
 								    : offset;
-	case SEEK_END:
+	case TO_END:
 		return __builtin_add_overflow(size, offset, &offset)
 			       ? -EOVERFLOW
 			       : offset;
-	case SEEK_DATA:
-	case SEEK_HOLE: /* one piece of data, then a hole for ever */
+	case TO_DATA:
+	case TO_HOLE: /* one piece of data, then a hole for ever */
 		if (offset < 0 || offset >= size)
 			return -ENXIO;
-		return whence == SEEK_DATA ? offset : size;
+		return whence == TO_DATA ? offset : size;
 	}
 	return -EINVAL;
 }
