@@ -440,6 +440,23 @@ static bool tests_are_off(void)
 		!strcmp(value, "off"));
 }
 
+/* With fewer not even a program with a loader begins. */
+#define FEW_MAPS 16
+
+static void limit_maps(void)
+{
+	char text[16];
+	uint64_t n;
+	int err = cmdline_get(machine.bootargs, "maxmaps", text, sizeof(text));
+
+	if (err == -ENOENT)
+		return;
+	if (!err && shell_number(text, &n) && n >= FEW_MAPS && n <= UINT32_MAX)
+		aspace_max_vmas = n;
+	else
+		pr_warn("boot: maxmaps= takes a number from %d on\n", FEW_MAPS);
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];
@@ -460,6 +477,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	start_guard();
 	if (!cmdline_flag(machine.bootargs, "norandmaps"))
 		aspace_random_source = random_word;
+	limit_maps();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,

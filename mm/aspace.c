@@ -48,6 +48,7 @@
 PERCPU struct aspace *aspace_reading;
 
 uint64_t (*aspace_random_source)(void);
+uint64_t aspace_max_vmas = ASPACE_MAX_VMAS;
 
 static unsigned count; /* (a) */
 
@@ -136,7 +137,7 @@ struct aspace *aspace_new(void)
 	as->limit[LIMIT_STACK] = MIB(8);
 	as->limit[LIMIT_MEMLOCK] = MIB(8);
 	as->may_lock = true;
-	as->max_vmas = ASPACE_MAX_VMAS;
+	as->max_vmas = aspace_max_vmas;
 	__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 	return as;
 }

@@ -18,6 +18,8 @@
  *
  * memtest: the memory tester's engine, with one worker on a mebibyte of its own,
  * and with two that have one each, and meet after each stage.
+ *
+ * spaces, space: page faults, in two address spaces and in one (bench_faults.c).
  */
 #include <arch/cpu.h>
 #include <kernel/printk.h>
@@ -27,6 +29,7 @@
 #include <kernel/time.h>
 #include <mm/kmalloc.h>
 
+#include "bench_faults.h"
 #include "bench_memtest.h"
 
 #define ROUNDS	  25u
@@ -180,11 +183,24 @@ static void test_memory(unsigned n, unsigned who)
 	run.ticks[0] = arch_time() - start + 1;
 }
 
+/* --- page faults --- */
+
+static void faults_in_two(unsigned n, unsigned who)
+{
+	bench_faults_run(false, n, who, run.ticks);
+}
+
+static void faults_in_one(unsigned n, unsigned who)
+{
+	bench_faults_run(true, n, who, run.ticks);
+}
+
 static const struct loop control_loop = {"control", control, NULL};
 static const struct loop loops[] = {
 	{"frames", frames, NULL},	{"kmalloc", sizes, NULL},
 	{"objects", objects, NULL},	{"planted", planted, NULL},
-	{"memtest", NULL, test_memory},
+	{"memtest", NULL, test_memory}, {"spaces", NULL, faults_in_two},
+	{"space", NULL, faults_in_one},
 };
 
 /* --- measuring --- */
@@ -312,6 +328,28 @@ static bool scale(const struct loop *l)
 	return true;
 }
 
+static bool get_all(void)
+{
+	memory.spread = spread;
+	cache = kmem_cache_create("scaling", 200, 0, 0, NULL);
+	if (!cache)
+		return false;
+	if (bench_memory_get(&memory)) {
+		if (bench_faults_get())
+			return true;
+		bench_memory_put(&memory);
+	}
+	kmem_cache_destroy(cache);
+	return false;
+}
+
+static void put_all(void)
+{
+	bench_faults_put();
+	bench_memory_put(&memory);
+	kmem_cache_destroy(cache);
+}
+
 static int cmd_scaling(int argc, char **argv)
 {
 	bool done = true;
@@ -322,19 +360,13 @@ static int cmd_scaling(int argc, char **argv)
 		kprintf("scaling: needs cpus 0 and 1, and time\n");
 		return 1;
 	}
-	cache = kmem_cache_create("scaling", 200, 0, 0, NULL);
-	if (!cache)
+	if (!get_all())
 		return 1;
-	memory.spread = spread;
-	if (!bench_memory_get(&memory)) {
-		kmem_cache_destroy(cache);
-		return 1;
-	}
 	for (unsigned i = 0; i < ARRAY_SIZE(loops) && done; i++)
 		done = scale(&loops[i]);
-	bench_memory_put(&memory);
-	kmem_cache_destroy(cache);
+	put_all();
 	return done ? 0 : SHELL_INTERRUPTED;
 }
 COMMAND(scaling, cmd_scaling, "",
-	"do allocators, and the memory tester, get more done on two harts?");
+	"do allocators, the memory tester and page faults get more done on two "
+	"harts?");

@@ -73,8 +73,12 @@ struct aspace {
 
 #define ASPACE_MAX_VMAS 65530
 
-/* Nothing is placed below, no hint counts that is, and only root may say so. */
-#define ASPACE_MIN_ADDR PAGE_SIZE
+/* max_vmas of spaces that begin; of others' children it is what theirs is. Set by
+ * boot. */
+extern uint64_t aspace_max_vmas;
+
+/* Nothing is placed below, and no hint counts that is. */
+#define ASPACE_MIN_ADDR 0x10000u
 
 /*
  * Where random numbers come from that places are drawn from; NULL: none, places
