@@ -95,17 +95,15 @@ static inline void tell_page(const struct fault *f)
 static __attribute__((noinline)) enum fault_result grow(struct fault *f,
 							unsigned level)
 {
-	struct tlb_gather g, *to = f->g ? f->g : &g;
+	struct tlb_gather g;
 
 	if (f->s.level <= level)
 		return FAULT_DONE;
 	if (pgtable_grow(f->va, level, &f->s))
 		return FAULT_NOMEM;
-	if (!f->g)
-		tlb_gather_init(&g, &f->as->map.tlb);
-	tlb_gather_table(to);
-	if (!f->g)
-		tlb_flush_added(&g);
+	tlb_gather_init(&g, &f->as->map.tlb);
+	tlb_gather_table(f->g ? f->g : &g);
+	tlb_flush_added(&g);
 	return FAULT_DONE;
 }
 

