@@ -7,7 +7,7 @@ from process import held, passed
 from programs import build
 
 
-def crowd(*options, kernel=RELEASE, rounds=10, kills=100):
+def crowd(*options, kernel=RELEASE, rounds=3, kills=30):
     """16 processes fault at once, then some are killed anywhere: each finds what
     it should, and all frames come back."""
     def fn(test):
@@ -18,6 +18,9 @@ def crowd(*options, kernel=RELEASE, rounds=10, kills=100):
         passed(out, 4)
         if "\n0 processes\n" not in out or "\naudit: 0 findings\n" not in out:
             raise Failure("a process is left, or audit finds something")
+        used = re.findall(r" used (\d+) ", out)
+        if used[0] != used[1]:
+            raise Failure(f"{used} bytes of frames are used")
         first, second = held(out)
         if abs(first - second) > 16384:
             raise Failure(f"{first} bytes are held, then {second}")
@@ -83,7 +86,7 @@ TESTS = [
     Test("scale-crowd", "all", 600, "16 processes fault at once, on 4 harts",
          crowd(*FOUR), BUILT),
     Test("scale-crowd-debug", "full", 900, "the same with checks",
-         crowd(*FOUR, kernel=DEBUG, rounds=4, kills=40), ("kernel-debug",)),
+         crowd(*FOUR, kernel=DEBUG, rounds=2, kills=20), ("kernel-debug",)),
     Test("scale-maps", "all", 300, "100,000 mappings, and the limit", most,
          BUILT),
     Test("scale-costs", "all", 300, "costs beside 100,000 mappings", costs,
