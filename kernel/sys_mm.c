@@ -151,6 +151,10 @@ int64_t sys_process_madvise(const uint64_t arg[6])
 static int put_residence(void *ctx, uint64_t index, const uint8_t *vec,
 			 size_t n)
 {
+	/* A long range takes long. */
+	if (process_dying())
+		return -EINTR;
+	task_resched();
 	return copy_to_user(*(uaddr_t *)ctx + index, vec, n);
 }
 
