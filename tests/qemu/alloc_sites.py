@@ -6,6 +6,7 @@ import tempfile
 
 from harness import BUILD, Failure, Test
 from machine import PANIC, PROMPT, Machine, autorun
+from programs import build
 from virtio import RNG, disk_options, new_image
 
 PREFIX = "riscv64-unknown-elf-"
@@ -30,9 +31,18 @@ HEADER = b"070701" + b"%08x" * 13
 ARCHIVE = (HEADER % (1, 0o100644, *[0] * 4, 100000, *[0] * 4, 2, 0) + b"a\0" +
            bytes(100000) +
            HEADER % (*[0] * 11, 11, 0) + b"TRAILER!!!\0")
+# Programs that use much of what there is, with benchmarks of what they don't.
+PROGRAMS = ("run /process", "run /fork_tree", "run /malloc_churn",
+            "run /mmprobe mmap", "run /mmprobe mremap", "run /mmprobe madvise",
+            "run /mmprobe mprotect", "run /mmprobe file", "run /mmprobe stack",
+            "run /mmdiff 1 3000 1000", "run /start script", "bench user")
 # Functions whose calls are not made to fail by the test, and why.
 EXCUSED = {
+    "badram_start": "boot",
     "percpu_add": "boot",
+    "copy_object": "natively by test_user_pages",
+    "exec_resolve": "natively by test_exec",
+    "vector": "no program here has so many pieces at once",
     "smp_boot": "boot",
     "vmalloc_init": "boot",
     "kmalloc_init": "boot",
@@ -111,6 +121,14 @@ def bad_frames(test):
             for i in range(40))
 
 
+def programs(test):
+    """Linux programs, and what is done for them."""
+    with Machine(test, "--mem", "512M", "--harts", "2", "--initrd",
+                 build(test)) as m:
+        m.expect(PROMPT, unless=PANIC)
+        return "".join(m.command(f"failalloc 0 {line}") for line in PROGRAMS)
+
+
 def alloc_sites(test):
     """Every call of an allocator in mm/, kernel/, libc/ and drivers/ was asked
     whether it fails, or is excused."""
@@ -123,7 +141,7 @@ def alloc_sites(test):
             autorun(test, "; ".join(lines), "--mem", "4G", "--harts", "2",
                     "--qemu", disk)
             for lines in (["test fail.sites"] + first, bind, then))
-    out += bad_frames(test)
+    out += bad_frames(test) + programs(test)
     hit = {int(a, 16) for a in re.findall(r"site (0x[0-9a-f]+)", out)}
     every = sites(f"{BUILD}/kernel.elf")
     left = {a: s for a, s in every.items() if a not in hit}

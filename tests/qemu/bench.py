@@ -11,7 +11,7 @@ LINE = re.compile(r"^(\S+) +([\d.]+) +([\d.]+) +([\d.]+)  ", re.M)
 LIMITS = {
     "kmap-4k": 1750, "kmap-4k-table": 900, "kmap-1m": 3800, "kmap-16m": 1100,
     "umap-4k": 850, "umap-map-512": 8, "umap-unmap-512": 2,
-    "umap-protect-1": 400, "umap-protect-512": 10, "umap-split": 3400,
+    "umap-protect-1": 405, "umap-protect-512": 10, "umap-split": 3400,
     "umap-join": 5300, "tlb-page": 145, "tlb-space": 115, "tlb-switch": 165,
     "fence-page": 40, "fence-space": 28,
     "page": 51, "page-zero": 620, "page-order-3": 52, "page-order-9": 52,
@@ -29,7 +29,8 @@ LIMITS = {
     "dontneed-1": 575, "dontneed-512": 67, "mprotect-ro-512": 14,
     "mprotect-none-512": 14, "mprotect-rw-512": 24, "fork-1": 8200,
     "fork-512": 60, "mremap-1": 1850, "mmap-touch-munmap": 2900,
-    "user-call": 84, "user-copy-8": 44, "user-copy-64": 58,
+    "task-yield": 415, "task-wake": 620, "task-life": 1075, "mutex": 51,
+    "user-call": 113, "user-copy-8": 44, "user-copy-64": 58,
     "user-copy-4096": 1265, "vmalloc-64K": 1800, "vmalloc-64K-purged": 2700,
     "boot-128M": 1000000, "boot-8G": 1000000, "boot-memory": 1258291,
     "boot-memory-tests": 1700000,

@@ -5,7 +5,8 @@
  * a hart waits by smp_relax().
  *
  * The order among mutexes is their owners' to say: a task that holds one may take
- * another only if nobody takes them the other way round.
+ * another only if nobody takes them the other way round, and calls smp_wait() never:
+ * work for a hart waits while its own task waits for a mutex.
  */
 #pragma once
 
