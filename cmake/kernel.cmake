@@ -27,7 +27,7 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/arch/riscv/string.c PROPERTIES
 # Two thirds of the image are tests: they need not be fast, nor need commands, nor
 # what starts programs.
 set(SMALL ${KERNEL_SOURCES})
-list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest|sys)_|kernel/(exec|files|init)|fs/|lib/(elf|cpio))")
+list(FILTER SMALL INCLUDE REGEX "/(tests/(unit|target)/|kernel/(cmd|memtest|sys)_|kernel/(exec|files|init|oom|tty)|fs/|lib/(elf|cpio))")
 set_source_files_properties(${SMALL} PROPERTIES COMPILE_OPTIONS -Os)
 
 # Hot paths that call nobody: without a frame they take a third less.

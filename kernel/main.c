@@ -414,14 +414,6 @@ __attribute__((noinline)) static void start_init(void)
 	}
 }
 
-static uint64_t random_word(void)
-{
-	uint64_t word;
-
-	random_bytes(&word, sizeof(word));
-	return word;
-}
-
 /* What only the console can ask for is memory like any where there is none. */
 static void drop_tests(void)
 {

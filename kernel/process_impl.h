@@ -4,9 +4,10 @@
 #include <kernel/process.h>
 
 /*
- * It begins to be found: as a child of `parent` (NULL: the kernel's), with a
- * number, 1 if it is init. Its first fields are set. 0, -EAGAIN (no number is
- * free), -EBUSY (there is an init), with nothing done.
+ * It begins to be found: as a child of `parent` (NULL: the kernel's), with a number,
+ * 1 if it is init. Its first fields are set. 0, -EAGAIN (no number is free),
+ * -EBUSY (there is an init), -EINTR (the parent is to end, and whoever ends all of a
+ * group must not find a new one each time), with nothing done.
  */
 int process_enter(struct process *p, struct process *parent, bool as_init);
 

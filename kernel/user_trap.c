@@ -28,23 +28,25 @@
 
 #define LL(x) ((unsigned long long)(x))
 
-/* What is to be done when memory is out, too. */
-static enum fault_result serve(vaddr_t addr, enum access kind)
+static inline enum fault_result serve(vaddr_t addr, enum access kind)
 {
 	struct aspace *as = task_current()->aspace;
-	enum fault_result result;
 
 	if (!as || addr > INT64_MAX) /* the kernel's half */
 		return FAULT_MAPERR;
-	do
-		result = aspace_fault(as, addr, kind);
-	while (result == FAULT_NOMEM && process_out_of_memory());
-	return result;
+	return aspace_fault(as, addr, kind);
 }
 
 bool kernel_user_fault(vaddr_t addr, enum access kind)
 {
-	return serve(addr, kind) == FAULT_DONE;
+	switch (serve(addr, kind)) {
+	case FAULT_DONE:
+		return true;
+	case FAULT_NOMEM:
+		return process_out_of_memory();
+	default:
+		return false;
+	}
 }
 
 /* --- the report --- */
@@ -154,8 +156,8 @@ static void fault(struct user_regs *r, const struct user_trap *t)
 	case FAULT_BUS:
 		end(r, t, SIGBUS, "beyond the end of the file");
 		break;
-	case FAULT_DONE:
-	case FAULT_NOMEM: /* it ends on the way back */
+	case FAULT_DONE:  /* by now */
+	case FAULT_NOMEM: /* it ends on the way back, or tries again */
 		break;
 	}
 }

@@ -22,24 +22,22 @@ sys.path[:0] = [os.path.join(ROOT, "tests", d)
 
 import harness                      # noqa: E402
 import checks, mutants, native, spin, memtest_coverage # noqa: E401, E402
-import alloc, alloc_sites, alloc_stress, badram # noqa: E401, E402
-import bench, boot, console, console_input      # noqa: E401, E402
-import devices, displace, dma, faults, firmware # noqa: E401, E402
-import guides, hotpath, jh7110, layouts, litmus # noqa: E401, E402
-import machines, memcache, memtest_runs, mmio, silicon # noqa: E401, E402
-import process, programs, linux_answers         # noqa: E401, E402
-import smp, trees, user_mode, virtio            # noqa: E401, E402
-import card, card_firmware, loaders             # noqa: E401, E402
-import network, qspi, sdcard                    # noqa: E401, E402
-import memreport, memtool                       # noqa: E401, E402
+import alloc, alloc_sites, alloc_stress, badram, bench      # noqa: E401, E402
+import boot, card, card_firmware, console, console_input    # noqa: E401, E402
+import devices, displace, dma, faults, firmware, guides     # noqa: E401, E402
+import hotpath, jh7110, layouts, linux_answers, litmus      # noqa: E401, E402
+import loaders, machines, memcache, memreport               # noqa: E401, E402
+import memtest_runs, memtool, mmio, network, process        # noqa: E401, E402
+import programs, qspi, sdcard, silicon, smp, trees          # noqa: E401, E402
+import user_mode, user_scale, virtio                        # noqa: E401, E402
 
 MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            alloc_stress, alloc_sites, hotpath, litmus, bench, firmware, trees,
            jh7110, console, console_input, faults, alloc, badram, devices,
            mmio, dma, virtio, programs, silicon, guides, memtest_coverage,
-           memcache, displace, process, user_mode, linux_answers, memtest_runs,
-           memtool, memreport, card, card_firmware, sdcard, qspi, loaders,
-           network)
+           memcache, displace, memtest_runs, memtool, memreport, card,
+           card_firmware, sdcard, qspi, loaders, network, user_mode,
+           user_scale, process, linux_answers)
 LEVELS = ("quick", "all", "full")
 AT_ONCE = 2     # tests
 

@@ -77,8 +77,8 @@ struct aspace {
  * boot. */
 extern uint64_t aspace_max_vmas;
 
-/* Nothing is placed below, and no hint counts that is. */
-#define ASPACE_MIN_ADDR 0x10000u
+/* Nothing is placed below, no hint counts that is, and only root may say so. */
+#define ASPACE_MIN_ADDR PAGE_SIZE
 
 /*
  * Where random numbers come from that places are drawn from; NULL: none, places
