@@ -1,13 +1,6 @@
 /* What a task has to do before it goes (back) to user mode (<kernel/task.h>). */
 #include <kernel/sched.h>
 
-/* A program's: kernel/process.c has it; tests have programs without a process. */
-__attribute__((weak)) void process_return_to_user(struct user_regs *regs)
-{
-	(void)regs;
-	task_exit();
-}
-
 void task_return_to_user(struct user_regs *regs)
 {
 	struct task *t = task_current();

@@ -17,13 +17,6 @@
 #include <mm/layout.h>
 #include <mm/umap.h>
 
-static unsigned count; /* (a) */
-
-unsigned umap_count(void)
-{
-	return __atomic_load_n(&count, __ATOMIC_RELAXED);
-}
-
 int umap_init(struct umap *u)
 {
 	unsigned levels = kernel_pgtable.levels;
@@ -37,7 +30,6 @@ int umap_init(struct umap *u)
 			   &page_tables);
 	if (err)
 		return err;
-	__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
 	root = phys_to_virt(u->pt.root);
 	memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
 	return 0;
@@ -50,7 +42,6 @@ void umap_destroy(struct umap *u)
 	tlb_gather_init(&g, &u->tlb);
 	pgtable_destroy(&u->pt, &g);
 	tlb_flush(&g);
-	__atomic_fetch_add(&count, -1u, __ATOMIC_RELAXED);
 }
 
 int umap_map(struct umap *u, struct range va, paddr_t pa, vm_prot_t prot,

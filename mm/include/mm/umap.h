@@ -20,9 +20,6 @@ int umap_init(struct umap *u);
 /* Free all tables. Active on no hart; memory that was mapped is the caller's. */
 void umap_destroy(struct umap *u);
 
-/* How many there are. */
-unsigned umap_count(void);
-
 /*
  * As pgtable_map, _unmap, _protect on the user's half, with their results:
  * addresses of the kernel's half are -EINVAL. VM_USER is added. A map without any
