@@ -23,6 +23,7 @@
 #include <kernel/mutex.h>
 #include <kernel/smp.h>
 #include <kernel/task.h>
+#include <lib/cas.h>
 
 struct waiter {
 	struct list link;
@@ -147,6 +148,6 @@ void mutex_unlock(struct mutex *m)
 	set_owner(m, 0);
 	/* Release: what the holder stored is seen by the next. */
 	if (!__atomic_compare_exchange_n(&m->state, &alone, 0, false,
-					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+					 CAS_RELEASE, CAS_RELEASE))
 		hand_on(m);
 }

@@ -43,6 +43,7 @@
 #include <kernel/task.h>
 #include <kernel/tty.h>
 #include <kernel/uaccess.h>
+#include <lib/cas.h>
 #include <lib/errno.h>
 #include <lib/printable.h>
 #include <mm/aspace.h>
@@ -375,7 +376,7 @@ void process_kill(struct process *p, int signal)
 	uint64_t flags;
 
 	__atomic_compare_exchange_n(&p->fatal, &none, (uint32_t)signal, false,
-				    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+				    CAS_RELEASE, CAS_RELEASE);
 	flags = spin_lock_irqsave(&all.lock);
 	if (p->task)
 		task_notify(p->task, TASK_KILLED);

@@ -8,6 +8,7 @@
 #include <kernel/sched.h>
 #include <kernel/spinlock.h>
 #include <kernel/wait.h>
+#include <lib/cas.h>
 
 struct sched_hart {
 	struct spinlock lock;
@@ -59,7 +60,7 @@ static inline cpumask_t sched_mask(const cpumask_t *mask)
 static inline bool cas_state(struct task *t, uint32_t from, uint32_t to)
 {
 	return __atomic_compare_exchange_n(&t->state, &from, to, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+					   CAS_RELEASE, CAS_RELEASE);
 }
 
 static inline bool has_token(const struct task *t)

@@ -31,6 +31,7 @@
 #include <kernel/smp.h>
 #include <kernel/spinlock.h>
 #include <kernel/time.h>
+#include <lib/cas.h>
 #include <mm/tlb.h>
 
 #define STOP_US 100000u
@@ -188,8 +189,8 @@ void smp_run(unsigned cpu, struct smp_work *w)
 	w->done = false;
 	w->next = __atomic_load_n(top, __ATOMIC_RELAXED);
 	/* Release: the hart that pops it sees what is in it. */
-	while (!__atomic_compare_exchange_n(top, &w->next, w, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(top, &w->next, w, true, CAS_RELEASE,
+					    CAS_RELEASE))
 		;
 	if (cpu != arch_cpu())
 		interrupt(cpu_bit(cpu));

@@ -28,6 +28,7 @@
 #include <kernel/smp.h>
 #include <kernel/smp_boot.h>
 #include <kernel/time.h>
+#include <lib/cas.h>
 #include <lib/cmdline.h>
 #include <lib/errno.h>
 #include <mm/tlb.h>
@@ -56,7 +57,7 @@ static bool becomes(unsigned cpu, uint32_t new)
 	uint32_t old = STARTING;
 
 	return __atomic_compare_exchange_n(&state[cpu], &old, new, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+					   CAS_RELEASE, CAS_RELEASE);
 }
 
 static void secondary(void)

@@ -31,6 +31,7 @@
  * word for each hart. Numbers are not given back: there is no bitmap.
  */
 #include <kernel/assert.h>
+#include <lib/cas.h>
 #include <mm/asid.h>
 
 static uint64_t running_of(struct asid_pool *p, unsigned cpu)
@@ -119,7 +120,7 @@ unsigned asid_enter(struct asid_pool *p, uint64_t *context, unsigned cpu,
 	*forget = false;
 	if (mine && current(p, c) &&
 	    __atomic_compare_exchange_n(&p->hart[cpu].running, &mine, c, false,
-					__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+					CAS_RELEASE, CAS_RELEASE))
 		return asid_of(c);
 
 	spin_lock(&p->lock);

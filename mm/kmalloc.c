@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include <kernel/assert.h>
+#include <lib/cas.h>
 #include <mm/kmalloc.h>
 #include <mm/zone.h>
 
@@ -110,9 +111,8 @@ static struct kmem_cache *low_cache(unsigned k, unsigned flags)
 		return c;
 	c = create(k, true);
 	/* Release: whoever finds it finds it complete. */
-	if (c &&
-	    !__atomic_compare_exchange_n(&caches32[k], &none, c, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+	if (c && !__atomic_compare_exchange_n(&caches32[k], &none, c, false,
+					      CAS_RELEASE, CAS_RELEASE)) {
 		kmem_cache_destroy(c);
 		c = none;
 	}

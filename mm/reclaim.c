@@ -19,6 +19,7 @@
 #include <kernel/assert.h>
 #include <kernel/smp.h>
 #include <kernel/spinlock.h>
+#include <lib/cas.h>
 #include <mm/reclaim.h>
 #include <mm/zone.h>
 
@@ -32,8 +33,7 @@ void reclaim_register(struct shrinker *s)
 	s->link.next = __atomic_load_n(&shrinkers, __ATOMIC_RELAXED);
 	/* Release: who finds it sees what is in it. */
 	while (!__atomic_compare_exchange_n(&shrinkers, &s->link.next, &s->link,
-					    true, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
+					    true, CAS_RELEASE, CAS_RELEASE))
 		;
 }
 

@@ -9,6 +9,7 @@
  * Frames, references and tables of user spaces are dropped in the order of
  * mm/tlb.c: unhook, fence, free.
  */
+#include <lib/cas.h>
 #include <lib/errno.h>
 
 #include "user_impl.h"
@@ -24,7 +25,7 @@ struct page *user_make_zeros(void)
 	p->flags |= PAGE_ZEROS;
 	/* Release: who finds it finds zeros. */
 	if (__atomic_compare_exchange_n(&user_zeros, &other, p, false,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+					CAS_RELEASE, CAS_RELEASE))
 		return p;
 	page_free(p, 0);
 	return other;

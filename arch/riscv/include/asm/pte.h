@@ -12,6 +12,7 @@
 #pragma once
 
 #include <kernel/types.h>
+#include <lib/cas.h>
 
 #define PT_INDEX_BITS 9
 #define PT_PADDR_BITS 56
@@ -245,5 +246,5 @@ static inline bool pte_cas(pte_t *p, pte_t old, pte_t e)
 {
 	/* Release: as pte_store(). */
 	return __atomic_compare_exchange_n(&p->v, &old.v, e.v, false,
-					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+					   CAS_RELEASE, CAS_RELEASE);
 }
