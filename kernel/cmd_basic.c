@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <arch/cpu.h>
+#include <kernel/console.h>
 #include <kernel/lineedit.h>
 #include <kernel/printk.h>
 #include <kernel/shell.h>
@@ -103,19 +104,21 @@ static int cmd_history(int argc, char **argv)
 }
 COMMAND(history, cmd_history, "", "list the lines that arrow-up brings back");
 
+#define MOST_MS (INT64_MAX / 1000000u) /* some 300 years */
+
 static int cmd_sleep(int argc, char **argv)
 {
-	uint64_t ms, start;
+	uint64_t ms, end;
 
-	if (argc != 2 || !shell_number(argv[1], &ms) || ms > UINT64_MAX / 1000)
+	if (argc != 2 || !shell_number(argv[1], &ms) || ms > MOST_MS)
 		return SHELL_USAGE;
 	if (!time_known()) {
 		kprintf("sleep: the rate of the clock is not known\n");
 		return 1;
 	}
-	start = time_us();
-	while (time_us() - start < ms * 1000 && !shell_interrupted())
-		arch_relax();
+	end = arch_time() + time_ticks(ms * 1000);
+	while (arch_time() < end && !shell_interrupted())
+		console_wait(end);
 	return 0;
 }
 COMMAND(sleep, cmd_sleep, "MILLISECONDS", "wait; ^C ends it");

@@ -1,6 +1,8 @@
-/* run, kill, ps, vm: programs at the console. */
+/* run, kill, wait, ps, vm: programs at the console. */
 #include <string.h>
 
+#include <arch/cpu.h>
+#include <kernel/console.h>
 #include <kernel/files.h>
 #include <kernel/printk.h>
 #include <kernel/process.h>
@@ -12,6 +14,8 @@
 #include <mm/vma.h>
 
 #define LL(x) ((unsigned long long)(x))
+
+#define WAIT_US 10000u /* wait looks so often */
 
 /* As a shell has them. */
 #define NOT_FOUND 127
@@ -93,6 +97,18 @@ static int cmd_kill(int argc, char **argv)
 }
 COMMAND(kill, cmd_kill, "[-]PID [SIGNAL]",
 	"send a signal, else 9, to a process, or all of its group");
+
+/* --- wait --- */
+
+static int cmd_wait(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	while (process_count() && !shell_interrupted())
+		console_wait(arch_time() + time_ticks(WAIT_US));
+	return 0;
+}
+COMMAND(wait, cmd_wait, "", "wait until no process is left; ^C ends it");
 
 /* --- ps --- */
 

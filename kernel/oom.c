@@ -12,8 +12,9 @@
  * process is on its way out already, it is waited for, and none is killed.
  *
  * It never hangs: each wait ends when the waiter is killed, and the wait for a
- * victim after PATIENCE_US; then the next one dies. A victim needs no memory in
- * order to end: its faults are refused from then on.
+ * victim that sleeps after PATIENCE_US; then the next one dies. One that runs,
+ * or could, is on its way, however slow the machine is. A victim needs no
+ * memory in order to end: its faults are refused from then on.
  */
 #include <arch/cpu.h>
 #include <kernel/printk.h>
@@ -116,14 +117,22 @@ static void kill(const struct choice *c)
 	aspace_put(as);
 }
 
+static bool over(const struct process *p)
+{
+	return state_of(p) >= PROCESS_ZOMBIE || process_dying();
+}
+
 /* Until it is over, or the caller is to end itself. */
 static void await(struct process *p)
 {
 	char name[PROCESS_NAME];
+	bool done;
 
-	if (wait_on_until(&p->ended,
-			  state_of(p) >= PROCESS_ZOMBIE || process_dying(),
-			  arch_time() + time_ticks(PATIENCE_US)))
+	do
+		done = wait_on_until(&p->ended, over(p),
+				     arch_time() + time_ticks(PATIENCE_US));
+	while (!done && !process_sleeps(p));
+	if (done)
 		return;
 	p->gave_up = true;
 	process_show_name(p, name);

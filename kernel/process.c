@@ -383,6 +383,15 @@ void process_kill(struct process *p, int signal)
 	spin_unlock_irqrestore(&all.lock, flags);
 }
 
+bool process_sleeps(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	bool sleeps = p->task && task_state(p->task) == TASK_BLOCKED;
+
+	spin_unlock_irqrestore(&all.lock, flags);
+	return sleeps;
+}
+
 bool process_dying(void)
 {
 	return task_killed();

@@ -208,6 +208,9 @@ struct usage process_children_usage(struct process *p);
  * signal counts. Any context, interrupts as they are. */
 void process_kill(struct process *p, int signal);
 
+/* Does it wait for something, and neither runs nor could? */
+bool process_sleeps(struct process *p);
+
 /* Is the current process to end? Long loops and sleeps of the kernel give up
  * then (-EINTR): it never sees the result. False in tasks of the kernel. */
 bool process_dying(void);

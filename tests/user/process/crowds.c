@@ -92,6 +92,8 @@ int storm(int n)
 
 		if (!pid)
 			be_busy(seed + (uint64_t)i * 1000003);
+		if (i == 10)
+			say("storm: %d\n", i);
 		sleep_ms((long)(next_random(&seed) % 8));
 		call(SYS_kill, pid, SIGKILL);
 		child_status(pid);
