@@ -5,10 +5,11 @@
  * Who is next is drawn, evenly; but now and then a hart stays away for some time,
  * for the errors that need others to do much in one small gap.
  *
- * A hart is a stack and a jmp_buf, and so is a task (<arch/task.h>), which takes the
- * place of the hart's own while it runs there. The first entry goes through ucontext, which
- * can begin a stack; later switches are _longjmp, without calls of the host's
- * kernel. AddressSanitizer is told of each, where it is there.
+ * A hart is a stack and what __builtin_setjmp() keeps, and so is a task
+ * (<arch/task.h>), which takes the place of the hart's own while it runs there. The
+ * first entry goes through ucontext, which can begin a stack; later switches are
+ * __builtin_longjmp(). AddressSanitizer is told of each, where it is there: its own
+ * longjmp() takes the stack for left, and asks the host's kernel about it each time.
  *
  *  I1  `now` is NULL when no harts run, and then the thread is hart 0
  *  I2  interrupts: each restore undoes the latest save, and is made with
@@ -16,7 +17,6 @@
  *  I3  a hart whose function has returned is drawn while it serves an interrupt
  *      only, until the last of them has: then its stack is left as it is
  */
-#include <setjmp.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -40,7 +40,7 @@ struct irq {
 };
 
 struct hart {
-	jmp_buf context;
+	void *context[5];   /* of __builtin_setjmp() */
 	void *fake_stack;   /* AddressSanitizer's */
 	struct range stack; /* that it is on */
 	void (*fn)(void);
@@ -56,7 +56,7 @@ static struct {
 	unsigned n, left;
 	const struct harts_hooks *hooks;
 	struct rng rng;
-	jmp_buf home;
+	void *home[5];
 	void *home_fake_stack;
 	const void *home_stack;
 	size_t home_size;
@@ -154,7 +154,7 @@ UNCHECKED __attribute__((noreturn)) static void enter(struct hart *to)
 {
 	now = to;
 	if (to->started)
-		_longjmp(to->context, 1);
+		__builtin_longjmp(to->context, 1);
 	to->started = true;
 	begin_on(to->stack, begin);
 }
@@ -185,7 +185,7 @@ UNCHECKED static void begin(void)
 	}
 	now = NULL;
 	leaving_for(NULL, h.home_stack, h.home_size);
-	_longjmp(h.home, 1);
+	__builtin_longjmp(h.home, 1);
 }
 
 UNCHECKED static void switch_to(struct hart *to)
@@ -195,7 +195,7 @@ UNCHECKED static void switch_to(struct hart *to)
 	if (to == me)
 		return;
 	leaving(&me->fake_stack, to->stack);
-	if (!_setjmp(me->context))
+	if (!__builtin_setjmp(me->context))
 		enter(to);
 	arrived(me->fake_stack, NULL, NULL);
 }
@@ -217,9 +217,9 @@ UNCHECKED void arch_context_switch(struct arch_context *from,
 	assert(now && now->irq.off);
 	leaving(&from->fake_stack, stack);
 	now->stack = stack;
-	if (!_setjmp(from->regs)) {
+	if (!__builtin_setjmp(from->regs)) {
 		if (!to->entry)
-			_longjmp(to->regs, 1);
+			__builtin_longjmp(to->regs, 1);
 		now->entry = to->entry;
 		to->entry = NULL;
 		begin_on(stack, task_begins);
@@ -289,7 +289,7 @@ void harts_run(unsigned n, void (*const fn[])(void),
 	if (!hooks->keep_online)
 		cpus_online_ = cpu_bit(n) - 1;
 	leaving(&h.home_fake_stack, h.hart[0].stack);
-	if (!_setjmp(h.home))
+	if (!__builtin_setjmp(h.home))
 		enter(&h.hart[0]);
 	arrived(h.home_fake_stack, NULL, NULL);
 	if (!hooks->keep_online)

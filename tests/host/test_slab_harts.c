@@ -140,7 +140,7 @@ static void run(unsigned debug, uint64_t seed)
 
 KTEST(slab_harts, objects_wander_between_harts)
 {
-	for (uint64_t i = 0; i < ktest_ops() / 20000 + 1; i++) {
+	for (uint64_t i = 0; i < ktest_ops() / 50000 + 1; i++) {
 		run(0, ktest_seed() + i);
 		run(SLAB_DEBUG, ktest_seed() + i);
 	}

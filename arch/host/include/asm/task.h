@@ -5,12 +5,10 @@
  */
 #pragma once
 
-#include <setjmp.h>
-
 struct task;
 
 struct arch_context {
-	jmp_buf regs;
+	void *regs[5];	     /* of __builtin_setjmp() */
 	void (*entry)(void); /* NULL: it has begun */
 	void *fake_stack;    /* AddressSanitizer's */
 };
