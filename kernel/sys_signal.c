@@ -16,6 +16,19 @@ static bool is_signal(uint64_t n)
 	return n >= 1 && n <= SIGNALS;
 }
 
+/* No program expects that this fails for lack of memory, or goes on rightly if
+ * it does: so it waits for some, as a page fault does. */
+static int set_action(struct signals *s, int signal,
+		      const struct sigaction_abi *to)
+{
+	int err;
+
+	while ((err = signal_set(s, signal, to)) == -ENOMEM &&
+	       process_out_of_memory())
+		;
+	return err;
+}
+
 /* rt_sigaction(signal, new, old, size). */
 int64_t sys_rt_sigaction(const uint64_t arg[6])
 {
@@ -34,7 +47,7 @@ int64_t sys_rt_sigaction(const uint64_t arg[6])
 		return -EINVAL;
 	was = signal_get(s, (int)n);
 	if (arg[1])
-		err = signal_set(s, (int)n, &to);
+		err = set_action(s, (int)n, &to);
 	if (err)
 		return err;
 	return arg[2] ? copy_to_user(arg[2], &was, sizeof(was)) : 0;

@@ -90,6 +90,20 @@ def failing(test):
         return f"{most} allocations, {bad} of them missed"
 
 
+def ignoring(test):
+    """What is set for signals is set, whichever allocation fails."""
+    line = "run /process ignore"
+    with Machine(test, "--initrd", build(test)) as m:
+        m.expect(PROMPT, unless=PANIC)
+        m.command(line)
+        out = m.command(f"failalloc 0 {line}")
+        most = int(re.search(r"failalloc: (\d+) allocations", out)[1])
+        for n in range(1, most + 1):
+            if ", status 1\n" in m.command(f"failalloc {n} {line}"):
+                raise Failure(f"allocation {n} fails, and it is not set")
+        return f"{most} allocations"
+
+
 def behind(m):
     """Start a program that sleeps; its number."""
     m.send("run /process sleep &\r")
@@ -248,6 +262,8 @@ TESTS = [
          crowd(*FOUR, kernel=DEBUG, n=100), DEBUGGED),
     Test("process-failing", "all", 300, "each allocation fails once", failing,
          BUILT),
+    Test("process-ignoring", "all", 300, "what is set for signals is set",
+         ignoring, BUILT),
     Test("process-memory", "all", 600, "memory runs out", memory(*FOUR), BUILT),
     Test("process-memory-1", "all", 600, "the same on one hart", memory(),
          BUILT),

@@ -8,6 +8,7 @@
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
  *	bomb		fork for ever, in each process
+ *	ignore		ignore SIGTERM
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
  *			and without an ear for ^C
@@ -94,6 +95,8 @@ int main(int argc, char **argv)
 		eat();
 	if (!strcmp(what, "eaters"))
 		return eaters(n);
+	if (!strcmp(what, "ignore"))
+		return signal(SIGTERM, SIG_IGN) == SIG_ERR;
 	if (!strcmp(what, "bomb"))
 		for (say("bomb\n");;)
 			fork_raw();
