@@ -8,31 +8,107 @@
  *	root	0 ... half | half ... 511	of the kernel: nothing | A B C
  *		own tables | A B C		of each space
  *
+ * A root that is empty is like any other, and was 4 KiB to write. So each hart keeps
+ * that of the last space that went for the next one.
+ *
  * Locking: the space's lock around each change and its flush. Firmware fences
  * other harts by itself, so the flush may be made with the lock held.
  */
 #include <string.h>
 
+#include <kernel/assert.h>
+#include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
+#include <mm/page_alloc.h>
+#include <mm/reclaim.h>
 #include <mm/umap.h>
+
+static PERCPU struct page *spare; /* an empty root; used with interrupts off */
+
+static struct page *take_spare(void)
+{
+	uint64_t flags = arch_irq_save();
+	struct page *root = *this_cpu(spare);
+
+	*this_cpu(spare) = NULL;
+	arch_irq_restore(flags);
+	return root;
+}
+
+static void drop_spare(void)
+{
+	struct page *root = take_spare();
+
+	if (root)
+		page_free(root, 0);
+}
+
+static void keep_in_reach(void)
+{
+	static struct shrinker shrinker = {
+		.name = "roots",
+		.drain_hart = drop_spare,
+	};
+	static uint32_t known; /* (a) */
+
+	if (!__atomic_load_n(&known, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&known, 1, __ATOMIC_RELAXED))
+		reclaim_register(&shrinker);
+}
+
+static struct page *make_root(void)
+{
+	const pte_t *kernel = phys_to_virt(kernel_pgtable.root);
+	struct page *p = page_alloc(0, ALLOC_ZERO);
+	pte_t *root;
+
+	if (!p)
+		return NULL;
+	p->flags |= PAGE_TABLE;
+	root = phys_to_virt(page_to_phys(p));
+	memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
+	return p;
+}
 
 int umap_init(struct umap *u)
 {
-	unsigned levels = kernel_pgtable.levels;
-	const pte_t *kernel = phys_to_virt(kernel_pgtable.root);
-	pte_t *root;
-	int err;
+	const unsigned levels = kernel_pgtable.levels;
+	struct page *root = take_spare();
 
-	*u = (struct umap){.lock = SPINLOCK_INIT(LOCK_UMAP)};
+	if (!root)
+		root = make_root();
+	if (!root)
+		return -ENOMEM;
+	u->lock = (struct spinlock)SPINLOCK_INIT(LOCK_UMAP);
+	u->pt = (struct pgtable){page_to_phys(root), levels,
+				 pgtable_lower_half(levels), &page_tables};
 	tlb_space_init(&u->tlb);
-	err = pgtable_init(&u->pt, levels, pgtable_lower_half(levels),
-			   &page_tables);
-	if (err)
-		return err;
-	root = phys_to_virt(u->pt.root);
-	memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
 	return 0;
+}
+
+static void check_empty(const struct umap *u)
+{
+	const pte_t *root = phys_to_virt(u->pt.root);
+
+	for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
+		assert(!pte_present(root[i]));
+}
+
+void umap_retire(struct umap *u)
+{
+	struct page *root = pfn_to_page(u->pt.root >> PAGE_SHIFT);
+	uint64_t flags = arch_irq_save();
+	bool room = !*this_cpu(spare) && !reclaim_bypassed();
+
+	if (DEBUG_CHECKS)
+		check_empty(u);
+	if (room)
+		*this_cpu(spare) = root;
+	arch_irq_restore(flags);
+	keep_in_reach();
+	if (!room)
+		page_free(root, 0);
 }
 
 void umap_destroy(struct umap *u)

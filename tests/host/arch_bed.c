@@ -6,6 +6,7 @@
 #include <mm/layout.h>
 #include <mm/mmio.h>
 #include <mm/page_alloc.h>
+#include <mm/reclaim.h>
 #include <mm/umap.h>
 #include <mm/vmalloc.h>
 
@@ -105,6 +106,8 @@ struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
 	};
 	struct tlb_gather g;
 
+	/* Roots that are kept have the kernel's half of the last machine. */
+	reclaim_drain_hart();
 	make_tables(direct);
 	machine_begin(&machine, &config);
 	tlb_init(harts, false);

@@ -20,6 +20,10 @@ int umap_init(struct umap *u);
 /* Free all tables. Active on no hart; memory that was mapped is the caller's. */
 void umap_destroy(struct umap *u);
 
+/* The same where nothing is mapped any more, nor is there a table but the root: it is
+ * kept for the next one. */
+void umap_retire(struct umap *u);
+
 /*
  * As pgtable_map, _unmap, _protect on the user's half, with their results:
  * addresses of the kernel's half are -EINVAL. VM_USER is added. A map without any
