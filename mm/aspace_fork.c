@@ -1,44 +1,79 @@
 /*
  * fork: a second space with the same VMAs and, until somebody writes, the same
- * pages. Locks stay behind, as do VMAs that are marked so. The child is nobody's
- * yet, so its lock is not taken.
+ * pages. The child is nobody's yet, so its lock is not taken.
+ *
+ * The child's tree of VMAs is the parent's, node by node: no place has to be looked
+ * for, and it is as balanced. Then what children don't have is taken from it, which
+ * is rare: VMAs that are marked so, and locks, without which neighbours may join.
  */
 
 #include "aspace_vma.h"
 
-/* A copy of v behind all that the child has; it may join that, as what differed may
- * have stayed behind. */
-static int copy_vma(struct aspace *child, const struct vma *v)
-{
-	struct vma_place place = {.next = NULL};
-	struct vma new = *v;
+#define LOCKS ((uint32_t)(VMA_LOCKED | VMA_LOCKONFAULT))
 
-	new.as = child;
-	new.flags &= ~(uint32_t)(VMA_LOCKED | VMA_LOCKONFAULT);
-	if ((new.flags &VMA_ACCOUNTED) && !commit_fits(range_size(new.va)))
+/* A copy of the VMA of n, in its place under `parent`, with nothing below it yet.
+ * NULL: no memory for it, or not enough to promise as much again. */
+static struct tree_node *copy_node(struct aspace *child,
+				   const struct tree_node *n,
+				   struct tree_node *parent)
+{
+	const struct vma *v = container_of(n, struct vma, node);
+	struct vma *copy = NULL;
+
+	if (!(v->flags & VMA_ACCOUNTED) || commit_fits(range_size(v->va)))
+		copy = aspace_vma_new();
+	if (!copy)
+		return NULL;
+	*copy = *v;
+	copy->as = child;
+	copy->node.parent = parent;
+	copy->node.child[TREE_LEFT] = NULL;
+	copy->node.child[TREE_RIGHT] = NULL;
+	if (copy->object)
+		aspace_vma_own(copy);
+	return &copy->node;
+}
+
+/* Each node before those below it. */
+static int copy_tree(struct aspace *child, const struct aspace *parent)
+{
+	const struct tree_node *from = parent->vmas.tree.root;
+	struct tree_node *to = from ? copy_node(child, from, NULL) : NULL;
+
+	child->vmas.tree.root = to;
+	if (from && !to)
 		return -ENOMEM;
-	place.prev = vma_last(&child->vmas);
-	return aspace_add(child, &new, &place);
-}
+	while (from) {
+		unsigned side = !from->child[TREE_LEFT] || to->child[TREE_LEFT];
+		const struct tree_node *down = from->child[side];
 
-static int copy_all(struct aspace *child, struct aspace *parent)
-{
-	int err = 0;
-
-	for (struct vma *v = vma_first(&parent->vmas); v && !err;
-	     v = vma_next(v)) {
-		if (v->flags & VMA_DONTFORK)
+		if (!down || to->child[side]) {
+			from = from->parent;
+			to = to->parent;
 			continue;
-		err = copy_vma(child, v);
-		if (!err && !(v->flags & VMA_WIPEONFORK))
-			err = user_copy(child, parent, v);
+		}
+		to->child[side] = copy_node(child, down, to);
+		if (!to->child[side])
+			return -ENOMEM;
+		from = down;
+		to = to->child[side];
 	}
-	return err;
+	child->vmas.end = parent->vmas.end;
+	child->vmas.count = parent->vmas.count;
+	return 0;
 }
 
-/* What is not of VMAs. */
+/* What is not of VMAs, and sums over them. */
 static void copy_rest(struct aspace *to, const struct aspace *from)
 {
+	to->total = from->total;
+	to->data = from->data;
+	to->stack = from->stack;
+	to->exec = from->exec;
+	to->other = from->other;
+	to->locked = from->locked;
+	to->committed = from->committed;
+	commit_add((int64_t)to->committed);
 	to->mmap_top = from->mmap_top;
 	to->brk = from->brk;
 	to->max_vmas = from->max_vmas;
@@ -53,6 +88,32 @@ static void copy_rest(struct aspace *to, const struct aspace *from)
 		to->limit[i] = from->limit[i];
 }
 
+/* The VMA that v is, or is part of, without locks. */
+static struct vma *unlock(struct aspace *child, struct vma *v)
+{
+	struct vma_change c = {.v = v,
+			       .va = v->va,
+			       .prot = v->prot,
+			       .flags = v->flags & ~LOCKS};
+
+	/* All of it: that takes no VMA more. */
+	aspace_change_begin(child, &c);
+	return aspace_change(child, &c);
+}
+
+static void drop_rest(struct aspace *child)
+{
+	struct vma *next;
+
+	for (struct vma *v = vma_first(&child->vmas); v; v = next) {
+		if (v->flags & LOCKS)
+			v = unlock(child, v);
+		next = vma_next(v);
+		if (v->flags & VMA_DONTFORK)
+			aspace_cut(child, v, v->va, NULL);
+	}
+}
+
 int aspace_fork(struct aspace *parent, struct aspace **child)
 {
 	struct aspace *as = aspace_new();
@@ -61,8 +122,12 @@ int aspace_fork(struct aspace *parent, struct aspace **child)
 	if (!as)
 		return -ENOMEM;
 	aspace_lock(parent);
-	copy_rest(as, parent);
-	err = copy_all(as, parent);
+	err = copy_tree(as, parent);
+	if (!err) {
+		copy_rest(as, parent);
+		err = user_copy(as, parent);
+		drop_rest(as);
+	}
 	aspace_unlock(parent);
 	if (err)
 		aspace_put(as);

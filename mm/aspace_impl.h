@@ -86,9 +86,10 @@ int user_protect(struct aspace *as, struct range va, vm_prot_t prot,
  * -ENOMEM: nothing moved. */
 int user_move(struct aspace *as, struct range from, vaddr_t to);
 
-/* Fork: the child's tables get what the parent's have in v; private pages become
- * read-only in both (both W). -ENOMEM: the caller destroys the child. */
-int user_copy(struct aspace *child, struct aspace *parent, const struct vma *v);
+/* Fork: the child's tables get what the parent's have, where children have it;
+ * private pages become read-only in both (both W). -ENOMEM: the caller destroys the
+ * child. */
+int user_copy(struct aspace *child, struct aspace *parent);
 
 /* Fault all pages in, in order, for reading or writing; finds VMAs itself. No lock
  * held. Stops at the first failure: -ENOMEM (a hole, or no memory), -EFAULT (beyond
