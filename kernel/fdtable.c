@@ -98,6 +98,13 @@ struct file *fd_get(const struct fd_table *t, uint64_t fd)
 						: NULL;
 }
 
+struct file *fd_get_data(const struct fd_table *t, uint64_t fd)
+{
+	struct file *f = fd < t->size ? t->slot[fd].file : NULL;
+
+	return f && !(f->flags & O_PATH) ? file_get(f) : NULL;
+}
+
 /* Make slot `fd` exist. */
 static bool grow(struct fd_table *t, uint64_t fd)
 {
@@ -117,13 +124,23 @@ static bool grow(struct fd_table *t, uint64_t fd)
 	return true;
 }
 
+static uint64_t first_free(const struct fd_table *t, uint64_t fd)
+{
+	while (fd < t->size && t->slot[fd].file)
+		fd++;
+	return fd;
+}
+
+bool fd_is_left(const struct fd_table *t, uint64_t limit)
+{
+	return first_free(t, 0) < limit;
+}
+
 int fd_open(struct fd_table *t, struct file *f, bool cloexec, uint64_t from,
 	    uint64_t limit)
 {
-	uint64_t fd = from;
+	uint64_t fd = first_free(t, from);
 
-	while (fd < t->size && t->slot[fd].file)
-		fd++;
 	if (fd >= min_u64(limit, INT32_MAX))
 		return -EMFILE;
 	if (!grow(t, fd))

@@ -1,4 +1,5 @@
-/* System calls of descriptors, and of the console as a device. */
+/* System calls of descriptors, and of what lies behind them as a device. */
+#include <fs/memfs.h>
 #include <kernel/fdtable.h>
 #include <kernel/process.h>
 #include <kernel/tty.h>
@@ -42,15 +43,14 @@ int64_t sys_dup3(const uint64_t arg[6])
 {
 	struct fd_table *t = process_current()->files;
 	uint32_t fd = (uint32_t)arg[0], to = (uint32_t)arg[1];
-	int64_t result;
+	uint32_t flags = (uint32_t)arg[2];
 
-	if ((arg[2] & ~(uint64_t)O_CLOEXEC) || fd == to)
+	if ((flags & ~O_CLOEXEC) || fd == to)
 		return -EINVAL;
 	if (to >= most_files() || !fd_slot(t, fd))
 		return -EBADF;
 	fd_close(t, to);
-	result = dup_from(fd, to, arg[2] & O_CLOEXEC);
-	return result;
+	return dup_from(fd, to, flags & O_CLOEXEC);
 }
 
 enum {
@@ -64,14 +64,32 @@ enum {
 
 #define FD_CLOEXEC 1u
 
+/* What may change while a file is open. */
+#define SETTABLE (O_APPEND | O_NONBLOCK | O_NOATIME)
+
+static int set_flags(struct file *f, uint32_t flags)
+{
+	/* There is no way around memory to memory. */
+	if ((flags & O_DIRECT) && f->kind == FILE_NODE)
+		return -EINVAL;
+	f->flags = (f->flags & ~SETTABLE) | (flags & SETTABLE);
+	return 0;
+}
+
+/* What works on a file that was opened as a place only. */
+static bool is_of_descriptors(int command)
+{
+	return command <= F_GETFL || command == F_DUPFD_CLOEXEC;
+}
+
 /* fcntl(fd, command, argument). */
 int64_t sys_fcntl(const uint64_t arg[6])
 {
-	uint64_t fd = (uint32_t)arg[0], value = arg[2];
+	uint32_t fd = (uint32_t)arg[0], value = (uint32_t)arg[2];
 	struct fd_slot *s = fd_slot(process_current()->files, fd);
 	int command = (int)arg[1];
 
-	if (!s)
+	if (!s || ((s->file->flags & O_PATH) && !is_of_descriptors(command)))
 		return -EBADF;
 	switch (command) {
 	case F_DUPFD:
@@ -87,18 +105,20 @@ int64_t sys_fcntl(const uint64_t arg[6])
 	case F_GETFL:
 		return s->file->flags;
 	case F_SETFL:
-		s->file->flags = (s->file->flags & ~(O_APPEND | O_NONBLOCK)) |
-				 ((uint32_t)value & (O_APPEND | O_NONBLOCK));
-		return 0;
+		return set_flags(s->file, value);
 	}
 	return -EINVAL;
 }
 
-/* --- the console --- */
+/* --- ioctl --- */
 
 #define TCGETS	   0x5401u
 #define TIOCGPGRP  0x540fu
 #define TIOCGWINSZ 0x5413u
+#define FIONREAD   0x541bu
+#define FIONBIO	   0x5421u
+#define FIONCLEX   0x5450u
+#define FIOCLEX	   0x5451u
 
 /* struct termios as the kernel has it: what kernel/tty.c does, in its terms. */
 struct termios_abi {
@@ -121,10 +141,14 @@ static int64_t get_settings(uaddr_t to)
 	return copy_to_user(to, &t, sizeof(t));
 }
 
+static int put_int(uaddr_t to, int value)
+{
+	return copy_to_user(to, &value, sizeof(value));
+}
+
 static int64_t console_ioctl(unsigned request, uaddr_t to)
 {
 	static const uint16_t window[4] = {24, 80, 0, 0};
-	int group;
 
 	switch (request) {
 	case TCGETS:
@@ -132,20 +156,49 @@ static int64_t console_ioctl(unsigned request, uaddr_t to)
 	case TIOCGWINSZ:
 		return copy_to_user(to, window, sizeof(window));
 	case TIOCGPGRP:
-		group = tty_group();
-		return copy_to_user(to, &group, sizeof(group));
+		return put_int(to, tty_group());
+	case FIONREAD:
+		return put_int(to, tty_ready());
 	}
 	return -ENOTTY;
+}
+
+static int64_t node_ioctl(const struct file *f, unsigned request, uaddr_t to)
+{
+	if (request != FIONREAD || !memfs_is(f->node, MODE_REGULAR))
+		return -ENOTTY;
+	return put_int(to,
+		       (int)(f->node->size -
+			     __atomic_load_n(&f->offset, __ATOMIC_RELAXED)));
+}
+
+static int set_nonblock(struct file *f, uaddr_t from)
+{
+	int on;
+
+	if (copy_from_user(&on, from, sizeof(on)))
+		return -EFAULT;
+	f->flags = (f->flags & ~O_NONBLOCK) | (on ? O_NONBLOCK : 0);
+	return 0;
 }
 
 /* ioctl(fd, request, argument). */
 int64_t sys_ioctl(const uint64_t arg[6])
 {
 	struct fd_slot *s = fd_slot(process_current()->files, (uint32_t)arg[0]);
+	unsigned request = (unsigned)arg[1];
 
 	if (!s || (s->file->flags & O_PATH))
 		return -EBADF;
+	switch (request) {
+	case FIONBIO:
+		return set_nonblock(s->file, arg[2]);
+	case FIONCLEX:
+	case FIOCLEX:
+		s->cloexec = request == FIOCLEX;
+		return 0;
+	}
 	return s->file->kind == FILE_CONSOLE
-		       ? console_ioctl((unsigned)arg[1], arg[2])
-		       : -ENOTTY;
+		       ? console_ioctl(request, arg[2])
+		       : node_ioctl(s->file, request, arg[2]);
 }

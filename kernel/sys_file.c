@@ -27,22 +27,16 @@ struct iovec_abi {
 	uint64_t len;
 };
 
-/* What an argument names, with a reference; NULL: nothing. */
+/* What an argument names, with a reference; NULL: nothing with data. */
 static struct file *file_of(uint64_t fd)
 {
-	return fd_get(process_current()->files, (uint32_t)fd);
+	return fd_get_data(process_current()->files, (uint32_t)fd);
 }
 
 /* --- data --- */
 
-/* Linux's first look at a place for data: an empty one must be the program's,
- * too. */
-static bool may_be_there(uaddr_t p, uint64_t n)
-{
-	return n <= user_limit() && p <= user_limit() - n;
-}
-
-/* All that moves data: `at` is the place in the file, where it has places. */
+/* All that moves data: `at` is the place in the file, where it has places. What is
+ * wrong with a call is told in this order: the file's mode, p, the place. */
 typedef int64_t (*io_fn)(struct file *f, uaddr_t p, uint64_t n, uint64_t at);
 
 static int64_t read_console(struct file *f, uaddr_t p, uint64_t n)
@@ -79,11 +73,6 @@ static int64_t read_node(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 
 static int64_t read_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
-	if ((f->flags & O_PATH) || (f->flags & O_ACCMODE) == O_WRONLY)
-		return -EBADF;
-	if (!may_be_there(p, n))
-		return -EFAULT;
-	n = min_u64(n, MOST_BYTES);
 	if (f->kind == FILE_CONSOLE)
 		return n ? read_console(f, p, n) : 0;
 	return memfs_is(f->node, MODE_DIR) ? -EISDIR : read_node(f, p, n, at);
@@ -94,12 +83,8 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 	char chunk[CHUNK];
 	uint64_t done = 0;
 
+	(void)f;
 	(void)at;
-	if ((f->flags & O_PATH) || (f->flags & O_ACCMODE) == O_RDONLY)
-		return -EBADF;
-	if (!may_be_there(p, n))
-		return -EFAULT;
-	n = min_u64(n, MOST_BYTES);
 	while (done < n && !process_dying()) {
 		size_t size = (size_t)min_u64(n - done, sizeof(chunk));
 
@@ -112,20 +97,88 @@ static int64_t write_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 	return (int64_t)done;
 }
 
-/* At `at`, or where the file is, which then goes on. */
-static int64_t transfer(struct file *f, io_fn io, uaddr_t p, uint64_t n,
-			uint64_t at)
+static bool may(const struct file *f, io_fn io)
 {
-	bool from_now = at == AT_OFFSET;
-	int64_t done;
+	uint32_t mode = f->flags & O_ACCMODE;
 
-	if (from_now)
-		at = __atomic_load_n(&f->offset, __ATOMIC_RELAXED);
-	done = io(f, p, n, at);
-	if (from_now && done > 0)
-		__atomic_fetch_add(&f->offset, (uint64_t)done,
-				   __ATOMIC_RELAXED);
+	return mode == O_RDWR ||
+	       mode == (io == read_file ? O_RDONLY : O_WRONLY);
+}
+
+static int64_t transfer(struct file *f, io_fn io, const struct iovec_abi *v,
+			unsigned n, uint64_t at)
+{
+	int64_t sum = 0, done;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!v[i].len && n > 1)
+			continue;
+		done = io(f, v[i].base, v[i].len, at + (uint64_t)sum);
+		if (done < 0)
+			return sum ? sum : done;
+		sum += done;
+		if ((uint64_t)done < v[i].len)
+			break;
+	}
+	return sum;
+}
+
+/*
+ * The next bytes of a file, `n` at most, become the caller's: whoever shares it gets
+ * those behind them. Where they begin, and in *n how many they are; or -EINVAL.
+ */
+static int64_t claim(struct file *f, uint64_t *n)
+{
+	uint64_t at = __atomic_load_n(&f->offset, __ATOMIC_RELAXED), part;
+
+	do {
+		if (at + *n > INT64_MAX)
+			return -EINVAL;
+		part = at < f->node->size ? min_u64(*n, f->node->size - at) : 0;
+	} while (!__atomic_compare_exchange_n(&f->offset, &at, at + part, true,
+					      __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	*n = part;
+	return (int64_t)at;
+}
+
+/* The same, from where the file is, which then goes on: by what was done, if the
+ * rest is still where it was left. */
+static int64_t transfer_on(struct file *f, io_fn io, const struct iovec_abi *v,
+			   unsigned n, uint64_t total)
+{
+	uint64_t end;
+	int64_t at, done;
+
+	if (f->kind == FILE_CONSOLE)
+		return transfer(f, io, v, n, 0);
+	at = claim(f, &total);
+	if (at < 0)
+		return at;
+	end = (uint64_t)at + total;
+	done = transfer(f, io, v, n, (uint64_t)at);
+	if (done < (int64_t)total)
+		__atomic_compare_exchange_n(
+			&f->offset, &end,
+			(uint64_t)(at + (done > 0 ? done : 0)), false,
+			__ATOMIC_RELAXED, __ATOMIC_RELAXED);
 	return done;
+}
+
+/* One piece, at `at` or where the file is. */
+static int64_t move(struct file *f, const uint64_t arg[6], io_fn io,
+		    uint64_t at)
+{
+	struct iovec_abi v = {arg[1], arg[2]};
+
+	if (!may(f, io))
+		return -EBADF;
+	if (!user_could_have(v.base, v.len))
+		return -EFAULT;
+	v.len = min_u64(v.len, MOST_BYTES);
+	if (at == AT_OFFSET)
+		return transfer_on(f, io, &v, 1, v.len);
+	return at + v.len > INT64_MAX ? -EINVAL : transfer(f, io, &v, 1, at);
 }
 
 static int64_t simple(const uint64_t arg[6], io_fn io)
@@ -135,7 +188,7 @@ static int64_t simple(const uint64_t arg[6], io_fn io)
 
 	if (!f)
 		return -EBADF;
-	done = transfer(f, io, arg[1], arg[2], AT_OFFSET);
+	done = move(f, arg, io, AT_OFFSET);
 	file_put(f);
 	return done;
 }
@@ -161,17 +214,17 @@ int64_t sys_pread64(const uint64_t arg[6])
 	f = file_of(arg[0]);
 	if (!f)
 		return -EBADF;
-	done = f->kind == FILE_CONSOLE
-		       ? -ESPIPE
-		       : transfer(f, read_file, arg[1], arg[2], arg[3]);
+	done = f->kind == FILE_CONSOLE ? -ESPIPE
+				       : move(f, arg, read_file, arg[3]);
 	file_put(f);
 	return done;
 }
 
 /* --- several pieces --- */
 
-/* Each length is one that a call may have; so is their sum, cut. */
-static int check_pieces(struct iovec_abi *v, unsigned n)
+/* Each length is one that a call may have; so is their sum, cut. The sum, or an
+ * error. */
+static int64_t check_pieces(struct iovec_abi *v, unsigned n)
 {
 	uint64_t left = MOST_BYTES;
 
@@ -179,52 +232,39 @@ static int check_pieces(struct iovec_abi *v, unsigned n)
 		if ((int64_t)v[i].len < 0)
 			return -EINVAL;
 	for (unsigned i = 0; i < n; i++) {
-		if (!may_be_there(v[i].base, v[i].len))
+		if (!user_could_have(v[i].base, v[i].len))
 			return -EFAULT;
 		v[i].len = min_u64(v[i].len, left);
 		left -= v[i].len;
 	}
-	return 0;
+	return (int64_t)(MOST_BYTES - left);
 }
 
-static int64_t transfer_pieces(struct file *f, io_fn io,
-			       const struct iovec_abi *v, unsigned n)
+static int64_t move_pieces(struct file *f, io_fn io, struct iovec_abi *v,
+			   uaddr_t from, unsigned n)
 {
-	int64_t sum = 0, done;
+	int64_t total = copy_from_user(v, from, n * sizeof(*v));
 
-	for (unsigned i = 0; i < n; i++) {
-		if (!v[i].len)
-			continue;
-		done = transfer(f, io, v[i].base, v[i].len, AT_OFFSET);
-		if (done < 0)
-			return sum ? sum : done;
-		sum += done;
-		if ((uint64_t)done < v[i].len)
-			break;
-	}
-	/* With no piece, errors of the file are still told. */
-	return sum ? sum : transfer(f, io, 0, 0, AT_OFFSET);
+	if (!total)
+		total = check_pieces(v, n);
+	if (total >= 0 && !may(f, io))
+		return -EBADF;
+	return total > 0 ? transfer_on(f, io, v, n, (uint64_t)total) : total;
 }
 
 static int64_t vector(const uint64_t arg[6], io_fn io)
 {
 	struct file *f = file_of(arg[0]);
 	struct iovec_abi few[8], *v = few;
-	int64_t done = 0;
-	unsigned n = (unsigned)min_u64(arg[2], IOV_MAX + 1);
+	unsigned n = (unsigned)arg[2];
+	int64_t done = -EINVAL;
 
 	if (!f)
 		return -EBADF;
-	if (n > IOV_MAX)
-		done = -EINVAL;
-	else if (n > ARRAY_SIZE(few) && !(v = kmalloc_array(n, sizeof(*v), 0)))
-		done = -ENOMEM;
-	if (!done)
-		done = copy_from_user(v, arg[1], n * sizeof(*v));
-	if (!done)
-		done = check_pieces(v, n);
-	if (!done)
-		done = transfer_pieces(f, io, v, n);
+	if (n > ARRAY_SIZE(few) && n <= IOV_MAX)
+		v = kmalloc_array(n, sizeof(*v), 0);
+	if (n <= IOV_MAX)
+		done = v ? move_pieces(f, io, v, arg[1], n) : -ENOMEM;
 	if (v != few)
 		kfree(v);
 	file_put(f);
@@ -247,43 +287,33 @@ int64_t sys_writev(const uint64_t arg[6])
 enum { TO_START, TO_OFFSET, TO_END, TO_DATA, TO_HOLE };
 
 /* Where `whence` and `offset` lead to, or an error. */
-static int64_t seek_to(const struct file *f, int64_t offset, unsigned whence)
+static int64_t seek_to(const struct file *f, uint64_t offset, unsigned whence)
 {
-	int64_t now = (int64_t)__atomic_load_n(&f->offset, __ATOMIC_RELAXED);
-	int64_t size = (int64_t)f->node->size;
+	uint64_t size = f->node->size;
 
-	switch (whence) {
-	case TO_START:
-		return offset;
-	case TO_OFFSET:
-		return __builtin_add_overflow(now, offset, &offset) ? -EOVERFLOW
-								    : offset;
-	case TO_END:
-		return __builtin_add_overflow(size, offset, &offset)
-			       ? -EOVERFLOW
-			       : offset;
-	case TO_DATA:
-	case TO_HOLE: /* one piece of data, then a hole for ever */
-		if (offset < 0 || offset >= size)
-			return -ENXIO;
-		return whence == TO_DATA ? offset : size;
-	}
-	return -EINVAL;
+	if (whence == TO_OFFSET)
+		offset += __atomic_load_n(&f->offset, __ATOMIC_RELAXED);
+	else if (whence == TO_END)
+		offset += size;
+	else if (whence != TO_START && offset >= size)
+		return -ENXIO;
+	/* One piece of data, then a hole for ever. */
+	if (whence == TO_HOLE)
+		offset = size;
+	return (int64_t)offset < 0 ? -EINVAL : (int64_t)offset;
 }
 
-static int64_t seek(struct file *f, int64_t offset, unsigned whence)
+static int64_t seek(struct file *f, uint64_t offset, unsigned whence)
 {
 	int64_t to;
 
-	if (f->flags & O_PATH)
-		return -EBADF;
+	if (whence > TO_HOLE)
+		return -EINVAL;
 	if (f->kind == FILE_CONSOLE)
 		return -ESPIPE;
 	to = seek_to(f, offset, whence);
 	if (to >= 0)
 		__atomic_store_n(&f->offset, (uint64_t)to, __ATOMIC_RELAXED);
-	else if (to != -ENXIO && to != -EOVERFLOW)
-		to = -EINVAL;
 	return to;
 }
 
@@ -295,7 +325,7 @@ int64_t sys_lseek(const uint64_t arg[6])
 
 	if (!f)
 		return -EBADF;
-	to = seek(f, (int64_t)arg[1], (unsigned)arg[2]);
+	to = seek(f, arg[1], (unsigned)arg[2]);
 	file_put(f);
 	return to;
 }

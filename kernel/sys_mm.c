@@ -68,7 +68,7 @@ int64_t sys_mmap(const uint64_t arg[6])
 	if (!is_aligned(m.offset, PAGE_SIZE))
 		return -EINVAL;
 	if (!(m.flags & MAP_ANONYMOUS)) {
-		f = fd_get(process_current()->files, (uint32_t)arg[4]);
+		f = fd_get_data(process_current()->files, (uint32_t)arg[4]);
 		if (!f)
 			return -EBADF;
 		map_file(f, &m);

@@ -130,6 +130,15 @@ static int64_t take(void *p, size_t n, int group)
 	return result;
 }
 
+int tty_ready(void)
+{
+	uint64_t flags = spin_lock_irqsave(&tty.lock);
+	int n = tty.line.ended ? (int)(tty.line.length - tty.line.taken) : 0;
+
+	spin_unlock_irqrestore(&tty.lock, flags);
+	return n;
+}
+
 int64_t tty_read(void *p, size_t n, bool wait)
 {
 	int group = process_current()->group;

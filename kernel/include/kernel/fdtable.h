@@ -23,11 +23,17 @@ enum file_kind { FILE_CONSOLE, FILE_NODE };
 #define O_TRUNC	    01000u
 #define O_APPEND    02000u
 #define O_NONBLOCK  04000u
+#define O_DSYNC	    010000u
+#define O_ASYNC	    020000u
+#define O_DIRECT    040000u
 #define O_LARGEFILE 0100000u
 #define O_DIRECTORY 0200000u
 #define O_NOFOLLOW  0400000u
+#define O_NOATIME   01000000u
 #define O_CLOEXEC   02000000u
+#define O_SYNC	    04000000u /* with O_DSYNC */
 #define O_PATH	    010000000u
+#define O_TMPFILE   020000000u /* with O_DIRECTORY */
 
 struct file {
 	uint32_t refs; /* (a) */
@@ -66,11 +72,17 @@ void fd_table_exec(struct fd_table *t);
 /* The open file, with a reference; NULL: not open. Any number will do. */
 struct file *fd_get(const struct fd_table *t, uint64_t fd);
 
+/* The same, but NULL too for one that was opened as a place only (O_PATH). */
+struct file *fd_get_data(const struct fd_table *t, uint64_t fd);
+
 /* The lowest free number from `from` on and below `limit` becomes f's, whose
  * reference the table takes. The number, or -EMFILE or -ENOMEM: f is still the
  * caller's. */
 int fd_open(struct fd_table *t, struct file *f, bool cloexec, uint64_t from,
 	    uint64_t limit);
+
+/* Is there a number below `limit` that is free? */
+bool fd_is_left(const struct fd_table *t, uint64_t limit);
 
 /* 0 or -EBADF. */
 int fd_close(struct fd_table *t, uint64_t fd);

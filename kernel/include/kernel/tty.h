@@ -20,6 +20,9 @@ void tty_look(void);
 /* The group that is served; 0: none. */
 int tty_group(void);
 
+/* How many bytes tty_read() would give now, of a line that has ended. */
+int tty_ready(void);
+
 /* For the current process: up to `n` bytes of a line, 0 at its end (^D). -EIO:
  * its group is not served; -EINTR: it is to end; -EAGAIN: no line, !wait. */
 int64_t tty_read(void *p, size_t n, bool wait);

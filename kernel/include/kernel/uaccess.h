@@ -20,6 +20,13 @@ static inline bool user_range(uaddr_t at, size_t n)
 	return !n || (at <= INT64_MAX && n <= INT64_MAX - at);
 }
 
+/* Could it be a program's, if there was memory? An empty place must be, too: calls
+ * that move data ask that first. */
+static inline bool user_could_have(uaddr_t at, uint64_t n)
+{
+	return n <= user_limit() && at <= user_limit() - n;
+}
+
 /* 0, or -EFAULT; then a part may have been copied, all before the first byte that
  * could not be. */
 int copy_from_user(void *to, uaddr_t from, size_t n);
