@@ -72,42 +72,80 @@ static int find_from(int fd, const char *path, unsigned flags,
 			    &out->node);
 }
 
-/* What the path at `from` means, seen from the directory `fd`. */
-static int find(uint64_t fd, uaddr_t from, unsigned flags, struct place *out)
+/* A copy of the path at `from`, which is the caller's: 0 or an error. */
+static int get_path(uaddr_t from, char **out)
 {
 	char *path = kmalloc(MEMFS_PATH_MAX, 0);
-	int64_t err;
+	int64_t n;
 
 	if (!path)
 		return -ENOMEM;
+	n = strncpy_from_user(path, from, MEMFS_PATH_MAX);
+	if (n < 0) {
+		kfree(path);
+		return (int)n;
+	}
+	*out = path;
+	return 0;
+}
+
+/* What the path at `from` means, seen from the directory `fd`. */
+static int find(uint64_t fd, uaddr_t from, unsigned flags, struct place *out)
+{
+	char *path;
+	int err = get_path(from, &path);
+
 	*out = (struct place){0};
-	err = strncpy_from_user(path, from, MEMFS_PATH_MAX);
-	if (err >= 0)
-		err = find_from((int)fd, path, flags, out);
+	if (err)
+		return err;
+	err = find_from((int)fd, path, flags, out);
 	kfree(path);
-	return (int)err;
+	return err;
 }
 
 /* --- open --- */
 
+/* What counts of the flags; others are ignored. */
+#define OPEN_FLAGS                                                            \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |       \
+	 O_NONBLOCK | O_DSYNC | O_ASYNC | O_DIRECT | O_LARGEFILE |            \
+	 O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_SYNC | O_PATH | \
+	 O_TMPFILE)
+#define PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+/* What an open file does not remember. */
+#define ONCE (O_CLOEXEC | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)
+
+/* Do they go together? */
+static int check_flags(uint32_t flags)
+{
+	bool write = (flags & O_ACCMODE) != O_RDONLY;
+
+	if ((flags & O_CREAT) && (flags & O_DIRECTORY))
+		return -EINVAL;
+	if ((flags & O_TMPFILE) && (!(flags & O_DIRECTORY) || !write))
+		return -EINVAL;
+	return 0;
+}
+
 /* May it be opened so? */
 static int check_open(const struct memfs_node *n, uint32_t flags)
 {
-	bool write = (flags & O_ACCMODE) != O_RDONLY ||
-		     (flags & (O_TRUNC | O_CREAT));
+	bool write = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+	bool directory = memfs_is(n, MODE_DIR);
 
-	if (flags & O_PATH)
-		write = false;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
+	if ((flags & O_DIRECTORY) && !directory)
+		return -ENOTDIR;
 	if (memfs_is(n, MODE_LINK) && !(flags & O_PATH))
 		return -ELOOP;
-	if ((flags & O_DIRECTORY) && !memfs_is(n, MODE_DIR))
-		return -ENOTDIR;
-	if (memfs_is(n, MODE_DIR))
-		return write ? -EISDIR : 0;
-	return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) ? -EROFS
-								    : 0;
+	if (flags & O_TMPFILE)
+		return -EROFS;
+	if (directory && (write || (flags & O_CREAT)))
+		return -EISDIR;
+	if (write)
+		return -EROFS;
+	return flags & O_DIRECT ? -EINVAL : 0;
 }
 
 static int64_t open_place(const struct place *at, uint32_t flags)
@@ -118,11 +156,9 @@ static int64_t open_place(const struct place *at, uint32_t flags)
 
 	if (fd)
 		return fd;
-	f = file_create(
-		FILE_NODE,
-		(flags & ~(O_CLOEXEC | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC)) |
-			O_LARGEFILE,
-		at->node);
+	f = file_create(FILE_NODE,
+			(flags & ~ONCE) | (flags & O_PATH ? 0 : O_LARGEFILE),
+			at->node);
 	if (!f)
 		return -ENOMEM;
 	fd = fd_open(p->files, f, flags & O_CLOEXEC, 0,
@@ -132,23 +168,74 @@ static int64_t open_place(const struct place *at, uint32_t flags)
 	return fd;
 }
 
+/* Where the last name of a path begins, whatever slashes are behind it. */
+static char *last_name(char *path)
+{
+	char *at = path + strlen(path);
+
+	while (at > path && at[-1] == '/')
+		at--;
+	while (at > path && at[-1] != '/')
+		at--;
+	return at;
+}
+
+/* Would it be a directory, if it was made? */
+static bool means_directory(char *path)
+{
+	const char *last = last_name(path);
+	size_t n = strcspn(last, "/");
+
+	return n && last[n] && strncmp(last, "./", 2) &&
+	       strncmp(last, "../", 3);
+}
+
+/* Nothing can be made there: because of its path, which is cut, or else of `why`. */
+static int cant_create(int fd, char *path, int why)
+{
+	struct place at = {0};
+	int err;
+
+	*last_name(path) = '\0';
+	err = find_from(fd, *path ? path : ".", 0, &at);
+	return err ? err : why;
+}
+
+static int64_t open_path(int fd, char *path, uint32_t flags)
+{
+	bool create = flags & O_CREAT;
+	bool nofollow = (flags & O_NOFOLLOW) || (create && (flags & O_EXCL));
+	struct place at = {0};
+	int err;
+
+	if (create && means_directory(path))
+		return cant_create(fd, path, -EISDIR);
+	err = find_from(fd, path, nofollow ? AT_SYMLINK_NOFOLLOW : 0, &at);
+	if (err == -ENOENT && create && *path)
+		return cant_create(fd, path, -EROFS);
+	return err ? err : open_place(&at, flags);
+}
+
 /* openat(directory, path, flags, mode). */
 int64_t sys_openat(const uint64_t arg[6])
 {
-	uint32_t flags = (uint32_t)arg[2];
-	struct place at;
-	int err;
+	uint32_t flags = (uint32_t)arg[2] & OPEN_FLAGS;
+	struct process *p = process_current();
+	int64_t result;
+	char *path;
 
 	if (flags & O_PATH)
-		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	err = find(arg[0], arg[1],
-		   flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL)
-			   ? AT_SYMLINK_NOFOLLOW
-			   : 0,
-		   &at);
-	if (err == -ENOENT && (flags & O_CREAT))
-		return -EROFS;
-	return err ? err : open_place(&at, flags);
+		flags &= PATH_FLAGS;
+	result = check_flags(flags);
+	if (!result)
+		result = get_path(arg[1], &path);
+	if (result)
+		return result;
+	result = fd_is_left(p->files, p->limit[RLIMIT_NOFILE].cur)
+			 ? open_path((int)arg[0], path, flags)
+			 : -EMFILE;
+	kfree(path);
+	return result;
 }
 
 /* --- stat --- */
@@ -191,7 +278,8 @@ static struct stat_abi stat_of(const struct memfs_node *n)
 	s.mode = n->mode;
 	s.links = n->names;
 	s.size = (int64_t)n->size;
-	s.blocks = (int64_t)((n->size + 511) / 512);
+	if (memfs_is(n, MODE_REGULAR))
+		s.blocks = (int64_t)(align_up(n->size, PAGE_SIZE) / 512);
 	s.modified.seconds = n->mtime;
 	s.accessed = s.changed = s.modified;
 	return s;
@@ -251,19 +339,25 @@ static int64_t put_path(const struct memfs_node *n, uaddr_t to, uint64_t size,
 int64_t sys_readlinkat(const uint64_t arg[6])
 {
 	int size = (int)arg[3];
-	struct place at;
+	struct place at = {0};
+	char *path;
 	size_t n;
 	int err;
 
 	if (size <= 0)
 		return -EINVAL;
-	err = find(arg[0], arg[1], AT_SYMLINK_NOFOLLOW, &at);
+	err = get_path(arg[1], &path);
+	if (err)
+		return err;
+	err = find_from((int)arg[0], path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
+			&at);
+	if (!err && !at.exe && (!at.node || !memfs_is(at.node, MODE_LINK)))
+		err = *path ? -EINVAL : -ENOENT;
+	kfree(path);
 	if (err)
 		return err;
 	if (at.exe)
 		return put_path(at.node, arg[2], (uint64_t)size, true);
-	if (!memfs_is(at.node, MODE_LINK))
-		return -EINVAL;
 	n = (size_t)min_u64(at.node->size, (uint64_t)size);
 	return copy_to_user(arg[2], at.node->target, n) ? -EFAULT : (int64_t)n;
 }
