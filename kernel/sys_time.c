@@ -48,19 +48,47 @@ static uint64_t boot_date(void)
 	return none - 1;
 }
 
-static uint64_t cpu_time(void)
+static uint64_t ns_of(uint64_t ticks)
 {
-	struct usage u = process_usage(process_current());
-
-	return time_us_of(u.user + u.kernel) * 1000;
+	return time_us_of(ticks) * 1000;
 }
 
+static uint64_t cpu_time(struct process *p)
+{
+	struct usage u = process_usage(p);
+
+	return ns_of(u.user + u.kernel);
+}
+
+/*
+ * Clocks below 0 are those of processes by their number n, 0 being the caller: ~n <<
+ * 3, and with that what is counted, and whether n is a thread's.
+ */
+enum { TIME_IN_ALL, TIME_OF_USER, TIME_SCHEDULED, CLOCK_OF_FILE, OF_THREAD };
+
+static int read_process_clock(int clock, uint64_t *ns)
+{
+	int pid = ~(clock >> 3), kind = clock & 3;
+	struct process *p;
+
+	if (kind == CLOCK_OF_FILE)
+		return -EINVAL;
+	p = pid ? process_find(pid) : process_get(process_current());
+	if (!p)
+		return -EINVAL;
+	*ns = kind == TIME_OF_USER ? ns_of(process_usage(p).user) : cpu_time(p);
+	process_put(p);
+	return (clock & OF_THREAD) && p != process_current() ? -EINVAL : 0;
+}
+
+/* Of those that can wake the machine up (CLOCK_*_ALARM) there is none. */
 static int read_clock(int clock, uint64_t *ns)
 {
+	if (clock < 0)
+		return read_process_clock(clock, ns);
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ns = boot_date() + time_ns();
 		return 0;
@@ -68,12 +96,11 @@ static int read_clock(int clock, uint64_t *ns)
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
 		*ns = time_ns();
 		return 0;
 	case CLOCK_PROCESS_CPUTIME_ID:
 	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = cpu_time();
+		*ns = cpu_time(process_current());
 		return 0;
 	}
 	return -EINVAL;
@@ -169,9 +196,9 @@ static int check_sleep(int clock)
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
+	case CLOCK_PROCESS_CPUTIME_ID:
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
-	case CLOCK_PROCESS_CPUTIME_ID: /* one task: it would never wake up */
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
@@ -196,7 +223,11 @@ int64_t sys_clock_nanosleep(const uint64_t arg[6])
 		err = read_clock(clock, &now);
 	if (err)
 		return err;
-	return sleep_for(ns == UINT64_MAX ? ns : ns > now ? ns - now : 0);
+	if (ns != UINT64_MAX)
+		ns = ns > now ? ns - now : 0;
+	/* A process of one task uses no time while that sleeps. */
+	return sleep_for(ns && clock == CLOCK_PROCESS_CPUTIME_ID ? UINT64_MAX
+								 : ns);
 }
 
 int64_t sys_sched_yield(const uint64_t arg[6])
