@@ -118,6 +118,8 @@ int exec_map_stack(struct aspace *as, const struct exec_stack *s)
 	used = align_up(top - lay_out(s, top).sp, PAGE_SIZE);
 	size = max_u64(used,
 		       min_u64(used + ROOM, align_down(limit, PAGE_SIZE)));
+	if (used > limit)
+		return -E2BIG;
 	as->stack_top = top;
 	return aspace_map_anonymous(
 		       as, top - size, size,

@@ -43,41 +43,41 @@ static void set_limit(struct process *p, unsigned resource,
 	aspace_put(as);
 }
 
-static int64_t limit(struct process *p, unsigned resource, uaddr_t new,
-		     uaddr_t old)
+/* new: NULL if it stays. The former one goes to *was. */
+static int limit(struct process *p, unsigned resource, const struct rlimit *new,
+		 struct rlimit *was)
 {
-	struct rlimit to, was = p->limit[resource];
 	int err = 0;
 
+	if (!user_may(&process_current()->user, &p->user))
+		return -EPERM;
+	if (resource >= RLIMITS)
+		return -EINVAL;
+	*was = p->limit[resource];
 	if (new)
-		err = copy_from_user(&to, new, sizeof(to));
+		err = check_limit(p, resource, new);
 	if (!err && new)
-		err = check_limit(p, resource, &to);
-	if (err)
-		return err;
-	if (new)
-		set_limit(p, resource, &to);
-	return old ? copy_to_user(old, &was, sizeof(was)) : 0;
+		set_limit(p, resource, new);
+	return err;
 }
 
 /* prlimit64(pid, resource, new, old). */
 int64_t sys_prlimit64(const uint64_t arg[6])
 {
-	unsigned resource = (unsigned)arg[1];
-	int pid = (int)arg[0];
+	int pid = (int)arg[0], err;
+	struct rlimit new, was;
 	struct process *p;
-	int64_t result;
 
-	if (resource >= RLIMITS)
-		return -EINVAL;
+	if (arg[2] && copy_from_user(&new, arg[2], sizeof(new)))
+		return -EFAULT;
 	p = pid ? process_find(pid) : process_get(process_current());
 	if (!p)
 		return -ESRCH;
-	result = user_may(&process_current()->user, &p->user)
-			 ? limit(p, resource, arg[2], arg[3])
-			 : -EPERM;
+	err = limit(p, (unsigned)arg[1], arg[2] ? &new : NULL, &was);
 	process_put(p);
-	return result;
+	if (err || !arg[3])
+		return err;
+	return copy_to_user(arg[3], &was, sizeof(was));
 }
 
 int64_t sys_getrlimit(const uint64_t arg[6])
