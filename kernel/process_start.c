@@ -113,6 +113,7 @@ static int load(struct process *p, const struct exec_program *program,
 		return -ENOMEM;
 	process_limit_space(p, as);
 	as->may_lock = user_is_root(&p->user);
+	as->no_huge = p->aspace && p->aspace->no_huge;
 	aspace_layout(as);
 	err = exec_load(as, program, start);
 	if (err) {
@@ -194,6 +195,8 @@ static int spawn_first(struct process *p, struct exec_program *program,
 	int err;
 
 	rlimit_defaults(p->limit);
+	p->umask = 022;
+	p->timer_slack = PROCESS_TIMER_SLACK;
 	p->files = first_files();
 	p->cwd = files_root();
 	if (!p->files || !p->cwd)
@@ -251,6 +254,7 @@ int process_exec(struct user_regs *regs, const char *path, char *const argv[],
 	p->exe = start.exe;
 	exec_name(path, p->name);
 	p->clear_tid = 0;
+	p->not_dumpable = false;
 	p->exit_signal = SIGCHLD;
 	fd_table_exec(p->files);
 	signal_exec(&p->signals);
@@ -270,6 +274,9 @@ static void inherit(struct process *p, const struct process *parent,
 	p->group = parent->group;
 	p->session = parent->session;
 	p->umask = parent->umask;
+	p->not_dumpable = parent->not_dumpable;
+	p->no_new_privs = parent->no_new_privs;
+	p->timer_slack = parent->timer_slack;
 	p->user = parent->user;
 	p->user_group = parent->user_group;
 	p->exe = parent->exe;

@@ -1,6 +1,7 @@
 /* System calls that are about the machine and nothing else. */
 #include <string.h>
 
+#include <arch/cpu.h>
 #include <kernel/process.h>
 #include <kernel/random.h>
 #include <kernel/task.h>
@@ -47,6 +48,8 @@ int64_t sys_getrandom(const uint64_t arg[6])
 	    (flags & (GRND_RANDOM | GRND_INSECURE)) ==
 		    (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
+	if (!user_could_have(arg[0], size))
+		return -EFAULT;
 	if ((flags & GRND_NONBLOCK) && !(flags & GRND_INSECURE) &&
 	    !random_ready())
 		return -EAGAIN;
@@ -61,6 +64,17 @@ int64_t sys_getrandom(const uint64_t arg[6])
 		task_resched();
 	}
 	return (int64_t)done;
+}
+
+/* getcpu(cpu, node): all memory is one node. */
+int64_t sys_getcpu(const uint64_t arg[6])
+{
+	const uint32_t at[] = {arch_cpu(), 0};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+		if (arg[i] && copy_to_user(arg[i], &at[i], sizeof(at[i])))
+			return -EFAULT;
+	return 0;
 }
 
 /* umask(mask): what it was; no file is made yet. */

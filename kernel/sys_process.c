@@ -2,8 +2,6 @@
  * System calls of processes: who they are, how they begin and end. Linux's
  * numbers, results and errors; docs/syscalls.md has the list.
  */
-#include <string.h>
-
 #include <arch/cpu.h>
 #include <arch/user.h>
 #include <kernel/clone.h>
@@ -53,13 +51,15 @@ int64_t sys_set_robust_list(const uint64_t arg[6])
 
 /* --- fork --- */
 
+/* The last two lines: of what no process has here, so they change nothing. */
 #define FORK_FLAGS                                                         \
 	(CSIGNAL | CLONE_VM | CLONE_VFORK | CLONE_SETTLS |                 \
 	 CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | \
-	 CLONE_UNTRACED | CLONE_DETACHED)
+	 CLONE_UNTRACED | CLONE_DETACHED | CLONE_PTRACE | CLONE_SYSVSEM |  \
+	 CLONE_IO)
 #define NEW_SPACES                                                     \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
-	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_IO)
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 /* 0, -EINVAL for what Linux refuses as well, -ENOSYS for what it can do and
  * this kernel can't: threads, and processes that share more than vfork's do. */
@@ -129,49 +129,4 @@ int64_t sys_wait4(const uint64_t arg[6])
 	    (arg[3] && copy_to_user(arg[3], &usage, sizeof(usage))))
 		return -EFAULT;
 	return result;
-}
-
-/* --- names --- */
-
-enum {
-	PR_SET_PDEATHSIG = 1,
-	PR_GET_DUMPABLE = 3,
-	PR_SET_DUMPABLE = 4,
-	PR_SET_NAME = 15,
-	PR_GET_NAME = 16,
-	PR_SET_VMA = 0x53564d41,
-	PR_SET_VMA_ANON_NAME = 0,
-};
-
-static int64_t set_name(uaddr_t from)
-{
-	char name[PROCESS_NAME];
-	int64_t n = strncpy_from_user(name, from, sizeof(name) - 1);
-
-	if (n < 0 && n != -ENAMETOOLONG)
-		return n;
-	if (n < 0)
-		n = sizeof(name) - 1;
-	memset(name + n, 0, sizeof(name) - (size_t)n);
-	memcpy(process_current()->name, name, sizeof(name));
-	memcpy(task_current()->name, name, sizeof(name));
-	return 0;
-}
-
-int64_t sys_prctl(const uint64_t arg[6])
-{
-	switch ((int)arg[0]) {
-	case PR_SET_NAME:
-		return set_name(arg[1]);
-	case PR_GET_NAME:
-		return copy_to_user(arg[1], process_current()->name,
-				    PROCESS_NAME);
-	case PR_GET_DUMPABLE:
-		return 1;
-	case PR_SET_DUMPABLE:
-		return arg[1] <= 1 ? 0 : -EINVAL;
-	case PR_SET_VMA: /* names of memory are for reports only */
-		return arg[1] == PR_SET_VMA_ANON_NAME ? 0 : -EINVAL;
-	}
-	return -EINVAL;
 }

@@ -148,7 +148,8 @@ static __attribute__((noinline)) bool wants_huge(const struct fault *f)
 	enum fault_huge huge = __atomic_load_n(&fault_huge, __ATOMIC_RELAXED);
 	vaddr_t start = align_down(f->va, HUGE_SIZE);
 
-	if (!f->s.level || huge == HUGE_NEVER || (f->v->flags & VMA_NOHUGE) ||
+	if (!f->s.level || huge == HUGE_NEVER || f->v->as->no_huge ||
+	    (f->v->flags & VMA_NOHUGE) ||
 	    (huge == HUGE_MADVISE && !(f->v->flags & VMA_HUGE)))
 		return false;
 	return range_within(range_make(start, start + HUGE_SIZE), f->v->va);

@@ -25,7 +25,8 @@ struct memfs_node;
 struct task;
 struct user_regs;
 
-#define PROCESS_NAME 16 /* bytes, with the NUL, as Linux's comm */
+#define PROCESS_NAME	    16	  /* bytes, with the NUL, as Linux's comm */
+#define PROCESS_TIMER_SLACK 50000 /* ns, unless it sets another */
 
 enum process_state {
 	PROCESS_NEW, /* being made; nobody finds it */
@@ -69,6 +70,8 @@ struct process {
 	struct memfs_node *exe, *cwd;	  /* (o) */
 	struct fd_table *files;		  /* (o) */
 	unsigned umask;			  /* (o) */
+	bool not_dumpable, no_new_privs;  /* as prctl() set them (o) */
+	uint64_t timer_slack;		  /* ns (o) */
 	struct user_ids user, user_group; /* (o), racy for others */
 	struct usage used;		  /* when it is over (t) */
 	struct usage children_used;	  /* (t) */

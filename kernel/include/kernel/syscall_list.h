@@ -50,6 +50,7 @@
 	CALL(165, getrusage)          \
 	CALL(166, umask)              \
 	CALL(167, prctl)              \
+	CALL(168, getcpu)             \
 	CALL(169, gettimeofday)       \
 	CALL(172, getpid)             \
 	CALL(173, getppid)            \

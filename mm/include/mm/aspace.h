@@ -64,6 +64,7 @@ struct aspace {
 	uint32_t lock_future; /* VMA_LOCKED, VMA_LOCKONFAULT: for new VMAs */
 	bool may_lock; /* root's: LIMIT_MEMLOCK does not count, and what is
 			  below ASPACE_MIN_ADDR can be mapped (a) */
+	bool no_huge;  /* no pages of 2 MiB, whatever advice says */
 	uint32_t membarrier; /* what membarrier() was registered for (a) */
 	struct range code, args, env; /* for reports */
 	vaddr_t stack_top;	      /* for reports; 0: none */
