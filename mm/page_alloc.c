@@ -9,24 +9,15 @@
  */
 #include <kernel/assert.h>
 #include <kernel/spinlock.h>
-#include <mm/layout.h>
 #include <mm/page_alloc.h>
 
 #include "frame_cache.h"
+#include "page_clear.h"
 #include "zone_internal.h"
-
-/* Words that are cleared in a round, of each page 16. */
-#define ROUND (PAGE_SIZE / sizeof(uint64_t) / 16)
 
 struct page *page_clear(struct page *p, unsigned order)
 {
-	uint64_t *word = phys_to_virt(page_to_phys(p));
-	uint64_t *end = word + (PAGE_SIZE << order) / sizeof(*word);
-
-	for (; word != end; word += ROUND)
-#pragma GCC unroll 32
-		for (unsigned i = 0; i < ROUND; i++)
-			word[i] = 0;
+	page_clear_here(p, order);
 	return p;
 }
 
@@ -36,17 +27,20 @@ void page_copy(struct page *to, const struct page *from)
 	const uint64_t *s = phys_to_virt(page_to_phys(from));
 	const uint64_t *end = s + PAGE_SIZE / sizeof(*s);
 
-	/* Loads first: a processor need not wait for each. */
-	for (; s != end; s += 16, d += 16) {
-		uint64_t w[16];
+	/* Loads first: a processor need not wait for each. Eight, as no function
+	 * has to save registers for so few. */
+	for (; s != end; s += 128, d += 128)
+#pragma GCC unroll 16
+		for (unsigned at = 0; at < 128; at += 8) {
+			uint64_t w[8];
 
-#pragma GCC unroll 16
-		for (unsigned i = 0; i < 16; i++)
-			w[i] = s[i];
-#pragma GCC unroll 16
-		for (unsigned i = 0; i < 16; i++)
-			d[i] = w[i];
-	}
+#pragma GCC unroll 8
+			for (unsigned i = 0; i < 8; i++)
+				w[i] = s[at + i];
+#pragma GCC unroll 8
+			for (unsigned i = 0; i < 8; i++)
+				d[at + i] = w[i];
+		}
 }
 
 /* Cleared blocks come from the stacks, too. */
