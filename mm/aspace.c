@@ -45,8 +45,6 @@
 
 #include "aspace_vma.h"
 
-PERCPU struct aspace *aspace_reading;
-
 uint64_t (*aspace_random_source)(void);
 uint64_t aspace_max_vmas = ASPACE_MAX_VMAS;
 
@@ -58,8 +56,8 @@ static __attribute__((noinline, cold)) void wait_for(const struct aspace *as,
 {
 	for_each_cpu (cpu, cpus)
 		/* Acquire: pairs with aspace_read_end(). */
-		while (__atomic_load_n(cpu_var(aspace_reading, cpu),
-				       __ATOMIC_ACQUIRE) == as)
+		while (__atomic_load_n(&as->hart[cpu].reads,
+				       __ATOMIC_ACQUIRE) == READS_NOW)
 			smp_relax();
 }
 
@@ -122,7 +120,8 @@ struct aspace *aspace_new(void)
 
 	if (!aspace_vma_ready())
 		return NULL;
-	as = kmalloc(sizeof(*as), ALLOC_ZERO);
+	as = kmalloc(sizeof(*as) + cpus_possible * sizeof(*as->hart),
+		     ALLOC_ZERO);
 	if (!as)
 		return NULL;
 	if (umap_init(&as->map)) {

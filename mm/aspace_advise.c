@@ -105,7 +105,7 @@ static int populate_parts(struct aspace *as, struct range va, bool write)
 	for (; !range_empty(va); va.start = p.part.end) {
 		aspace_read_begin(as);
 		err = aspace_parts(as, va, false, find_part, &p);
-		aspace_read_end();
+		aspace_read_end(as);
 		if (err != 1)
 			return err;
 		if (p.part.start > va.start)
@@ -219,7 +219,7 @@ static int look(struct aspace *as, struct range va, uint8_t *vec, uint64_t max)
 		user_incore(as, v, va, vec);
 		n = (int)(range_size(va) >> PAGE_SHIFT);
 	}
-	aspace_read_end();
+	aspace_read_end(as);
 	return n;
 }
 
@@ -275,6 +275,6 @@ int aspace_msync(struct aspace *as, vaddr_t addr, uint64_t len, int flags)
 		return 0;
 	aspace_read_begin(as);
 	err = aspace_parts(as, va, flags == MS_ASYNC, sync_part, &flags);
-	aspace_read_end();
+	aspace_read_end(as);
 	return err;
 }

@@ -22,34 +22,49 @@ void aspace_unlock(struct aspace *as);
  * another. VMAs stay as they are in it, and no entry of a page table goes away
  * but by the readers' own compare-and-swap. Interrupts on or off.
  */
-extern struct aspace *aspace_reading; /* per hart: whose readers it is (a) */
+enum aspace_reads { READS_NEVER, READS_NOT_NOW, READS_NOW };
 
 /* A writer is at work: wait for it. May sleep. */
 void aspace_read_wait(struct aspace *as);
 
-static inline bool aspace_read_try(struct aspace *as)
+/* This hart's part, while the hart stays the same. */
+static inline struct aspace_hart *aspace_here(struct aspace *as)
 {
-	cpumask_t me = cpu_bit(arch_cpu());
+	uint64_t cpu = arch_cpu();
 
-	store_relaxed(this_cpu(aspace_reading), as);
-	if (!(__atomic_load_n(&as->readers, __ATOMIC_RELAXED) & me))
-		__atomic_fetch_or(&as->readers, me, __ATOMIC_RELAXED);
+	return &as->hart[cpu];
+}
+
+/* Begins one, if that is true; else it is only to be ended. */
+static inline bool aspace_read_try(struct aspace *as, struct aspace_hart *me)
+{
+	uint32_t before = __atomic_load_n(&me->reads, __ATOMIC_RELAXED);
+
+	store_relaxed(&me->reads, READS_NOW);
+	if (before == READS_NEVER)
+		__atomic_fetch_or(&as->readers, cpu_bit(arch_cpu()),
+				  __ATOMIC_RELAXED);
 	/* Pairs with that of aspace_lock(): one of the two sees the other. */
 	arch_smp_mb();
 	return !__atomic_load_n(&as->changing, __ATOMIC_ACQUIRE);
 }
 
-static inline void aspace_read_end(void)
+static inline void aspace_read_stop(struct aspace_hart *me)
 {
 	/* Release: what was done in here is seen by the writer that waited. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	store_relaxed(this_cpu(aspace_reading), NULL);
+	store_relaxed(&me->reads, READS_NOT_NOW);
+}
+
+static inline void aspace_read_end(struct aspace *as)
+{
+	aspace_read_stop(aspace_here(as));
 }
 
 static inline void aspace_read_begin(struct aspace *as)
 {
-	while (!aspace_read_try(as)) {
-		aspace_read_end();
+	while (!aspace_read_try(as, aspace_here(as))) {
+		aspace_read_end(as);
 		aspace_read_wait(as);
 	}
 }

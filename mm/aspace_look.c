@@ -40,8 +40,17 @@ void aspace_stats(struct aspace *as, struct aspace_stats *s)
 	user_count(as, s);
 	aspace_unlock(as);
 	for (unsigned i = 0; i < FAULT_KINDS; i++)
-		s->faults[i] =
-			__atomic_load_n(&as->faults[i], __ATOMIC_RELAXED);
+		s->faults[i] = aspace_faults_of(as, i);
+}
+
+uint64_t aspace_faults_of(const struct aspace *as, enum fault_kind kind)
+{
+	uint64_t sum = 0;
+
+	for (unsigned cpu = 0; cpu < cpus_possible; cpu++)
+		sum += __atomic_load_n(&as->hart[cpu].faults[kind],
+				       __ATOMIC_RELAXED);
+	return sum;
 }
 
 uint64_t aspace_faults(const struct aspace *as)
@@ -49,7 +58,7 @@ uint64_t aspace_faults(const struct aspace *as)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < FAULT_KINDS; i++)
-		sum += __atomic_load_n(&as->faults[i], __ATOMIC_RELAXED);
+		sum += aspace_faults_of(as, i);
 	return sum;
 }
 

@@ -271,7 +271,7 @@ static struct range next_part(struct aspace *as, struct range *va,
 	} else {
 		va->start = va->end;
 	}
-	aspace_read_end();
+	aspace_read_end(as);
 	return part;
 }
 

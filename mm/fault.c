@@ -29,12 +29,20 @@
 #include <kernel/assert.h>
 #include <lib/errno.h>
 
+#include "frame_cache.h"
+#include "page_clear.h"
+#include "tlb_here.h"
 #include "user_impl.h"
 
 /* Pages of an object that come with the one that is wanted, if it has them. */
 #define AROUND 16
 
 enum fault_huge fault_huge = HUGE_MADVISE;
+
+static inline void count_fault(const struct fault *f, enum fault_kind kind)
+{
+	count_faults(aspace_here(f->as), kind, 1);
+}
 
 static enum fault_place place_of(const struct fault *f)
 {
@@ -171,7 +179,7 @@ static __attribute__((noinline)) bool add_huge(struct fault *f)
 	if (f->s.level == 1 &&
 	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, true))) {
 		tell(f, range_make(start, start + HUGE_SIZE), HUGE_SIZE);
-		count_fault(f->as, FAULTS_HUGE);
+		count_fault(f, FAULTS_HUGE);
 	} else {
 		page_free(p, HUGE_ORDER);
 	}
@@ -190,7 +198,7 @@ static inline __attribute__((always_inline)) enum fault_result map_anon(
 	if (!p)
 		return FAULT_NOMEM;
 	sync_new(f);
-	count_fault(f->as, FAULTS_ANON);
+	count_fault(f, FAULTS_ANON);
 	return empty ? add(f, p, true) : replace(f, p);
 }
 
@@ -201,7 +209,7 @@ static inline __attribute__((always_inline)) enum fault_result map_zero(
 
 	if (!p)
 		return FAULT_NOMEM;
-	count_fault(f->as, FAULTS_ZERO);
+	count_fault(f, FAULTS_ZERO);
 	return add(f, p, false);
 }
 
@@ -221,7 +229,7 @@ static enum fault_result copy(struct fault *f)
 	if (!p)
 		return FAULT_NOMEM;
 	sync_new(f);
-	count_fault(f->as, FAULTS_COPY);
+	count_fault(f, FAULTS_COPY);
 	return replace(f, p);
 }
 
@@ -247,7 +255,7 @@ static __attribute__((noinline)) enum fault_result copy_object(struct fault *f)
 	if (!p)
 		return FAULT_NOMEM;
 	sync_new(f);
-	count_fault(f->as, FAULTS_COPY);
+	count_fault(f, FAULTS_COPY);
 	return add(f, p, true);
 }
 
@@ -311,7 +319,7 @@ static __attribute__((noinline)) enum fault_result map_object(struct fault *f)
 	}
 	if (f->v->prot & VM_EXEC)
 		object_sync_code(o);
-	count_fault(f->as, FAULTS_OBJECT);
+	count_fault(f, FAULTS_OBJECT);
 	add_pages(f, va.start, page, n);
 	return FAULT_DONE;
 }
@@ -324,7 +332,7 @@ static enum fault_result set_rights(struct fault *f)
 	vaddr_t start = align_down(f->va, span);
 
 	sync_new(f);
-	count_fault(f->as, FAULTS_REUSE);
+	count_fault(f, FAULTS_REUSE);
 	if (!pte_cas(f->s.entry, f->e, e))
 		return FAULT_DONE;
 	if (f->s.level)
@@ -336,13 +344,12 @@ static enum fault_result set_rights(struct fault *f)
 
 static enum fault_result forget(struct fault *f)
 {
-	count_fault(f->as, FAULTS_SPURIOUS);
+	count_fault(f, FAULTS_SPURIOUS);
 	tlb_forget(&f->as->map.tlb);
 	return FAULT_DONE;
 }
 
-static inline __attribute__((always_inline)) enum fault_result serve(
-	struct fault *f)
+enum fault_result fault_serve(struct fault *f)
 {
 	struct fault_case c = {.place = place_of(f), .kind = f->kind};
 
@@ -379,43 +386,110 @@ static inline __attribute__((always_inline)) enum fault_result serve(
 	return FAULT_MAPERR;
 }
 
-enum fault_result fault_serve(struct fault *f)
+/* After a read section that could not begin, as a writer was at work, or was left, as
+ * a stack is to grow. */
+static __attribute__((noinline, cold)) enum fault_result serve_late(
+	struct aspace *as, vaddr_t va, enum access kind)
 {
-	return serve(f);
-}
-
-static inline __attribute__((always_inline)) enum fault_result look_and_serve(
-	struct fault *f)
-{
-	f->v = vma_find(&f->as->vmas, f->va);
-	slot_find(&f->as->map.pt, f->va, 0, &f->s);
-	return serve(f);
-}
-
-/* A writer was at work, or a stack is to grow. */
-static __attribute__((noinline)) enum fault_result serve_late(struct fault *f)
-{
+	struct fault f = {.as = as, .va = va, .kind = kind};
 	enum fault_result r;
 
 	do {
-		aspace_read_begin(f->as);
-		r = look_and_serve(f);
-		aspace_read_end();
-	} while (r == FAULT_GROW && !aspace_grow_stack(f->as, f->va));
+		aspace_read_end(as);
+		aspace_read_begin(as);
+		f.v = vma_find(&as->vmas, va);
+		slot_find(&as->map.pt, va, 0, &f.s);
+		r = fault_serve(&f);
+		aspace_read_end(as);
+	} while (r == FAULT_GROW && !aspace_grow_stack(as, va));
 	return r == FAULT_GROW ? FAULT_MAPERR : r;
 }
 
+/* In a read section, which it ends. */
+static __attribute__((noinline)) enum fault_result serve_other(
+	struct aspace *as, vaddr_t va, enum access kind, const struct vma *v,
+	pte_t *entry, unsigned level)
+{
+	struct fault f = {.as = as,
+			  .va = va,
+			  .kind = kind,
+			  .v = v,
+			  .s = slot_of(&as->map.pt, entry, level)};
+	enum fault_result r = fault_serve(&f);
+
+	aspace_read_end(as);
+	return r == FAULT_GROW ? serve_late(as, va, kind) : r;
+}
+
+/* Another hart was faster. */
+static __attribute__((noinline, cold)) enum fault_result lose(
+	struct aspace_hart *me, struct page *p)
+{
+	leaf_put(p);
+	aspace_read_stop(me);
+	return FAULT_DONE;
+}
+
+/* Of a space that this hart is not in. */
+static __attribute__((noinline, cold)) enum fault_result tell_later(
+	struct aspace *as, vaddr_t va)
+{
+	tlb_flush_added_page(&as->map.tlb, va);
+	return FAULT_DONE;
+}
+
+/* Is it a first access to private memory that can't be executed, and is its table
+ * there? */
+static inline bool is_first(const struct vma *v, vaddr_t va, const pte_t *entry,
+			    unsigned level, enum access kind)
+{
+	return v && va >= v->va.start && !v->object && !level &&
+	       !(v->prot & VM_EXEC) && fault_allows(v->prot, kind) &&
+	       !pte_present(pte_load(entry));
+}
+
+/* Then put p there, and end the read section. */
+static inline __attribute__((always_inline)) enum fault_result add_first(
+	struct aspace *as, struct aspace_hart *me, vaddr_t va, pte_t *entry,
+	struct page *p, bool store)
+{
+	if (!pte_cas(entry, pte_none(), leaf_of(p, VM_READ | VM_WRITE, store)))
+		return lose(me, p);
+	page_get(page_of_entry(entry));
+	count_faults(me, store ? FAULTS_ANON : FAULTS_ZERO, 1);
+	aspace_read_stop(me);
+	return tlb_forget_added_page(&as->map.tlb, va) ? FAULT_DONE
+						       : tell_later(as, va);
+}
+
+/* Most faults are first stores and loads. They take no call, as long as the hart has
+ * a frame; and where this leaves to, everything is in registers. So it needs no
+ * stack. */
 enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
 {
-	enum fault_result r = FAULT_GROW;
-	struct fault f;
+	struct aspace_hart *me = aspace_here(as);
+	const struct vma *v;
+	struct page *p;
+	unsigned level;
+	pte_t *entry;
 
-	f.as = as;
-	f.va = align_down(va, PAGE_SIZE);
-	f.kind = kind;
-	f.g = NULL;
-	if (aspace_read_try(as))
-		r = look_and_serve(&f);
-	aspace_read_end();
-	return r == FAULT_GROW ? serve_late(&f) : r;
+	va = align_down(va, PAGE_SIZE);
+	if (!aspace_read_try(as, me))
+		return serve_late(as, va, kind);
+	v = vma_find(&as->vmas, va);
+	entry = entry_find(&as->map.pt, va, 0, &level);
+	if (!is_first(v, va, entry, level, kind))
+		return serve_other(as, va, kind, v, entry, level);
+	if (kind == ACCESS_LOAD) {
+		p = __atomic_load_n(&user_zeros, __ATOMIC_RELAXED);
+		if (p)
+			return add_first(as, me, va, entry, p, false);
+	} else {
+		p = frame_cache_pop(0);
+		if (p) {
+			page_clear_here(p, 0);
+			return add_first(as, me, va, entry, p, true);
+		}
+	}
+	return serve_other(as, va, kind, v, entry, level);
 }

@@ -26,6 +26,12 @@ static inline struct page *table_page(pte_t e)
 	return pte_permanent(e) ? NULL : pfn_to_page(pte_next(e) >> PAGE_SHIFT);
 }
 
+/* The same for the table of page_alloc(), no root, that this entry is in. */
+static inline struct page *page_of_entry(const pte_t *entry)
+{
+	return pfn_to_page(virt_to_phys(entry) >> PAGE_SHIFT);
+}
+
 /* What of `va` lies in [at, at + span), an entry's part or several. The very last
  * entry ends where addresses do, so a sum would wrap. */
 static inline struct range range_of_entry(struct range va, vaddr_t at,
@@ -236,23 +242,43 @@ static inline pte_t *skip_empty(pte_t *p, const pte_t *end)
 	return p;
 }
 
+/* The entry that pgtable_find() finds; *at is its level. */
+static inline pte_t *entry_find(const struct pgtable *pt, vaddr_t va,
+				unsigned level, unsigned *at)
+{
+	unsigned n = pt->levels - 1;
+	/* What comes next of the address is at the top. */
+	uint64_t left = va << (64 - PT_INDEX_BITS - pt_shift(n));
+	pte_t *entry = table_at(pt->root) + (left >> (64 - PT_INDEX_BITS));
+	pte_t e;
+
+	while (n > level && (e = pte_load(entry), pte_is_table(e))) {
+		n--;
+		left <<= PT_INDEX_BITS;
+		entry = table_at(pte_next(e)) + (left >> (64 - PT_INDEX_BITS));
+	}
+	*at = n;
+	return entry;
+}
+
+static inline struct pgtable_slot slot_of(const struct pgtable *pt,
+					  pte_t *entry, unsigned level)
+{
+	return (struct pgtable_slot){
+		.entry = entry,
+		.level = level,
+		.count = level + 1 < pt->levels ? page_of_entry(entry) : NULL,
+	};
+}
+
 /* pgtable_find(), for hot paths. */
 static inline void slot_find(const struct pgtable *pt, vaddr_t va,
 			     unsigned level, struct pgtable_slot *s)
 {
-	unsigned at = pt->levels - 1, shift = pt_shift(at);
-	pte_t *entry = table_at(pt->root) + (va >> shift) % PT_ENTRIES;
-	pte_t e, above = pte_table(0, true);
+	unsigned at;
+	pte_t *entry = entry_find(pt, va, level, &at);
 
-	while (at > level && (e = pte_load(entry), pte_is_table(e))) {
-		above = e;
-		at--;
-		shift -= PT_INDEX_BITS;
-		entry = table_at(pte_next(e)) + (va >> shift) % PT_ENTRIES;
-	}
-	s->entry = entry;
-	s->count = table_page(above);
-	s->level = at;
+	*s = slot_of(pt, entry, at);
 }
 
 /* pgtable_fill(), too. */

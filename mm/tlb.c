@@ -56,13 +56,12 @@
  *
  * Source: privileged specification, SFENCE.VMA and satp; SBI, chapter RFENCE.
  */
-#include <arch/mmu.h>
 #include <kernel/assert.h>
-#include <mm/asid.h>
 #include <mm/kmap.h>
 #include <mm/page_alloc.h>
 #include <mm/pgtable.h>
-#include <mm/tlb.h>
+
+#include "tlb_here.h"
 
 /* Single fences until one of everything is cheaper. On a hart with some dozens
  * of entries that is about as many as it can remember (docs/tlb.md). */
@@ -73,13 +72,7 @@ static uint64_t range_max = RANGE_MAX; /* 0 if so (c) */
 static struct asid_pool asids;
 static struct tlb_space kernel_space = {.active = 1};
 
-/* Each hart's own. */
-struct hart {
-	struct tlb_space *in; /* the user space that it is in */
-	struct tlb_counters n;
-};
-
-static PERCPU struct hart harts;
+PERCPU struct tlb_hart tlb_hart;
 
 void tlb_init(unsigned cpus, bool everything)
 {
@@ -100,7 +93,7 @@ bool tlb_full(void)
 
 const struct tlb_counters *tlb_counters(unsigned cpu)
 {
-	return &cpu_var(harts, cpu)->n;
+	return &cpu_var(tlb_hart, cpu)->n;
 }
 
 void tlb_gather_leaves(struct tlb_gather *g, struct range va, uint64_t step)
@@ -116,7 +109,7 @@ void tlb_gather_leaves(struct tlb_gather *g, struct range va, uint64_t step)
 }
 
 /* Is this hart in the space? Interrupts are off. */
-static bool inside(const struct hart *h, const struct tlb_space *s)
+static bool inside(const struct tlb_hart *h, const struct tlb_space *s)
 {
 	return s == h->in || s == &kernel_space;
 }
@@ -143,7 +136,7 @@ static inline void fence_for(struct tlb_fence *f, const struct tlb_gather *g,
 		f->va = range_make(0, 0);
 }
 
-static inline void fence_here(struct hart *h, const struct tlb_fence *f)
+static inline void fence_here(struct tlb_hart *h, const struct tlb_fence *f)
 {
 	if (!range_empty(f->va))
 		h->n.ranges++;
@@ -154,7 +147,7 @@ static inline void fence_here(struct hart *h, const struct tlb_fence *f)
 	arch_tlb_fence(f);
 }
 
-static void forget(struct hart *h, unsigned asid)
+static void forget(struct tlb_hart *h, unsigned asid)
 {
 	fence_here(h, &(struct tlb_fence){.asid = full ? ASID_ANY : asid});
 }
@@ -175,7 +168,7 @@ static unsigned count(cpumask_t cpus)
 	return (unsigned)__builtin_popcountll(cpus);
 }
 
-static void fence_others(struct hart *h, const struct tlb_fence *f,
+static void fence_others(struct tlb_hart *h, const struct tlb_fence *f,
 			 cpumask_t cpus)
 {
 	const struct tlb_fence all = {.asid = ASID_ANY};
@@ -189,7 +182,7 @@ static void fence_others(struct hart *h, const struct tlb_fence *f,
 }
 
 /* More than one hart runs, or this one is not in the space. */
-static __attribute__((noinline)) void fence_space(struct hart *h,
+static __attribute__((noinline)) void fence_space(struct tlb_hart *h,
 						  const struct tlb_gather *g,
 						  struct tlb_space *s)
 {
@@ -213,7 +206,7 @@ static __attribute__((noinline)) void fence_space(struct hart *h,
 static inline void fence(const struct tlb_gather *g)
 {
 	uint64_t flags = arch_irq_save();
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 	struct tlb_fence f;
 
 	arch_smp_mb(); /* what was unhooked, before who is there to see it */
@@ -250,12 +243,12 @@ void tlb_flush(struct tlb_gather *g)
 void tlb_flush_added(struct tlb_gather *g)
 {
 	uint64_t flags;
-	struct hart *h;
+	struct tlb_hart *h;
 
 	if (!g->tables && range_empty(g->va))
 		return;
 	flags = arch_irq_save();
-	h = this_cpu(harts);
+	h = this_cpu(tlb_hart);
 	if (inside(h, g->space)) {
 		struct tlb_fence f;
 
@@ -278,7 +271,8 @@ void tlb_flush_new(struct tlb_gather *g)
 		tlb_flush_added(g);
 }
 
-static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
+static void forget_page(struct tlb_hart *h, const struct tlb_space *s,
+			vaddr_t va)
 {
 	if (full) {
 		forget(h, ASID_ANY);
@@ -291,7 +285,7 @@ static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
 void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 {
 	uint64_t flags = arch_irq_save();
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	arch_smp_mb(); /* as in fence() */
 	if (s == h->in && cpus_online() == cpu_bit(arch_cpu())) {
@@ -310,7 +304,7 @@ void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 {
 	uint64_t flags = arch_irq_save();
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	if (s == h->in)
 		forget_page(h, s, va);
@@ -322,7 +316,7 @@ void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 void tlb_forget(struct tlb_space *s)
 {
 	uint64_t flags = arch_irq_save();
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	if (inside(h, s))
 		forget(h, number_of(s));
@@ -331,7 +325,7 @@ void tlb_forget(struct tlb_space *s)
 
 /* From now on flushers see this hart in the space. Was there something that it
  * was not told? */
-static bool enter(struct hart *h, struct tlb_space *s, cpumask_t me)
+static bool enter(struct tlb_hart *h, struct tlb_space *s, cpumask_t me)
 {
 	__atomic_fetch_or(&s->active, me, __ATOMIC_RELAXED);
 	arch_smp_mb(); /* partner: in_space() */
@@ -349,7 +343,7 @@ static void leave(struct tlb_space *s, cpumask_t me)
 }
 
 /* Make the space's number good on this hart, and return it. */
-static unsigned enter_numbered(struct hart *h, struct tlb_space *s,
+static unsigned enter_numbered(struct tlb_hart *h, struct tlb_space *s,
 			       unsigned cpu)
 {
 	bool everything;
@@ -368,7 +362,7 @@ static unsigned enter_numbered(struct hart *h, struct tlb_space *s,
 void tlb_switch(struct tlb_space *to, const struct pgtable *pt)
 {
 	unsigned cpu = arch_cpu(), number = 0;
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 	struct tlb_space *from = h->in;
 
 	if (to == from)
@@ -388,13 +382,14 @@ void tlb_switch(struct tlb_space *to, const struct pgtable *pt)
 	if (!asids.numbers)
 		forget(h, 0);
 	h->in = to;
+	h->by_page = full ? NULL : to;
 	if (from)
 		leave(from, cpu_bit(cpu));
 }
 
 void tlb_join(void)
 {
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	enter(h, &kernel_space, cpu_bit(arch_cpu()));
 	forget(h, ASID_ANY);
@@ -408,7 +403,7 @@ void tlb_idle_enter(void)
 
 void tlb_idle_exit(void)
 {
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	if (enter(h, &kernel_space, cpu_bit(arch_cpu())))
 		forget(h, ASID_ANY);
@@ -421,7 +416,7 @@ void tlb_sync_code(void)
 
 	arch_smp_mb(); /* the stores, before who is there; partner: enter() */
 	others = cpus_online() & ~cpu_bit(arch_cpu());
-	this_cpu(harts)->n.code++;
+	this_cpu(tlb_hart)->n.code++;
 	arch_icache_fence();
 	if (others && arch_icache_fence_remote(others))
 		panic("tlb: firmware refuses fence.i for harts %#llx",

@@ -42,7 +42,7 @@ static enum fault_result access_page(struct aspace *as, vaddr_t va, void *p,
 			memcpy(at, p, n);
 		else if (at)
 			memcpy(p, at, n);
-		aspace_read_end();
+		aspace_read_end(as);
 		if (!at)
 			r = aspace_fault(as, va, kind);
 	}

@@ -68,9 +68,11 @@ static inline uint64_t index_of(const struct vma *v, vaddr_t va)
 	return v->offset + ((va - v->va.start) >> PAGE_SHIFT);
 }
 
-static inline void count_fault(struct aspace *as, enum fault_kind kind)
+/* In a read section: the hart stays the same. */
+static inline void count_faults(struct aspace_hart *me, enum fault_kind kind,
+				uint64_t n)
 {
-	__atomic_fetch_add(&as->faults[kind], 1, __ATOMIC_RELAXED);
+	store_relaxed(&me->faults[kind], me->faults[kind] + n);
 }
 
 /*

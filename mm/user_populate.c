@@ -43,8 +43,7 @@ static unsigned add_new(struct fault *f, vaddr_t end)
 	if (f->s.count)
 		__atomic_fetch_add(&f->s.count->refs, (int32_t)added,
 				   __ATOMIC_RELAXED);
-	__atomic_fetch_add(&f->as->faults[FAULTS_ANON], added,
-			   __ATOMIC_RELAXED);
+	count_faults(aspace_here(f->as), FAULTS_ANON, added);
 	return n;
 }
 
@@ -102,7 +101,7 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 		tlb_gather_leaves(&g, range_make(va->start, f.va), PAGE_SIZE);
 	tlb_flush_added(&g);
 	va->start = min_u64(f.va, va->end);
-	aspace_read_end();
+	aspace_read_end(as);
 	return result[r];
 }
 

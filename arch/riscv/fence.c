@@ -66,11 +66,6 @@ void arch_tlb_fence(const struct tlb_fence *f)
 	}
 }
 
-void arch_tlb_fence_page(vaddr_t va, unsigned asid)
-{
-	sfence_vma_page_asid(va, asid);
-}
-
 struct call {
 	uint64_t ext, fid;
 	uint64_t start, size, asid; /* as far as the function takes them */

@@ -24,7 +24,7 @@ bool user_map(struct aspace *as, struct range va, uint32_t prot,
 static inline uint64_t user_faults(const struct aspace *as,
 				   enum fault_kind kind)
 {
-	return as->faults[kind];
+	return aspace_faults_of(as, kind);
 }
 
 /* Run fn on one hart, twice, and compare the free memory after both. */

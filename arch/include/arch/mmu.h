@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <asm/fence.h>
 #include <kernel/cpu.h>
 #include <lib/range.h>
 
@@ -71,8 +72,8 @@ struct tlb_fence {
 /* This hart forgets; and its later walks see all stores before this call. */
 void arch_tlb_fence(const struct tlb_fence *f);
 
-/* The same for the leaf of one page, of one address space. */
-void arch_tlb_fence_page(vaddr_t va, unsigned asid);
+/* The same for the leaf of one page, of one address space (<asm/fence.h>). */
+static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid);
 
 /*
  * These harts, all online and not this one, forget, and have when this returns;

@@ -42,6 +42,13 @@ enum fault_kind {
 	FAULT_KINDS
 };
 
+/* What a hart has of a space. It is a line of a cache: only that hart writes it, and
+ * others look now and then. */
+struct aspace_hart {
+	uint32_t reads; /* enum aspace_reads, mm/aspace_impl.h (a) */
+	uint64_t faults[FAULT_KINDS]; /* that it served; in read sections (a) */
+} __attribute__((aligned(64)));
+
 struct aspace {
 	uint32_t refs;	   /* (a) */
 	uint32_t changing; /* a writer is at work (a) */
@@ -69,7 +76,7 @@ struct aspace {
 	struct range code, args, env; /* for reports */
 	vaddr_t stack_top;	      /* for reports; 0: none */
 
-	uint64_t faults[FAULT_KINDS]; /* (a), relaxed */
+	struct aspace_hart hart[]; /* by cpu */
 };
 
 #define ASPACE_MAX_VMAS 65530
@@ -186,7 +193,8 @@ struct aspace_stats {
 };
 void aspace_stats(struct aspace *as, struct aspace_stats *s);
 
-/* All faults that were served. Any context. */
+/* Faults that were served, of one kind or all. Any context. */
+uint64_t aspace_faults_of(const struct aspace *as, enum fault_kind kind);
 uint64_t aspace_faults(const struct aspace *as);
 
 /* How many spaces there are. Any context. */

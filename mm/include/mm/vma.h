@@ -69,11 +69,13 @@ static inline struct vma *vma_find(const struct vma_map *m, vaddr_t va)
 
 	while (n) {
 		struct vma *v = container_of(n, struct vma, node);
-		bool above = v->va.end > va;
 
-		if (above)
+		if (v->va.end > va) {
 			found = v;
-		n = n->child[!above];
+			n = n->child[TREE_LEFT];
+		} else {
+			n = n->child[TREE_RIGHT];
+		}
 	}
 	return found;
 }

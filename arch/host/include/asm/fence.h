@@ -21,3 +21,9 @@ void fence_i(void);
 void cbo_inval(vaddr_t va);
 void cbo_clean(vaddr_t va);
 void cbo_flush(vaddr_t va);
+
+/* <arch/mmu.h> */
+static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid)
+{
+	sfence_vma_page_asid(va, asid);
+}

@@ -29,6 +29,12 @@ static inline void sfence_vma_page_asid(vaddr_t va, uint64_t asid)
 	__asm__ volatile("sfence.vma %0, %1" ::"r"(va), "r"(asid) : "memory");
 }
 
+/* <arch/mmu.h> */
+static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid)
+{
+	sfence_vma_page_asid(va, asid);
+}
+
 /* SINVAL.VMA, by number: the assembler may not know Svinval. */
 static inline void sinval_vma_page(vaddr_t va)
 {

@@ -244,7 +244,10 @@ static inline pte_t pte_load(const pte_t *p)
 
 static inline bool pte_cas(pte_t *p, pte_t old, pte_t e)
 {
+	uint64_t seen = old.v;
+
 	/* Release: as pte_store(). */
-	return __atomic_compare_exchange_n(&p->v, &old.v, e.v, false,
-					   CAS_RELEASE, CAS_RELEASE);
+	__atomic_compare_exchange_n(&p->v, &seen, e.v, false, CAS_RELEASE,
+				    CAS_RELEASE);
+	return seen == old.v;
 }
