@@ -1,4 +1,5 @@
 """What a test is, and how it runs programs: with a log and a deadline."""
+import collections
 import concurrent.futures
 import os
 import signal
@@ -18,11 +19,13 @@ class Failure(Exception):
 
 class Test:
     """One named test. fn(test) returns a figure to print, or None, and raises
-    Failure. Levels: see run.py. `needs` names tests that must pass before."""
+    Failure. Levels: see run.py. `needs` names tests that must pass before. kind:
+    "computes", "waits" (for somebody's timeouts, most of its time) or "alone"."""
 
-    def __init__(self, name, level, timeout, what, fn, needs=()):
+    def __init__(self, name, level, timeout, what, fn, needs=(),
+                 kind="computes"):
         self.name, self.level, self.timeout = name, level, timeout
-        self.what, self.fn, self.needs = what, fn, needs
+        self.what, self.fn, self.needs, self.kind = what, fn, needs, kind
         self.log = None
         self.deadline = None
 
@@ -105,6 +108,15 @@ class Test:
 def shown(command):
     text = "$ " + " ".join(command)
     return text if len(text) < 400 else text[:300] + " ... " + text[-80:]
+
+
+_named = collections.defaultdict(threading.Lock)
+
+
+def one_at_a_time(name):
+    """For a with statement: what no two tests may do at once, like a build in one
+    directory."""
+    return _named[name]
 
 
 # Whatever happens, no program outlives the tests: each is a process group.

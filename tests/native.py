@@ -5,13 +5,18 @@ import shutil
 import tempfile
 import threading
 
-from harness import BUILD, ROOT, Failure, Test, files, jobs
+from harness import BUILD, ROOT, Failure, Test, files, jobs, one_at_a_time
 
 _once, _made = threading.Lock(), set()
 SEED_LINE = re.compile(r"seed=(\S+) ops=(\d+)")
 
 
 def build(test, preset, target="all"):
+    with one_at_a_time(preset):
+        build_here(test, preset, target)
+
+
+def build_here(test, preset, target):
     # As scripts/build: not with the directory of a tree that was copied.
     cache = f"{BUILD}/{preset}/CMakeCache.txt"
     if os.path.exists(cache):
@@ -147,7 +152,7 @@ def fresh(test):
 
 TESTS = [
     Test("kernel-build", "quick", 300, "scripts/build, twice", kernel),
-    Test("kernel-copied", "all", 300, "in a copy of tree and build directory",
+    Test("kernel-copied", "full", 300, "in a copy of tree and build directory",
          copied, needs=("kernel-build",)),
     Test("host-asan", "quick", 300, "unit tests under ASan and UBSan, short",
          lambda t: unit(t, "host-asan", 100000)),
@@ -164,8 +169,8 @@ TESTS = [
          lambda t: unit(t, "host-asan", 1000000), needs=("host-asan",)),
     Test("host-gcc", "all", 900, "the same under gcc, 2 * 10^5 steps",
          lambda t: unit(t, "host-gcc", 200000), needs=("host-asan",)),
-    Test("fuzz", "all", 300, "each fuzz target, 10 s",
-         lambda t: fuzz(t, 10), needs=("host-asan",)),
+    Test("fuzz", "all", 300, "each fuzz target, 5 s",
+         lambda t: fuzz(t, 5), needs=("host-asan",)),
     Test("fuzz-planted", "all", 300, "fuzz targets see a planted bug",
          fuzz_planted, needs=("fuzz",)),
     Test("host-long", "full", 7200, "property tests, 10^7 steps",

@@ -39,7 +39,9 @@ MODULES = (checks, native, mutants, spin, boot, layouts, machines, smp,
            card_firmware, sdcard, qspi, loaders, network, user_mode,
            user_scale, process, linux_answers)
 LEVELS = ("quick", "all", "full")
-AT_ONCE = 2     # tests
+# So many tests of a kind run at a time: one that mostly waits takes no processor
+# from those that compute, and one that measures time is alone.
+AT_ONCE = {"computes": 2, "waits": 1, "alone": 1}
 
 
 def select(tests, wanted):
@@ -68,17 +70,26 @@ class Run:
 
     def __init__(self, tests):
         self.waiting = list(tests)
+        self.running = []
         self.result = {}        # name: passed?
         self.change = threading.Condition()
+
+    def may_start(self, test):
+        kinds = [t.kind for t in self.running]
+        if "alone" in kinds or (kinds and test.kind == "alone"):
+            return False
+        return (kinds.count(test.kind) < AT_ONCE[test.kind]
+                and all(n in self.result for n in test.needs))
 
     def next(self):
         """Wait for a test that may start; None when there will be none."""
         with self.change:
             while self.waiting and not harness.stopped.is_set():
-                for t in self.waiting:
-                    if all(n in self.result for n in t.needs):
-                        self.waiting.remove(t)
-                        return t
+                test = next(filter(self.may_start, self.waiting), None)
+                if test:
+                    self.waiting.remove(test)
+                    self.running.append(test)
+                    return test
                 self.change.wait()
             return None
 
@@ -108,6 +119,7 @@ class Run:
                 print("".join(f"    {line}\n" for line in test.tail()), end="")
             sys.stdout.flush()
             self.result[test.name] = failure is None
+            self.running.remove(test)
             self.change.notify_all()
 
     def work(self):
@@ -119,7 +131,7 @@ class Run:
 
     def all(self):
         threads = [threading.Thread(target=self.work, daemon=True)
-                   for _ in range(AT_ONCE)]
+                   for _ in range(sum(AT_ONCE.values()))]
         for t in threads:
             t.start()
         for t in threads:

@@ -378,6 +378,6 @@ TESTS = [
     Test("memtool-dies", "all", 300, "QEMU is killed in the middle of a run",
          dies, needs=("kernel-build",)),
     Test("memtool-boot", "all", 600, "a board at U-Boot's prompt: load, boot, "
-         "test", boot, needs=("kernel-build",)),
+         "test", boot, needs=("kernel-build",), kind="waits"),
     Test("memtool-browser", "full", 600, "a browser shows a report", browser),
 ]

@@ -537,15 +537,15 @@ TESTS = [
          "false verdict", noise),
     Test("memtool-cuts", "all", 300, "lines cut for a while, wherever", cuts),
     Test("memtool-port", "all", 300, "boards at a port that pass, fail and "
-         "reset", port),
+         "reset", port, kind="waits"),
     Test("memtool-flaps", "quick", 60, "a port that opens and breaks", flaps),
     Test("memtool-files", "all", 300, "logs and reports that can't be "
-         "written", files),
+         "written", files, kind="waits"),
     Test("memtool-bad-line", "all", 300, "a port where every tenth byte is "
-         "wrong, for a while", bad_line),
+         "wrong, for a while", bad_line, kind="waits"),
     Test("memtool-hopeless", "full", 600, "the same, to the end", hopeless),
     Test("memtool-interrupt", "all", 300, "^C stops the board as well",
-         interrupt),
+         interrupt, kind="waits"),
     Test("memtool-unplugged", "all", 300, "the adapter comes and goes",
-         unplugged),
+         unplugged, kind="waits"),
 ]

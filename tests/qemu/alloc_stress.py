@@ -31,7 +31,7 @@ TESTS = [
     *[Test(f"stress-{n}", level, 600, f"{n} harts allocate", stress(n, ops),
            BUILT)
       for n, level, ops in ((2, "all", 20000), (4, "all", 10000),
-                            (8, "all", 3000))],
+                            (8, "all", 600))],
     Test("stress-4-debug", "all", 600, "4 harts allocate, debug checks",
          stress(4, 5000, DEBUG), ("kernel-debug",)),
     *[Test(f"stress-{n}-long", "full", 7200, f"{n} harts allocate, long",

@@ -101,7 +101,7 @@ def scaling(test):
 
 TESTS = [
     Test("scaling", "full", 900, "two harts get twice as much done, by time",
-         scaling, ("kernel-build",)),
+         scaling, ("kernel-build",), kind="alone"),
     Test("bench-memtest", "all", 300, "memory tests beside plain loops", memtest,
          ("kernel-build",)),
     Test("bench", "all", 300, "instructions of measured operations", bench,

@@ -53,9 +53,11 @@ def of(*options, **how):
     return lambda test: boot(test, *options, **how) and None
 
 
-def tests_in_kernel(test, *options, kernel=RELEASE):
-    """`test all`: the unit tests, in the kernel."""
-    out = boot(test, *options, commands="test all; " + LOOK, kernel=kernel)
+def tests_in_kernel(test, *options, kernel=RELEASE, ops=None):
+    """`test all`: the unit tests, in the kernel; with so many steps, or as many as
+    it takes by itself."""
+    how = f" --ops {ops}" if ops else ""
+    out = boot(test, *options, commands=f"test all{how}; " + LOOK, kernel=kernel)
     m = re.search(r"^(\d+) passed, (\d+) failed$", out, re.M)
     if not m or m[2] != "0" or m[1] == "0":
         raise Failure(f"test all: {m[0] if m else 'no count'}")
@@ -324,6 +326,9 @@ TESTS = [
     Test("test-all", "all", 1200, "the unit tests in the kernel",
          tests_in_kernel, BUILT),
     Test("test-all-debug", "all", 1200, "and in the debug kernel",
+         lambda t: tests_in_kernel(t, kernel=DEBUG, ops=20000),
+         ("kernel-debug",)),
+    Test("test-all-debug-long", "full", 1200, "the same, as many steps",
          lambda t: tests_in_kernel(t, kernel=DEBUG), ("kernel-debug",)),
     Test("test-all-10M", "full", 1200, "and with little RAM",
          lambda t: tests_in_kernel(t, "--mem", "10M"), BUILT),

@@ -280,16 +280,19 @@ def date(test):
 
 BUILT = ("kernel-build",)
 PASTE = {
-    "virt": ("virt", ()),
     "virt-4": ("virt, 4 harts", ("--harts", "4")),
     "sifive-u": ("sifive_u", ("--board", "sifive_u")),
     "icicle": ("icicle", ("--board", "icicle")),
     "aplic": ("virt with APLIC", ("--qemu", "-M virt,aia=aplic")),
 }
 TESTS = [
-    *[Test(f"input-paste-{name}", "all", 600,
-           f"256 KiB pasted into a slow reader: {what}", slow_reader(*options),
-           BUILT) for name, (what, options) in PASTE.items()],
+    Test("input-paste-virt", "all", 600, "256 KiB pasted into a slow reader",
+         slow_reader(), BUILT),
+    *[Test(f"input-paste-{name}{suffix}", level, 600,
+           f"{size} KiB pasted into a slow reader: {what}",
+           slow_reader(*options, size=size * KiB), BUILT)
+      for name, (what, options) in PASTE.items()
+      for suffix, level, size in (("", "all", 64), ("-long", "full", 256))],
     Test("input-paste-firmware", "all", 300,
          "32 KiB pasted into firmware's console, polled",
          slow_reader("--append", "console=firmware", mode="polled",

@@ -64,11 +64,11 @@ def reboot(test):
             raise Failure("no reset")
 
 
-def everything(board, *banks):
+def everything(board, *banks, ops=20000):
     """All unit tests, then all free memory of all banks: (start, size)."""
     def fn(test):
         out = run(test, "--board", board, ends=False,
-                  commands="test unit silicon --ops 200000; "
+                  commands=f"test unit silicon --ops {ops}; "
                   "memtest --test address,marchc; meminfo")
         m = re.search(r"^(\d+) passed, 0 failed$", out, re.M)
         if not m:
@@ -122,6 +122,11 @@ TESTS = [
          everything("sifive_u", (2 * GiB, 256 * MiB)), BUILT),
     Test("machine-icicle-all", "all", 1200, "icicle: tests, both banks",
          everything("icicle", (2 * GiB, GiB), (64 * GiB, GiB)), BUILT),
+    Test("machine-sifive-u-long", "full", 1200, "the same, 200,000 steps",
+         everything("sifive_u", (2 * GiB, 256 * MiB), ops=200000), BUILT),
+    Test("machine-icicle-long", "full", 1200, "the same, 200,000 steps",
+         everything("icicle", (2 * GiB, GiB), (64 * GiB, GiB), ops=200000),
+         BUILT),
     *[Test(f"machine-{name}-panic", "all", 300, f"{board}: panic",
            panics(board), BUILT)
       for name, board in (("sifive-u", "sifive_u"), ("icicle", "icicle"))],

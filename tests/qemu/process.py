@@ -258,7 +258,7 @@ TESTS = [
     Test("process-crowd", "all", 600, "1000 processes, killed anywhere",
          crowd(*FOUR), BUILT),
     Test("process-crowd-1", "full", 600, "the same on one hart", crowd(), BUILT),
-    Test("process-crowd-debug", "all", 600, "100 with checks",
+    Test("process-crowd-debug", "full", 600, "100 with checks",
          crowd(*FOUR, kernel=DEBUG, n=100), DEBUGGED),
     Test("process-failing", "all", 300, "each allocation fails once", failing,
          BUILT),

@@ -7,7 +7,7 @@ from process import held, passed
 from programs import build
 
 
-def crowd(*options, kernel=RELEASE, rounds=3, kills=30):
+def crowd(*options, kernel=RELEASE, rounds=1, kills=10):
     """16 processes fault at once, then some are killed anywhere: each finds what
     it should, and all frames come back."""
     def fn(test):
@@ -85,6 +85,8 @@ FOUR = ("--harts", "4")
 TESTS = [
     Test("scale-crowd", "all", 600, "16 processes fault at once, on 4 harts",
          crowd(*FOUR), BUILT),
+    Test("scale-crowd-long", "full", 900, "the same for longer",
+         crowd(*FOUR, rounds=3, kills=30), BUILT),
     Test("scale-crowd-debug", "full", 900, "the same with checks",
          crowd(*FOUR, kernel=DEBUG, rounds=2, kills=20), ("kernel-debug",)),
     Test("scale-maps", "all", 300, "100,000 mappings, and the limit", most,
