@@ -265,6 +265,22 @@ static bool parent_ignores(const struct process *parent, int signal)
 
 /* --- the end --- */
 
+/* In all it is exact; how much of that was in the kernel is what ticks found. What
+ * was told of the one or the other never goes back. */
+static void split_time_locked(struct process *p, const struct task *t,
+			      struct usage *u)
+{
+	uint64_t sum = t->time_user, system;
+
+	if (t == task_current())
+		sum += arch_time() - t->since;
+	system = min_u64(__atomic_load_n(&t->time_system, __ATOMIC_RELAXED),
+			 sum);
+	u->user = min_u64(max_u64(sum - system, p->user_told), sum);
+	u->kernel = sum - u->user;
+	p->user_told = u->user;
+}
+
 struct usage process_usage(struct process *p)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
@@ -272,12 +288,9 @@ struct usage process_usage(struct process *p)
 	const struct task *t = p->task;
 
 	if (t) {
-		u.user = t->time_user;
-		u.kernel = t->time_kernel;
+		split_time_locked(p, t, &u);
 		u.switches = t->switches;
 	}
-	if (t && t == task_current())
-		u.user += arch_time() - t->since;
 	/* What is in `used` was before it had this space. */
 	if (p->aspace)
 		u.faults += aspace_faults(p->aspace);

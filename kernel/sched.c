@@ -27,7 +27,8 @@
  *      who queues it looks at sched_idlers afterwards; a hart sets its bit, then
  *      looks at all queues. Who clears another's bit interrupts it, once.
  *  I4  While a queue is not empty and its hart runs something, the hart's timer
- *      ticks: who queues starts it, or has the hart do so.
+ *      ticks: who queues starts it, or has the hart do so. And while it runs a
+ *      process, whose time in user mode and in the kernel is what ticks find.
  *  I5  A hart is in the space of the task that it runs; a task that is DEAD or READY
  *      is in none. So a space that no task has is on no hart.
  *
@@ -40,7 +41,8 @@
  * timers in sched_timer.c.
  *
  * Cost: task_yield() to another and back twice some 200 instructions, with an
- * address space of its own half as much more; nothing for a task alone, no tick.
+ * address space of its own half as much more; nothing for a task of the kernel that
+ * is alone, no tick.
  */
 #include <kernel/assert.h>
 #include <kernel/smp.h>

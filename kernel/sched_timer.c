@@ -5,6 +5,8 @@
  * takes itself out. `timed` is cleared last, so a task that finds it clear is in
  * nobody's hands.
  */
+#include <arch/irq.h>
+#include <kernel/process.h>
 #include <kernel/time.h>
 
 #include "sched_impl.h"
@@ -28,7 +30,7 @@ static void start_tick(struct sched_hart *h)
 void sched_check_tick(struct sched_hart *h)
 {
 	arch_smp_mb(); /* `ticking` before this; partner: tell() */
-	if (get_count(&h->count) && !h->napping)
+	if ((get_count(&h->count) || task_current()->process) && !h->napping)
 		start_tick(h);
 }
 
@@ -97,6 +99,20 @@ static void expire(struct sched_hart *h, uint64_t now, struct list *ready)
 	spin_unlock(&h->lock);
 }
 
+/* What was used since the last tick was used where this one finds the process: in
+ * the kernel, whose addresses are negative, or in user mode. */
+static void count_time(struct task *t, uint64_t now)
+{
+	uint64_t used = t->time_user + now - t->since;
+	uint64_t system =
+		(int64_t)arch_interrupted() < 0 ? used - t->ticked : 0;
+
+	__atomic_store_n(&t->time_system, t->time_system + system,
+			 __ATOMIC_RELAXED);
+	t->ticked = used;
+	process_tick(t->process, used);
+}
+
 void sched_timer(void)
 {
 	struct sched_hart *h = this_cpu(sched_harts);
@@ -109,6 +125,8 @@ void sched_timer(void)
 	expire(h, now, &ready);
 	if (h->ticking && h->tick_at <= now) {
 		__atomic_store_n(&h->ticking, false, __ATOMIC_RELAXED);
+		if (t->process)
+			count_time(t, now);
 		if (get_count(&h->count))
 			__atomic_fetch_or(&t->flags, TASK_RESCHED,
 					  __ATOMIC_RELAXED);

@@ -107,6 +107,23 @@ int64_t sys_setrlimit(const uint64_t arg[6])
 	return err;
 }
 
+/* From the soft limit on there is a signal each second, at the hard one the end. */
+void process_tick(struct process *p, uint64_t used)
+{
+	struct rlimit *l = &p->limit[RLIMIT_CPU];
+	uint64_t soft = __atomic_load_n(&l->cur, __ATOMIC_RELAXED), seconds;
+
+	if (soft == RLIM_INFINITY)
+		return;
+	seconds = time_us_of(used) / 1000000;
+	if (seconds >= __atomic_load_n(&l->max, __ATOMIC_RELAXED)) {
+		process_kill(p, SIGKILL);
+	} else if (seconds >= soft) {
+		__atomic_store_n(&l->cur, seconds + 1, __ATOMIC_RELAXED);
+		signal_send(p, SIGXCPU);
+	}
+}
+
 /* --- usage --- */
 
 static struct timeval_abi timeval(uint64_t ticks)

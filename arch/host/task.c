@@ -1,4 +1,5 @@
 /* Whose context a hart runs (<arch/task.h>); switching is the harts' (harts.c). */
+#include <kernel/process.h>
 #include <arch/task.h>
 #include <kernel/cpu.h>
 
@@ -19,4 +20,11 @@ void arch_context_init(struct arch_context *c, struct range stack,
 {
 	(void)stack;
 	*c = (struct arch_context){.entry = entry};
+}
+
+/* There are no processes. */
+void process_tick(struct process *p, uint64_t used)
+{
+	(void)p;
+	(void)used;
 }

@@ -74,8 +74,9 @@ struct process {
 	uint64_t timer_slack;		  /* ns (o) */
 	struct user_ids user, user_group; /* (o), racy for others */
 	struct usage used;		  /* when it is over (t) */
-	struct usage children_used;	  /* (t) */
-	uint64_t started;		  /* arch_time() */
+	uint64_t user_told; /* the most that was told of used.user (t) */
+	struct usage children_used;   /* (t) */
+	uint64_t started;	      /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the
 					 end; 0: nowhere (o) */
 	struct signals signals;	      /* see <kernel/signal.h> */
@@ -202,6 +203,10 @@ int process_reap(int pid, unsigned options, struct child_end *end);
 /* What it used up to now, without its children; what those that it waited for
  * did, with theirs. */
 struct usage process_usage(struct process *p);
+
+/* The current one has used so much of arch_time(), and may have reached its limit.
+ * For the timer's interrupt. */
+void process_tick(struct process *p, uint64_t used);
 struct usage process_children_usage(struct process *p);
 
 /* --- the end, from outside --- */

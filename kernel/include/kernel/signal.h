@@ -26,6 +26,7 @@
 #define SIGTTIN	 21
 #define SIGTTOU	 22
 #define SIGURG	 23
+#define SIGXCPU	 24
 #define SIGWINCH 28
 #define SIGSYS	 31
 #define SIGNALS	 64 /* 1 to 64 */

@@ -2,7 +2,7 @@
  * Tasks: threads of the kernel, some of which run a program.
  *
  * User mode is preempted by the timer, which ticks only on a hart that several
- * tasks want. Kernel code runs until it blocks, yields or calls task_resched(); so
+ * tasks want, or that runs a process, whose time it counts. Kernel code runs until it blocks, yields or calls task_resched(); so
  * this_cpu() holds good between those, and not over them: the task may go on on
  * another hart. Blocking and yielding want interrupts on and no spinlock held.
  *
@@ -81,8 +81,11 @@ struct task {
 	/* Ticks of arch_time(), up to the last switch: in a process, of either
 	 * mode; and as a task of the kernel. Written by the hart (a). */
 	uint64_t time_user, time_kernel;
-	uint64_t switches; /* times that it was switched to (a) */
-	uint64_t since;	   /* it runs (o) */
+	uint64_t
+		time_system; /* of time_user, in the kernel, as ticks found (a) */
+	uint64_t ticked;     /* of it, what ticks have looked at (o) */
+	uint64_t switches;   /* times that it was switched to (a) */
+	uint64_t since;	     /* it runs (o) */
 
 	void (*fn)(void *arg);
 	void *arg;
