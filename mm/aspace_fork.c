@@ -11,11 +11,11 @@
 
 #define LOCKS ((uint32_t)(VMA_LOCKED | VMA_LOCKONFAULT))
 
-/* A copy of the VMA of n, in its place under `parent`, with nothing below it yet.
- * NULL: no memory for it, or not enough to promise as much again. */
+/* A copy of the VMA of n, in its place under `parent`, with nothing below it yet; adds
+ * its flags. NULL: no memory for it, or not enough to promise as much again. */
 static struct tree_node *copy_node(struct aspace *child,
 				   const struct tree_node *n,
-				   struct tree_node *parent)
+				   struct tree_node *parent, uint32_t *flags)
 {
 	const struct vma *v = container_of(n, struct vma, node);
 	struct vma *copy = NULL;
@@ -24,6 +24,7 @@ static struct tree_node *copy_node(struct aspace *child,
 		copy = aspace_vma_new();
 	if (!copy)
 		return NULL;
+	*flags |= v->flags;
 	*copy = *v;
 	copy->as = child;
 	copy->node.parent = parent;
@@ -34,11 +35,13 @@ static struct tree_node *copy_node(struct aspace *child,
 	return &copy->node;
 }
 
-/* Each node before those below it. */
-static int copy_tree(struct aspace *child, const struct aspace *parent)
+/* Each node before those below it. Adds to *flags what any VMA has. */
+static int copy_tree(struct aspace *child, const struct aspace *parent,
+		     uint32_t *flags)
 {
 	const struct tree_node *from = parent->vmas.tree.root;
-	struct tree_node *to = from ? copy_node(child, from, NULL) : NULL;
+	struct tree_node *to =
+		from ? copy_node(child, from, NULL, flags) : NULL;
 
 	child->vmas.tree.root = to;
 	if (from && !to)
@@ -52,7 +55,7 @@ static int copy_tree(struct aspace *child, const struct aspace *parent)
 			to = to->parent;
 			continue;
 		}
-		to->child[side] = copy_node(child, down, to);
+		to->child[side] = copy_node(child, down, to, flags);
 		if (!to->child[side])
 			return -ENOMEM;
 		from = down;
@@ -118,16 +121,18 @@ static void drop_rest(struct aspace *child)
 int aspace_fork(struct aspace *parent, struct aspace **child)
 {
 	struct aspace *as = aspace_new();
+	uint32_t flags = 0;
 	int err;
 
 	if (!as)
 		return -ENOMEM;
 	aspace_lock(parent);
-	err = copy_tree(as, parent);
+	err = copy_tree(as, parent, &flags);
 	if (!err) {
 		copy_rest(as, parent);
 		err = user_copy(as, parent);
-		drop_rest(as);
+		if (flags & (LOCKS | VMA_DONTFORK))
+			drop_rest(as);
 	}
 	aspace_unlock(parent);
 	if (err)

@@ -94,49 +94,39 @@ static inline bool share(struct page *p)
 	return true;
 }
 
-/* Entries from p on go to `to`, those of them that are leaves. Returns the rights
- * that were lost; adds to *copied how many there were. */
-static uint64_t copy_leaves(pte_t *to, pte_t *p, const pte_t *end,
-			    vm_prot_t prot, int32_t *copied)
+/* Leaves from p on, up to the first that is not copied, go to `to` as well: how many.
+ * *lost: not 0 if any of them could be stored to. */
+static int32_t copy_run(pte_t *to, pte_t *p, const pte_t *end, uint64_t *lost)
 {
-	int32_t n = (int32_t)(end - p);
-	uint64_t lost = 0;
+	struct page *const pages = page_map; /* in a register */
+	pte_t *const first = p;
+	uint64_t rights = 0;
 
 	for (; p < end; p++, to++) {
-		pte_t e = pte_load(p), *next;
+		pte_t e = pte_load(p);
 
-		if (!pte_is_leaf(e)) {
-			next = skip_empty(p + 1, end);
-			n -= (int32_t)(next - p);
-			to += next - p - 1;
-			p = next - 1;
-		} else if (share(leaf_page(e))) {
-			lost |= pte_loses(e, prot);
-			e = pte_protect(e, prot);
-			pte_set(p, e);
-			pte_set(to, e);
-		} else {
-			n--;
-		}
+		if (!pte_is_leaf(e) || !share(pages + pte_pfn(e)))
+			break;
+		rights |= pte_loses(e, VM_READ | VM_EXEC);
+		pte_set(p, pte_readonly(e));
+		pte_set(to, pte_readonly(e));
 	}
-	*copied = n;
-	return lost;
+	*lost |= rights;
+	return (int32_t)(p - first);
 }
 
 /* What of a VMA is in the table: n entries from the i-th on. */
-static int copy_entries(struct copying *c, uint64_t i, uint64_t n,
-			vm_prot_t prot)
+static int copy_entries(struct copying *c, uint64_t i, uint64_t n)
 {
-	pte_t *end = c->from + i + n, *p = first_own(c->from + i, end);
-	int32_t copied;
-	uint64_t lost;
+	pte_t *p = c->from + i, *const end = p + n;
+	uint64_t lost = 0;
 
-	if (p == end)
-		return 0;
-	if (!c->to && make_table(c))
-		return -ENOMEM;
-	lost = copy_leaves(c->to + (p - c->from), p, end, prot, &copied);
-	c->count->refs += copied;
+	for (int32_t run; (p = first_own(p, end)) < end; p += run) {
+		if (!c->to && make_table(c))
+			return -ENOMEM;
+		run = copy_run(c->to + (p - c->from), p, end, &lost);
+		c->count->refs += run;
+	}
 	if (lost)
 		tlb_gather_leaves(&c->g,
 				  range_make(c->base + (i << PAGE_SHIFT),
@@ -147,7 +137,6 @@ static int copy_entries(struct copying *c, uint64_t i, uint64_t n,
 
 static int copy_vma(struct copying *c, const struct vma *v)
 {
-	const vm_prot_t prot = leaf_prot(v->prot, false);
 	vaddr_t va = v->va.start, end;
 	int err = 0;
 
@@ -160,7 +149,7 @@ static int copy_vma(struct copying *c, const struct vma *v)
 		end = min_u64(align_down(va, span) + span, v->va.end);
 		if (!err)
 			err = copy_entries(c, pt_index(va, 0),
-					   (end - va) >> PAGE_SHIFT, prot);
+					   (end - va) >> PAGE_SHIFT);
 	}
 	return err == -ERANGE ? 0 : err;
 }

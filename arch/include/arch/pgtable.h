@@ -25,6 +25,7 @@
  *					Without any right it is hidden
  *	pte_t pte_protect(leaf, prot)	the same with other rights, but VM_USER as
  *					it was; also of an entry of a group
+ *	pte_t pte_readonly(leaf)	the same without VM_WRITE, in one step
  *	uint64_t pte_loses(leaf, prot)	not 0: that would take a right from it
  *	bool pte_is_hidden(pte_t)	a leaf without any right: to harts there is
  *					nothing, but all the functions here see what
@@ -39,6 +40,8 @@
  *					never freed if `permanent`
  *	bool pte_permanent(pte_t)	of an entry that points to a table
  *	paddr_t pte_next(pte_t)		of such an entry: where that table is
+ *	pfn_t pte_pfn(pte_t)		the frame of that; or of a leaf of pages that
+ *					is no group and has ATTR_NORMAL
  *	paddr_t pte_paddr(pte_t)	of either kind; the group's first byte
  *	vm_prot_t pte_prot(pte_t)	of a leaf
  *	enum mem_attr pte_attr(pte_t)	of a leaf

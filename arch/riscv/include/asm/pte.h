@@ -123,6 +123,11 @@ static inline pte_t pte_protect(pte_t leaf, vm_prot_t prot)
 	return (pte_t){(leaf.v & ~PTE_PROT) | pte_prot_bits_(prot)};
 }
 
+static inline pte_t pte_readonly(pte_t leaf)
+{
+	return (pte_t){leaf.v & ~PTE_W};
+}
+
 static inline uint64_t pte_loses(pte_t leaf, vm_prot_t prot)
 {
 	return leaf.v & PTE_RWX & ~pte_prot_bits_(prot);
@@ -152,6 +157,11 @@ static inline paddr_t pte_next(pte_t e)
 {
 	/* Above PPN all is 0. */
 	return e.v >> PTE_PPN_SHIFT << PAGE_SHIFT;
+}
+
+static inline pfn_t pte_pfn(pte_t e)
+{
+	return e.v >> PTE_PPN_SHIFT;
 }
 
 static inline paddr_t pte_paddr(pte_t e)
