@@ -475,10 +475,10 @@ static int try_reap(struct process *p, int pid, unsigned options,
 int process_reap(int pid, unsigned options, struct child_end *end)
 {
 	struct process *p = process_current();
-	int result = try_reap(p, pid, options, end);
+	int result;
 
-	if (result || (options & WNOHANG))
-		return result;
+	if (options & WNOHANG)
+		return try_reap(p, pid, options, end);
 	if (wait_on_killable(&p->child_changed,
 			     (result = try_reap(p, pid, options, end))))
 		return result;

@@ -13,6 +13,8 @@
  * A task leaves the list with its last reference, so whoever has one can go on from
  * it to the next.
  */
+#include <string.h>
+
 #include <kernel/assert.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -69,12 +71,11 @@ void task_init(struct task *t, const char *name)
 {
 	uint64_t flags;
 
-	*t = (struct task){
-		.state = TASK_NEW,
-		.allowed = ~(cpumask_t)0,
-		.cpu = arch_cpu(),
-		.refs = 1,
-	};
+	memset(t, 0, offsetof(struct task, context));
+	t->state = TASK_NEW;
+	t->allowed = ~(cpumask_t)0;
+	t->cpu = arch_cpu();
+	t->refs = 1;
 	for (unsigned i = 0; i < TASK_NAME - 1 && name[i]; i++)
 		t->name[i] = name[i];
 	flags = spin_lock_irqsave(&lock);

@@ -67,10 +67,9 @@ struct task {
 		*aspace;   /* the user space that it is in; NULL: none (o) */
 	struct umap *umap; /* its page tables (o) */
 	struct process *process; /* NULL: a task of the kernel (o) */
-	struct arch_context context;
-	struct range stack; /* (c) */
-	cpumask_t allowed;  /* harts that it may run on, one at least (o) */
-	struct list run;    /* in a hart's queue (q) */
+	struct range stack;	 /* (c) */
+	cpumask_t allowed; /* harts that it may run on, one at least (o) */
+	struct list run;   /* in a hart's queue (q) */
 
 	struct tree_node timer; /* in the tree of timer_cpu, if timed (q) */
 	uint64_t wake_at;
@@ -92,6 +91,7 @@ struct task {
 	uint32_t refs;	 /* (a) */
 	struct list all; /* of all tasks */
 	char name[TASK_NAME];
+	struct arch_context context; /* the last: arch_context_init() does it */
 };
 
 /* Who runs this; NULL before there are tasks, and in native tests. */
