@@ -9,7 +9,11 @@
 /* void riscv_switch(struct arch_context *from, const struct arch_context *to) */
 	.globl riscv_switch
 riscv_switch:
+	.if	CONTEXT_RA
+	.error	"the SC stores where ra is"
+	.endif
 	sd	ra, CONTEXT_RA(a0)
+	sc.d	zero, ra, (a0)		/* what one reserved (LR) ends here */
 	sd	sp, CONTEXT_SP(a0)
 	.set	n, 0
 	.irp	r, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11

@@ -108,6 +108,44 @@ KTEST(task, thousands_come_and_go_and_leave_nothing)
 	EXPECT_EQ(tasks(), others);
 }
 
+static void give_way(void *arg)
+{
+	bool *stop = arg;
+
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
+		count++;
+		task_yield();
+	}
+	ends();
+}
+
+/* Others may have stored the old value again. */
+KTEST(task, what_one_reserves_is_not_for_the_next)
+{
+	uint64_t word = 0, failed;
+	bool stop = false;
+	struct task *me = task_current();
+	cpumask_t allowed = me->allowed;
+
+	me->allowed = cpu_bit(arch_cpu());
+	count = 0;
+	REQUIRE(start_on(me->allowed, give_way, &stop));
+	while (!count)
+		task_yield();
+	__asm__ volatile("lr.d zero, (%0)" : : "r"(&word) : "memory");
+	task_yield();
+	__asm__ volatile("sc.d %0, %1, (%2)"
+			 : "=&r"(failed)
+			 : "r"(count), "r"(&word)
+			 : "memory");
+	EXPECT(failed);
+	EXPECT_EQ(word, 0);
+	EXPECT(count > 1);
+	stop = true;
+	me->allowed = allowed;
+	wait_for_all();
+}
+
 KTEST(task, one_that_never_starts_is_freed)
 {
 	uint64_t before = frames();
