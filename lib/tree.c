@@ -10,7 +10,7 @@
  * by two walks up: summaries, then heights, with the turns that these demand. Each
  * ends early where a node comes out as it was, since what is above depends on
  * nothing else; and as a turn leaves the summary of the whole as it was, the walks
- * have nothing to do with each other.
+ * have nothing to do with each other. So an owner may walk the first one itself.
  *
  * A node that is too high on one side is turned: its higher child rises, after
  * that child's inner child has, if that is the higher one.
@@ -30,30 +30,13 @@
  */
 #include <lib/tree.h>
 
+/* Turns are apart from the ways that lead to them: they are rare, and so the ways
+ * need no stack. */
+#define RARE __attribute__((noinline))
+
 static inline unsigned height_of(const struct tree_node *n)
 {
 	return n ? n->height : 0;
-}
-
-/* What led to `old` leads to `new`, which may be NULL. */
-static void replace(struct tree *t, const struct tree_node *old,
-		    struct tree_node *new)
-{
-	struct tree_node *parent = old->parent;
-
-	if (new)
-		new->parent = parent;
-	if (!parent)
-		t->root = new;
-	else
-		parent->child[parent->child[TREE_RIGHT] == old] = new;
-}
-
-static void adopt(struct tree_node *parent, unsigned side, struct tree_node *n)
-{
-	parent->child[side] = n;
-	if (n)
-		n->parent = parent;
 }
 
 /* Make I2 and I4 true of n. */
@@ -74,16 +57,16 @@ static struct tree_node *rotate(struct tree *t, struct tree_node *n,
 {
 	struct tree_node *c = n->child[side];
 
-	replace(t, n, c);
-	adopt(n, side, c->child[!side]);
-	adopt(c, !side, n);
+	tree_replace_(t, n, c);
+	tree_adopt_(n, side, c->child[!side]);
+	tree_adopt_(c, !side, n);
 	settle(t, n);
 	return c;
 }
 
 /* I3 was broken at n by one. Returns what is at its place now. */
-static struct tree_node *rebalance(struct tree *t, struct tree_node *n,
-				   unsigned side)
+static RARE struct tree_node *rebalance(struct tree *t, struct tree_node *n,
+					unsigned side)
 {
 	struct tree_node *c = n->child[side];
 
@@ -96,77 +79,92 @@ static struct tree_node *rebalance(struct tree *t, struct tree_node *n,
 	return c;
 }
 
-/* Make I4 true from n up. */
-static void sum_up(const struct tree *t, struct tree_node *n)
+/* The tree of n is higher than before, by one. */
+void tree_grown(struct tree *t, struct tree_node *n)
 {
-	if (t->update)
-		while (n && t->update(n))
-			n = n->parent;
+	struct tree_node *up = n->parent, *other;
+
+	for (; up && up->height == n->height; up = n->parent) {
+		other = up->child[TREE_LEFT];
+		if (other == n)
+			other = up->child[TREE_RIGHT];
+		if (height_of(other) + 1 < n->height) {
+			/* As high as it was before n grew. */
+			rebalance(t, up, up->child[TREE_RIGHT] == n);
+			return;
+		}
+		up->height++;
+		n = up;
+	}
 }
 
-/* Make I2 and I3 true from n up. */
-static void balance(struct tree *t, struct tree_node *n)
+static RARE void turn_shrunk(struct tree *t, struct tree_node *n)
+{
+	unsigned left = height_of(n->child[TREE_LEFT]);
+	unsigned right = height_of(n->child[TREE_RIGHT]);
+	unsigned before = n->height;
+
+	n = rebalance(t, n, right > left);
+	if (n->height != before)
+		tree_shrunk(t, n->parent);
+}
+
+void tree_shrunk(struct tree *t, struct tree_node *n)
 {
 	for (; n; n = n->parent) {
 		unsigned left = height_of(n->child[TREE_LEFT]);
 		unsigned right = height_of(n->child[TREE_RIGHT]);
-		unsigned before = n->height;
 
-		if (left > right + 1 || right > left + 1)
-			n = rebalance(t, n, right > left);
-		else
-			n->height = 1 + (left > right ? left : right);
-		if (n->height == before)
+		if (left - right + 1 > 2) {
+			turn_shrunk(t, n);
 			return;
+		}
+		if (left < right)
+			left = right;
+		if (n->height == left + 1)
+			return;
+		n->height = left + 1;
+	}
+}
+
+/* Make I4 true from n up, as far as something changes. Up to `moved`, if there is
+ * one, that is no question: its summary is now that of another tree. */
+static void sum_up(const struct tree *t, struct tree_node *n,
+		   const struct tree_node *moved)
+{
+	for (; n; n = n->parent) {
+		if (!t->update(n) && !moved)
+			return;
+		if (n == moved)
+			moved = NULL;
 	}
 }
 
 void tree_insert(struct tree *t, struct tree_node *n, struct tree_node *parent,
 		 struct tree_node **link)
 {
-	*n = (struct tree_node){.parent = parent, .height = 1};
-	*link = n;
-	if (t->update)
+	tree_link(n, parent, link);
+	if (t->update) {
 		t->update(n);
-	sum_up(t, parent);
-	balance(t, parent);
+		sum_up(t, parent, NULL);
+	}
+	tree_grown(t, n);
 }
 
 void tree_erase(struct tree *t, struct tree_node *n)
 {
-	struct tree_node *left = n->child[TREE_LEFT];
-	struct tree_node *right = n->child[TREE_RIGHT], *next, *from;
+	struct tree_node *next = n->child[TREE_RIGHT] ? tree_next(n) : NULL;
 
-	if (!left || !right) {
-		replace(t, n, left ? left : right);
-		sum_up(t, n->parent);
-		balance(t, n->parent);
-		return;
-	}
-	/* The next one takes its place. */
-	for (next = right; next->child[TREE_LEFT];)
-		next = next->child[TREE_LEFT];
-	from = next == right ? next : next->parent;
-	replace(t, next, next->child[TREE_RIGHT]);
-	replace(t, n, next);
-	adopt(next, TREE_LEFT, left);
-	/* Not `right`: that may have been the next one. */
-	adopt(next, TREE_RIGHT, n->child[TREE_RIGHT]);
-	next->height = n->height;
-	/* Its summary is another than n's was, even if it is what it was before;
-	 * so there is no early end up to there. */
-	for (struct tree_node *at = from; t->update; at = at->parent) {
-		t->update(at);
-		if (at == next)
-			break;
-	}
-	sum_up(t, next->parent);
-	balance(t, from);
+	n = tree_unlink(t, n, next);
+	if (t->update)
+		sum_up(t, n, next);
+	tree_shrunk(t, n);
 }
 
 void tree_changed(struct tree *t, struct tree_node *n)
 {
-	sum_up(t, n);
+	if (t->update)
+		sum_up(t, n, NULL);
 }
 
 static struct tree_node *furthest(struct tree_node *n, unsigned side)
