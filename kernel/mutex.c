@@ -37,34 +37,9 @@ void mutex_init(struct mutex *m)
 	*m = (struct mutex)MUTEX_INIT(*m);
 }
 
-/* The task, or the hart where there are none; tasks are at even addresses. */
-static uintptr_t me(void)
-{
-	const struct task *t = task_current();
-
-	return t ? (uintptr_t)t : 2 * (uintptr_t)arch_cpu() + 1;
-}
-
-static void set_owner(struct mutex *m, uintptr_t owner)
-{
-	__atomic_store_n(&m->owner, owner, __ATOMIC_RELAXED);
-}
-
 bool mutex_is_mine(const struct mutex *m)
 {
-	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) == me();
-}
-
-bool mutex_trylock(struct mutex *m)
-{
-	uint32_t free = 0;
-
-	/* Acquire: pairs with the release in mutex_unlock(). */
-	if (!__atomic_compare_exchange_n(&m->state, &free, MUTEX_HELD, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return false;
-	set_owner(m, me());
-	return true;
+	return __atomic_load_n(&m->owner, __ATOMIC_RELAXED) == mutex_me();
 }
 
 /* Out of the list. The spinlock is held. */
@@ -102,7 +77,7 @@ static void wait(struct mutex *m)
 		w.lost = true;
 	}
 	spin_unlock(&m->lock);
-	set_owner(m, me());
+	store_relaxed(&m->owner, mutex_me());
 }
 
 void mutex_lock(struct mutex *m)
@@ -145,7 +120,7 @@ void mutex_unlock(struct mutex *m)
 
 	if (DEBUG_CHECKS && !mutex_is_mine(m))
 		panic("mutex %p: released by who does not hold it", (void *)m);
-	set_owner(m, 0);
+	store_relaxed(&m->owner, 0);
 	/* Release: what the holder stored is seen by the next. */
 	if (!__atomic_compare_exchange_n(&m->state, &alone, 0, false,
 					 CAS_RELEASE, CAS_RELEASE))

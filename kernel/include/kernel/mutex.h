@@ -10,8 +10,10 @@
  */
 #pragma once
 
+#include <arch/task.h>
 #include <kernel/spinlock.h>
 #include <lib/list.h>
+#include <lib/relaxed.h>
 
 struct mutex {
 	uint32_t state;	      /* of MUTEX_HELD, MUTEX_WANTED (a) */
@@ -35,8 +37,27 @@ void mutex_init(struct mutex *m);
  * the one before stored while it held it is seen. */
 void mutex_lock(struct mutex *m);
 
+/* Whoever asks, as `owner`: the task, or the hart where there are none; tasks are at
+ * even addresses. */
+static inline uintptr_t mutex_me(void)
+{
+	const struct task *t = arch_task();
+
+	return t ? (uintptr_t)t : 2 * (uintptr_t)arch_cpu() + 1;
+}
+
 /* Take it if it is free; returns whether. Never waits. */
-bool mutex_trylock(struct mutex *m);
+static inline bool mutex_trylock(struct mutex *m)
+{
+	uint32_t free = 0;
+
+	/* Acquire: pairs with the release in mutex_unlock(). */
+	if (!__atomic_compare_exchange_n(&m->state, &free, MUTEX_HELD, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	store_relaxed(&m->owner, mutex_me());
+	return true;
+}
 
 /* Only by who holds it (debug builds check). Wakes one that waits. */
 void mutex_unlock(struct mutex *m);
