@@ -61,12 +61,11 @@ static __attribute__((noinline, cold)) void wait_for(const struct aspace *as,
 			smp_relax();
 }
 
-void aspace_lock(struct aspace *as)
+/* The mutex is held: no reader is in the space, nor comes, from now on. */
+static inline void stop_readers(struct aspace *as)
 {
 	cpumask_t others;
 
-	if (!mutex_trylock(&as->mutex))
-		mutex_lock(&as->mutex);
 	store_relaxed(&as->changing, 1);
 	/* Pairs with that of aspace_read_try(). */
 	arch_smp_mb();
@@ -74,6 +73,20 @@ void aspace_lock(struct aspace *as)
 		 ~cpu_bit(arch_cpu());
 	if (others)
 		wait_for(as, others);
+}
+
+static __attribute__((noinline, cold)) void lock_slowly(struct aspace *as)
+{
+	mutex_lock(&as->mutex);
+	stop_readers(as);
+}
+
+void aspace_lock(struct aspace *as)
+{
+	if (mutex_trylock(&as->mutex))
+		stop_readers(as);
+	else
+		lock_slowly(as);
 }
 
 void aspace_unlock(struct aspace *as)
@@ -110,8 +123,8 @@ void aspace_layout(struct aspace *as)
 
 	/* As Linux: at least 128 MiB, at most 5/6 of the whole. */
 	room = min_u64(max_u64(room, MIB(128)), range_size(all) / 6 * 5);
-	as->mmap_top = align_down(all.end - room, PAGE_SIZE) -
-		       aspace_random(RANDOM_BITS);
+	as->vmas.given.end = align_down(all.end - room, PAGE_SIZE) -
+			     aspace_random(RANDOM_BITS);
 }
 
 struct aspace *aspace_new(void)
@@ -131,6 +144,7 @@ struct aspace *aspace_new(void)
 	as->refs = 1;
 	mutex_init(&as->mutex);
 	vma_map_init(&as->vmas, as->map.pt.bounds);
+	as->vmas.given.start = ASPACE_MIN_ADDR;
 	as->limit[LIMIT_AS] = UINT64_MAX;
 	as->limit[LIMIT_DATA] = UINT64_MAX;
 	as->limit[LIMIT_STACK] = MIB(8);

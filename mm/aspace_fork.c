@@ -69,15 +69,7 @@ static int copy_tree(struct aspace *child, const struct aspace *parent,
 /* What is not of VMAs, and sums over them. */
 static void copy_rest(struct aspace *to, const struct aspace *from)
 {
-	to->total = from->total;
-	to->data = from->data;
-	to->stack = from->stack;
-	to->exec = from->exec;
-	to->other = from->other;
-	to->locked = from->locked;
-	to->committed = from->committed;
-	commit_add((int64_t)to->committed);
-	to->mmap_top = from->mmap_top;
+	to->vmas.given = from->vmas.given;
 	to->brk = from->brk;
 	to->max_vmas = from->max_vmas;
 	to->image_data = from->image_data;

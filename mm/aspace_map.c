@@ -7,10 +7,10 @@
  * for MAP_FIXED, what is in the way is unmapped; and what is left can't fail. Unlike
  * Linux, that keeps what was mapped there when memory is out.
  *
- *	0     4 KiB                                   mmap_top     stack
+ *	0     4 KiB                                  given.end     stack
  *	|  -  |   program, heap ->          <- mappings  |  free   <- |
  *
- * Places are the highest that are free below mmap_top, else anywhere. What may get
+ * Places are the highest that are free below given.end, else anywhere. What may get
  * pages of 2 MiB, and is a multiple of that, is aligned to them if that can be.
  */
 
@@ -26,34 +26,38 @@ struct request {
 	struct vm_object *made; /* for it */
 };
 
+/* At the hint, if it is free. */
+static __attribute__((noinline)) int find_at(const struct aspace *as,
+					     vaddr_t addr, uint64_t len,
+					     vaddr_t *at,
+					     struct vma_place *place)
+{
+	vaddr_t end = as->vmas.bounds.end;
+	struct vma *v;
+
+	addr = max_u64(addr, ASPACE_MIN_ADDR);
+	v = vma_find(&as->vmas, addr);
+	if (addr > end - len ||
+	    (v && (v->va.start <= addr || addr + len > vma_guarded_start(v))))
+		return -ENOMEM;
+	*at = addr;
+	*place = vma_place(&as->vmas, addr);
+	return 0;
+}
+
 int aspace_find_place(const struct aspace *as, vaddr_t addr, uint64_t len,
 		      vaddr_t *at, struct vma_place *place)
 {
-	struct range all = as->vmas.bounds, low;
-	uint64_t align = len % HUGE_SIZE ? PAGE_SIZE : HUGE_SIZE;
-
-	all.start = max_u64(all.start, ASPACE_MIN_ADDR);
-	if (len > range_size(all))
+	if (len > as->vmas.bounds.end - ASPACE_MIN_ADDR)
 		return -ENOMEM;
 	addr = align_down(addr, PAGE_SIZE);
-	if (addr) {
-		struct vma *v;
-
-		addr = max_u64(addr, all.start);
-		v = vma_find(&as->vmas, addr);
-		if (addr <= all.end - len &&
-		    (!v || (v->va.start > addr &&
-			    addr + len <= vma_guarded_start(v)))) {
-			*at = addr;
-			*place = vma_place(&as->vmas, addr);
-			return 0;
-		}
-	}
-	low = range_make(all.start, as->mmap_top);
-	if ((align > PAGE_SIZE &&
-	     vma_find_gap(&as->vmas, len, align, low, at, place)) ||
-	    vma_find_gap(&as->vmas, len, PAGE_SIZE, low, at, place) ||
-	    vma_find_gap(&as->vmas, len, PAGE_SIZE, all, at, place))
+	if (addr && !find_at(as, addr, len, at, place))
+		return 0;
+	if (!(len % HUGE_SIZE) &&
+	    vma_find_gap(&as->vmas, len, HUGE_SIZE, at, place))
+		return 0;
+	if (vma_find_gap(&as->vmas, len, PAGE_SIZE, at, place) ||
+	    vma_find_above(&as->vmas, len, at, place))
 		return 0;
 	return -ENOMEM;
 }
@@ -244,8 +248,7 @@ static int perform_slowly(struct aspace *as, struct request *r)
 	if (err)
 		aspace_vma_free(spare);
 	else
-		aspace_add_spare(as, &r->new, &r->place,
-				 vma_add_joins(&r->new, &r->place), spare);
+		aspace_add_spare(as, &r->new, &r->place, spare);
 	/* The VMA has a reference of its own. */
 	if (r->made)
 		object_put(r->made);

@@ -132,7 +132,7 @@ static int move(struct aspace *as, const struct remap *r, struct vma *v,
 		object_get(new.object);
 	leave(as, r, v, &l);
 	place = vma_place(&as->vmas, to.start);
-	aspace_add_spare(as, &new, &place, vma_add_joins(&new, &place), spare);
+	aspace_add_spare(as, &new, &place, spare);
 	if (new.object)
 		object_put(new.object);
 	return 0;

@@ -59,38 +59,60 @@ void aspace_vma_drop(struct vma *v)
 	kmem_cache_free(vmas, v);
 }
 
-void aspace_add_spare(struct aspace *as, const struct vma *new,
-		      const struct vma_place *place, unsigned joins,
-		      struct vma *spare)
+static void add_joined(struct aspace *as, const struct vma *new,
+		       const struct vma_place *place, unsigned joins)
 {
-	struct vma *gone = vma_add(&as->vmas, new, place, joins, spare);
+	struct vma *gone = vma_join(&as->vmas, new, place, joins);
 
 	if (gone)
 		aspace_vma_drop(gone);
-	if (joins && spare)
-		aspace_vma_free(spare);
-	if (!joins && spare->object)
-		aspace_vma_own(spare);
 	aspace_account(as, new->prot, new->flags, (int64_t)range_size(new->va));
+}
+
+/* It joins nobody, and becomes v. */
+static inline void add_alone(struct aspace *as, const struct vma *new,
+			     const struct vma_place *place, struct vma *v)
+{
+	v->va = new->va;
+	v->prot = new->prot;
+	v->flags = new->flags;
+	v->object = new->object;
+	v->offset = new->offset;
+	v->as = as;
+	aspace_account(as, new->prot, new->flags,
+		       (int64_t)(new->va.end - new->va.start));
+	if (v->object)
+		aspace_vma_own(v);
+	vma_insert(&as->vmas, v, *place);
+}
+
+void aspace_add_spare(struct aspace *as, const struct vma *new,
+		      const struct vma_place *place, struct vma *spare)
+{
+	unsigned joins = vma_add_joins(new, place);
+
+	if (!joins) {
+		add_alone(as, new, place, spare);
+		return;
+	}
+	add_joined(as, new, place, joins);
+	aspace_vma_free(spare);
 }
 
 int aspace_add(struct aspace *as, const struct vma *new,
 	       const struct vma_place *place)
 {
 	unsigned joins = vma_add_joins(new, place);
-	struct vma *v = NULL, *gone;
+	struct vma *v;
 
-	if (!joins) {
-		v = aspace_vma_new();
-		if (!v)
-			return -ENOMEM;
+	if (joins) {
+		add_joined(as, new, place, joins);
+		return 0;
 	}
-	gone = vma_add(&as->vmas, new, place, joins, v);
-	if (gone)
-		aspace_vma_drop(gone);
-	if (v && v->object)
-		aspace_vma_own(v);
-	aspace_account(as, new->prot, new->flags, (int64_t)range_size(new->va));
+	v = aspace_vma_new();
+	if (!v)
+		return -ENOMEM;
+	add_alone(as, new, place, v);
 	return 0;
 }
 
@@ -124,13 +146,11 @@ void aspace_cut(struct aspace *as, struct vma *v, struct range va,
 {
 	struct vma *next;
 
-	for (; v->va.end < va.end; v = next) {
-		next = vma_next(v);
-		cut_one(as, v, va, NULL);
-		if (!next || next->va.start >= va.end)
-			return;
-	}
-	cut_one(as, v, va, spare);
+	do {
+		next = v->next;
+		cut_one(as, v, va, spare);
+		v = next;
+	} while (v && v->va.start < va.end);
 }
 
 int aspace_unmap(struct aspace *as, struct range va)
@@ -146,15 +166,11 @@ int aspace_unmap(struct aspace *as, struct range va)
 			return err;
 	}
 	err = user_zap(as, va);
-	if (err) {
+	if (err)
 		aspace_vma_free(spare);
-		return err;
-	}
-	if (v->va.end >= va.end)
-		cut_one(as, v, va, spare);
 	else
 		aspace_cut(as, v, va, spare);
-	return 0;
+	return err;
 }
 
 int aspace_change_begin(struct aspace *as, struct vma_change *c)

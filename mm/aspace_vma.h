@@ -52,11 +52,11 @@ static inline void aspace_account(struct aspace *as, vm_prot_t prot,
 	}
 }
 
+/* What is compared with it are whole pages. */
 static inline uint64_t aspace_limit(const struct aspace *as,
 				    enum aspace_limit l)
 {
-	return __atomic_load_n(&as->limit[l], __ATOMIC_RELAXED) &
-	       ~(PAGE_SIZE - 1);
+	return __atomic_load_n(&as->limit[l], __ATOMIC_RELAXED);
 }
 
 /* Do LIMIT_AS and LIMIT_DATA allow so many bytes more (or fewer) of these? */
@@ -97,11 +97,9 @@ static inline bool vma_accountable(vm_prot_t prot, uint32_t flags)
 int aspace_add(struct aspace *as, const struct vma *new,
 	       const struct vma_place *place);
 
-/* The same with vma_add_joins() of it, and a struct vma that is used up in any
- * case; NULL: it joins. */
+/* The same with a struct vma that is used up in any case: it can't fail. */
 void aspace_add_spare(struct aspace *as, const struct vma *new,
-		      const struct vma_place *place, unsigned joins,
-		      struct vma *spare);
+		      const struct vma_place *place, struct vma *spare);
 
 /* Nothing is mapped in `va` any more; holes are fine. -ENOMEM: no memory, or there
  * would be too many VMAs; nothing was done. */

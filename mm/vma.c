@@ -4,19 +4,29 @@
  * A balanced tree by address. What is free is written nowhere but in the VMA
  * behind it, as its gap, and each VMA knows the largest gap of those below it in
  * the tree. So whoever looks for room goes one way, as in arenas (mm/arena.c), but
- * for the highest place, and below a bound:
+ * for the highest place:
  *
- *	             D gap 0, most 9		room of 5 below `end`? Not in front
- *	           /   \			of F. The next gaps down are G's
- *	    most 9      most 2			left, then D's own, then those
- *	       B         F			below B, the right ones first.
+ *	             D gap 0, most 9		room of 5? Not right of D, nor in
+ *	           /   \			front of it: so it is in the tree
+ *	    most 9      most 2			of B, as far right as there is so
+ *	       B         F			much.
  *	      / \       / \
- *	|  A  B  C      D  E F | end    G |
+ *	|  A  B  C      D  E F  G     | given.end
+ *
+ * Programs map most of what they have below what they mapped last, and unmap it
+ * again: in the one large gap between the heap and the mappings. Would that one
+ * count, each such call would change the sums from the bottom of the tree to its
+ * root. So there is one gap that does not count, the largest as a rule: `hole` says
+ * whose it is. It moves with the border of what is free:
+ *
+ *	|  heap  |       hole       |W|X|	W's
+ *	|  heap  |     hole     |new|W|X|	new's; all that counts is as before
  *
  *  I1  VMAs are in the tree in order: whole pages, not empty, disjoint, inside the
- *      bounds; `count` is their number, `end` where the last one ends
- *  I2  `gap` is what is free in front of a VMA; in front of one that grows down the
- *      guard is not counted. `most` is the largest gap in its tree
+ *      bounds; the list is the same in the same order, `count` their number
+ *  I2  `gap` is what is free in front of a VMA, and `given` out; in front of one
+ *      that grows down the guard is not counted. But the hole's is 0. `most` is the
+ *      largest gap in its tree
  *  I3  no two neighbours could be one: see vma_joins()
  *
  * I3 is the callers' as much as this file's: they ask vma_joins() of what they put
@@ -24,7 +34,7 @@
  * of what is mapped and not of the way to it.
  *
  * Cost: one way down the tree, and up again as far as gaps change: no longer than
- * 1.44 log2(n + 2). A gap that grows is compared once a level.
+ * 1.44 log2(n + 2). Room in the hole, where there is none above it: a few loads.
  */
 #include "vma_impl.h"
 
@@ -38,7 +48,7 @@ static uint64_t most_of(struct tree_node *n)
 	return n ? vma_of(n)->most : 0;
 }
 
-static bool update(struct tree_node *n)
+static inline bool update(struct tree_node *n)
 {
 	struct vma *v = vma_of(n);
 	uint64_t before = v->most;
@@ -48,53 +58,61 @@ static bool update(struct tree_node *n)
 	return v->most != before;
 }
 
+/* Make `most` true from n up, as far as it changes; up to `sure`, if that is not
+ * NULL, in any case. */
+static inline void sum_up(struct tree_node *n, const struct vma *sure)
+{
+	for (; n; n = n->parent) {
+		if (!update(n) && !sure)
+			return;
+		if (vma_of(n) == sure)
+			sure = NULL;
+	}
+}
+
 void vma_map_init(struct vma_map *m, struct range bounds)
 {
-	*m = (struct vma_map){.bounds = bounds, .end = bounds.start};
+	*m = (struct vma_map){.bounds = bounds, .given = bounds};
 	tree_init(&m->tree, update);
 }
 
-struct vma *vma_first(const struct vma_map *m)
+/* Where what is free behind `prev` begins. */
+static inline vaddr_t end_of(const struct vma_map *m, const struct vma *prev)
 {
-	return vma_of(tree_first(&m->tree));
+	return prev ? prev->va.end : m->given.start;
 }
 
-struct vma *vma_last(const struct vma_map *m)
+static inline struct range gap_from(const struct vma_map *m,
+				    const struct vma *v, vaddr_t from)
 {
-	return vma_of(tree_end(&m->tree, TREE_RIGHT));
+	return range_make(from, min_u64(vma_guarded_start(v), m->given.end));
 }
 
-struct vma *vma_next(const struct vma *v)
+/* What is free in front of v, whether it counts or not. */
+static inline struct range gap_range(const struct vma_map *m,
+				     const struct vma *v)
 {
-	return vma_of(tree_next(&v->node));
+	return gap_from(m, v, end_of(m, v->prev));
 }
 
-struct vma *vma_prev(const struct vma *v)
+/* The highest place in `gap`, if there is one. */
+static inline bool fits(struct range gap, uint64_t size, uint64_t align,
+			vaddr_t *at)
 {
-	return vma_of(tree_prev(&v->node));
+	if (range_size(gap) < size)
+		return false;
+	*at = align_down(gap.end - size, align);
+	return *at >= gap.start;
 }
 
-struct vma_place vma_place(const struct vma_map *m, vaddr_t va)
+/* The highest VMA whose gap has `room` and counts. */
+static inline struct vma *find_highest(const struct vma_map *m, uint64_t room)
 {
-	struct vma *next = vma_find(m, va);
+	struct tree_node *n = m->tree.root;
 
-	return (struct vma_place){next ? vma_prev(next) : vma_last(m), next};
-}
-
-/* The first one in front of v, in order, whose gap has `room`. */
-static struct vma *find_below(struct vma *v, uint64_t room)
-{
-	struct tree_node *n = &v->node, *from;
-
-	while (most_of(n->child[TREE_LEFT]) < room) {
-		do {
-			from = n;
-			n = n->parent;
-		} while (n && n->child[TREE_LEFT] == from);
-		if (!n || vma_of(n)->gap >= room)
-			return vma_of(n);
-	}
-	for (n = n->child[TREE_LEFT];;) {
+	if (most_of(n) < room)
+		return NULL;
+	for (;;) {
 		if (most_of(n->child[TREE_RIGHT]) >= room)
 			n = n->child[TREE_RIGHT];
 		else if (vma_of(n)->gap >= room)
@@ -104,51 +122,47 @@ static struct vma *find_below(struct vma *v, uint64_t room)
 	}
 }
 
-/* The highest place in `gap`, if there is one. */
-static bool fits(struct range gap, struct range within, uint64_t size,
-		 uint64_t align, vaddr_t *at)
-{
-	gap = range_intersect(gap, within);
-	if (range_size(gap) < size)
-		return false;
-	*at = align_down(gap.end - size, align);
-	return *at >= gap.start;
-}
-
-static struct range gap_range(const struct vma *v)
-{
-	vaddr_t end = vma_guarded_start(v);
-
-	return range_make(end - v->gap, end);
-}
-
 bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
-		  struct range within, vaddr_t *at, struct vma_place *place)
+		  vaddr_t *at, struct vma_place *place)
 {
-	uint64_t room = size + align - PAGE_SIZE;
-	struct vma *v;
+	struct range rest = range_make(end_of(m, m->last), m->given.end);
+	uint64_t most = range_size(m->given);
+	struct vma *v, *hole = m->hole;
 
-	within = range_intersect(within, m->bounds);
-	if (size > range_size(within) || align > range_size(within))
+	if (size > most || align > most)
 		return false;
-	if (fits(range_make(m->end, m->bounds.end), within, size, align, at)) {
-		*place = (struct vma_place){vma_last(m), NULL};
+	if (rest.start < rest.end && fits(rest, size, align, at)) {
+		*place = (struct vma_place){m->last, NULL};
 		return true;
 	}
-	/* Gaps above this one are above `within`. */
-	v = vma_find(m, within.end - 1);
-	if (!v)
-		v = vma_last(m);
-	if (v && !fits(gap_range(v), within, size, align, at)) {
-		v = find_below(v, room);
-		/* If this one is too low, others are lower. */
-		if (v && !fits(gap_range(v), within, size, align, at))
-			v = NULL;
-	}
-	if (!v)
+	v = find_highest(m, size + align - PAGE_SIZE);
+	if (hole && (!v || hole->va.start > v->va.start) &&
+	    fits(gap_range(m, hole), size, align, at))
+		v = hole;
+	else if (!v || !fits(gap_range(m, v), size, align, at))
 		return false;
-	*place = (struct vma_place){vma_prev(v), v};
+	*place = (struct vma_place){v->prev, v};
 	return true;
+}
+
+bool vma_find_above(const struct vma_map *m, uint64_t size, vaddr_t *at,
+		    struct vma_place *place)
+{
+	struct vma *prev = m->last, *next = NULL;
+	vaddr_t end = m->bounds.end;
+
+	for (; !next || next->va.start > m->given.end; prev = prev->prev) {
+		if (fits(range_make(end_of(m, prev), end), size, PAGE_SIZE,
+			 at)) {
+			*place = (struct vma_place){prev, next};
+			return true;
+		}
+		if (!prev)
+			break;
+		next = prev;
+		end = vma_guarded_start(next);
+	}
+	return false;
 }
 
 static uint64_t pages(uint64_t bytes)
@@ -156,78 +170,152 @@ static uint64_t pages(uint64_t bytes)
 	return bytes >> PAGE_SHIFT;
 }
 
-/* What is free in front of v from `from` on is its gap, or behind all. */
+/* v, which has the largest gap of all, has the hole from now on: what had it until
+ * now counts again. */
+static __attribute__((noinline)) void move_hole(struct vma_map *m,
+						struct vma *v)
+{
+	struct vma *old = m->hole;
+
+	m->hole = v;
+	if (old) {
+		old->gap = range_size(gap_range(m, old));
+		sum_up(&old->node, NULL);
+	}
+}
+
+/* How much counts of what is free in front of v, `from` there on. */
+static inline uint64_t count_gap(struct vma_map *m, struct vma *v, vaddr_t from)
+{
+	uint64_t gap;
+
+	if (v == m->hole)
+		return 0;
+	gap = range_size(gap_from(m, v, from));
+	if (gap > v->gap &&
+	    (!m->hole || gap > range_size(gap_range(m, m->hole)))) {
+		move_hole(m, v);
+		return 0;
+	}
+	return gap;
+}
+
+/* What is free in front of v begins at `from` now. */
 static inline void set_gap(struct vma_map *m, struct vma *v, vaddr_t from)
 {
-	uint64_t before, gap;
-	vaddr_t to;
+	v->gap = count_gap(m, v, from);
+	sum_up(&v->node, NULL);
+}
 
-	if (!v) {
-		m->end = from;
-		return;
+/* Into the list, and the tree; its gap is set, and the sums are not made. Returns
+ * what it hangs from. */
+static inline struct tree_node *link_in(struct vma_map *m, struct vma *v,
+					struct vma *prev, struct vma *next)
+{
+	struct tree_node *parent = NULL, **link = &m->tree.root;
+
+	if (next && !next->node.child[TREE_LEFT]) {
+		parent = &next->node;
+		link = &parent->child[TREE_LEFT];
+	} else if (prev) {
+		parent = &prev->node;
+		link = &parent->child[TREE_RIGHT];
 	}
-	to = vma_guarded_start(v);
-	gap = to > from ? to - from : 0;
-	before = v->gap;
-	v->gap = gap;
-	if (gap <= before)
-		tree_changed(&m->tree, &v->node);
-	else
-		for (struct tree_node *n = &v->node; n && vma_of(n)->most < gap;
-		     n = n->parent)
-			vma_of(n)->most = gap;
-}
-
-/* Where v's gap begins: the end of the one in front of it. */
-static vaddr_t gap_start(const struct vma_map *m, const struct vma *v)
-{
-	struct vma *prev;
-
-	if (!(v->flags & VMA_GROWSDOWN))
-		return v->va.start - v->gap;
-	prev = vma_prev(v);
-	return prev ? prev->va.end : m->bounds.start;
-}
-
-/* Hang v in, its gap is set. */
-static inline void hang(struct vma_map *m, struct vma *v,
-			struct vma_place place)
-{
-	struct tree_node *next = place.next ? &place.next->node : NULL;
-	struct tree_node *prev = place.prev ? &place.prev->node : NULL;
-
-	if (next && !next->child[TREE_LEFT])
-		tree_insert(&m->tree, &v->node, next, &next->child[TREE_LEFT]);
-	else if (prev)
-		tree_insert(&m->tree, &v->node, prev, &prev->child[TREE_RIGHT]);
-	else
-		tree_insert(&m->tree, &v->node, NULL, &m->tree.root);
+	v->prev = prev;
+	v->next = next;
+	*(prev ? &prev->next : &m->first) = v;
+	*(next ? &next->prev : &m->last) = v;
+	v->most = v->gap;
+	tree_link(&v->node, parent, link);
 	m->count++;
+	return parent;
 }
 
-void vma_take_out(struct vma_map *m, struct vma *v)
+/* v comes in between. Has the next one's gap changed? */
+static inline bool divide_gap(struct vma_map *m, struct vma *v,
+			      struct vma *next, vaddr_t from)
 {
-	tree_erase(&m->tree, &v->node);
-	m->count--;
+	uint64_t front = range_size(gap_from(m, v, from));
+	uint64_t behind = range_size(gap_from(m, next, v->va.end));
+	uint64_t before = next->gap;
+
+	v->gap = front;
+	if (next != m->hole) {
+		next->gap = behind;
+	} else if (front >= behind) {
+		m->hole = v;
+		v->gap = 0;
+		next->gap = behind;
+	}
+	return next->gap != before;
 }
 
 void vma_insert(struct vma_map *m, struct vma *v, struct vma_place place)
 {
-	vaddr_t from = place.prev ? place.prev->va.end : m->bounds.start;
-	vaddr_t to = vma_guarded_start(v);
+	vaddr_t from = end_of(m, place.prev);
+	struct tree_node *parent;
+	bool changed = false;
 
-	v->gap = to > from ? to - from : 0;
-	hang(m, v, place);
-	set_gap(m, place.next, v->va.end);
+	if (place.next) {
+		changed = divide_gap(m, v, place.next, from);
+	} else {
+		v->gap = 0;
+		v->gap = count_gap(m, v, from);
+	}
+	parent = link_in(m, v, place.prev, place.next);
+	/* The next one is the parent, or above it. */
+	sum_up(parent, changed ? place.next : NULL);
+	tree_grown(&m->tree, &v->node);
+}
+
+/* v goes. Has the next one's gap changed? */
+static inline void take_out(struct vma_map *m, struct vma *v, bool changed)
+{
+	struct vma *prev = v->prev, *next = v->next;
+	struct tree_node *n;
+
+	*(prev ? &prev->next : &m->first) = next;
+	*(next ? &next->prev : &m->last) = prev;
+	m->count--;
+	changed |= v->node.child[TREE_RIGHT] != NULL;
+	n = tree_unlink(&m->tree, &v->node, next ? &next->node : NULL);
+	/* The next one is there, or above it. */
+	sum_up(n, changed ? next : NULL);
+	tree_shrunk(&m->tree, n);
 }
 
 void vma_erase(struct vma_map *m, struct vma *v)
 {
-	struct vma *next = vma_next(v);
-	vaddr_t from = gap_start(m, v);
+	struct vma *next = v->next;
+	uint64_t before;
 
-	vma_take_out(m, v);
-	set_gap(m, next, from);
+	if (m->hole == v)
+		m->hole = next;
+	if (!next) {
+		take_out(m, v, false);
+		return;
+	}
+	before = next->gap;
+	next->gap = count_gap(m, next, end_of(m, v->prev));
+	take_out(m, v, next->gap != before);
+}
+
+void vma_absorb(struct vma_map *m, struct vma *keep, struct vma *gone)
+{
+	bool below = gone->next == keep;
+
+	if (below) {
+		if (m->hole == gone)
+			m->hole = keep;
+		if (m->hole != keep)
+			keep->gap = gone->gap;
+		vma_set_range(keep, range_make(gone->va.start, keep->va.end));
+	} else {
+		if (m->hole == gone)
+			m->hole = NULL;
+		keep->va.end = gone->va.end;
+	}
+	take_out(m, gone, below);
 }
 
 void vma_set_range(struct vma *v, struct range va)
@@ -239,14 +327,14 @@ void vma_set_range(struct vma *v, struct range va)
 
 void vma_resize(struct vma_map *m, struct vma *v, struct range va)
 {
-	struct range before = v->va;
-	vaddr_t from = gap_start(m, v);
+	struct vma *next = v->next;
+	bool front = va.start != v->va.start, behind = va.end != v->va.end;
 
 	vma_set_range(v, va);
-	if (va.start != before.start)
-		set_gap(m, v, from);
-	if (va.end != before.end)
-		set_gap(m, vma_next(v), va.end);
+	if (front)
+		set_gap(m, v, end_of(m, v->prev));
+	if (behind && next)
+		set_gap(m, next, va.end);
 }
 
 void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper)
@@ -257,52 +345,50 @@ void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper)
 	vma_set_range(upper, range_make(at, v->va.end));
 	upper->gap = 0;
 	v->va.end = at;
-	hang(m, upper, (struct vma_place){v, vma_next(v)});
+	link_in(m, upper, v, v->next);
+	tree_grown(&m->tree, &upper->node);
 }
 
 struct vma *vma_dismantle(struct vma_map *m)
 {
-	struct tree_node *n = m->tree.root, **link = &m->tree.root;
+	struct vma *v = m->first;
 
-	if (!n) {
+	if (v)
+		m->first = v->next;
+	else
 		vma_map_init(m, m->bounds);
-		return NULL;
-	}
-	while (n->child[TREE_LEFT] || n->child[TREE_RIGHT]) {
-		link = &n->child[!n->child[TREE_LEFT]];
-		n = *link;
-	}
-	*link = NULL;
-	return vma_of(n);
+	return v;
 }
 
 static bool sound(const struct vma_map *m, const struct vma *v, vaddr_t from)
 {
-	vaddr_t to = vma_guarded_start(v);
-
 	return !range_empty(v->va) && v->va.start >= from &&
 	       v->va.end <= m->bounds.end &&
 	       is_aligned(v->va.start | v->va.end, PAGE_SIZE) &&
-	       v->gap == (to > from ? to - from : 0);
+	       v->gap == (v == m->hole ? 0 : range_size(gap_range(m, v)));
 }
 
 const char *vma_check(const struct vma_map *m)
 {
+	struct tree_node *n = tree_first(&m->tree);
 	vaddr_t from = m->bounds.start;
 	struct vma *prev = NULL;
 	uint64_t count = 0;
 
 	if (!tree_check(&m->tree))
 		return "the tree of VMAs is damaged";
-	for (struct vma *v = vma_first(m); v; prev = v, v = vma_next(v)) {
+	for (struct vma *v = m->first; v; prev = v, v = v->next) {
+		if (&v->node != n || v->prev != prev)
+			return "the list of VMAs is not the tree";
 		if (!sound(m, v, from))
 			return "a VMA's range, or its gap, is wrong";
 		if (vma_joins(prev, v))
 			return "two VMAs should be one";
 		from = v->va.end;
+		n = tree_next(n);
 		count++;
 	}
-	return from == m->end && count == m->count
+	return !n && prev == m->last && count == m->count
 		       ? NULL
 		       : "the end or the number of VMAs is wrong";
 }

@@ -38,21 +38,6 @@ void vma_change_plan(struct vma_change *c)
 	c->adds = c->head + c->tail - !!c->left - !!c->right;
 }
 
-/* `gone` goes, and its neighbour has its addresses. */
-static void absorb(struct vma_map *m, struct vma *keep, struct vma *gone)
-{
-	bool below = gone->va.start < keep->va.start;
-
-	vma_take_out(m, gone);
-	if (!below) {
-		keep->va.end = gone->va.end;
-		return;
-	}
-	keep->gap = gone->gap;
-	vma_set_range(keep, range_make(gone->va.start, keep->va.end));
-	tree_changed(&m->tree, &keep->node);
-}
-
 /* Two that touch, and change where. */
 static void move_border(struct vma *lower, struct vma *upper, vaddr_t at)
 {
@@ -69,11 +54,11 @@ static struct vma *join(struct vma_map *m, struct vma_change *c)
 	else if (c->head)
 		move_border(c->v, keep, c->va.start);
 	else {
-		absorb(m, keep, c->v);
+		vma_absorb(m, keep, c->v);
 		c->gone[0] = c->v;
 	}
 	if (c->left && c->right) {
-		absorb(m, keep, c->right);
+		vma_absorb(m, keep, c->right);
 		c->gone[1] = c->right;
 	}
 	return keep;
@@ -97,17 +82,11 @@ struct vma *vma_change(struct vma_map *m, struct vma_change *c)
 	return v;
 }
 
-struct vma *vma_add(struct vma_map *m, const struct vma *new,
-		    const struct vma_place *place, unsigned joins,
-		    struct vma *spare)
+struct vma *vma_join(struct vma_map *m, const struct vma *new,
+		     const struct vma_place *place, unsigned joins)
 {
 	struct vma *prev = place->prev, *next = place->next;
 
-	if (!joins) {
-		*spare = *new;
-		vma_insert(m, spare, *place);
-		return NULL;
-	}
 	if (!(joins & VMA_JOINS_PREV)) {
 		vma_resize(m, next, range_make(new->va.start, next->va.end));
 		return NULL;
@@ -115,7 +94,7 @@ struct vma *vma_add(struct vma_map *m, const struct vma *new,
 	vma_resize(m, prev, range_make(prev->va.start, new->va.end));
 	if (!(joins & VMA_JOINS_NEXT))
 		return NULL;
-	absorb(m, prev, next);
+	vma_absorb(m, prev, next);
 	return next;
 }
 

@@ -6,5 +6,5 @@
 /* v has other addresses, its offset follows; no gap is touched. */
 void vma_set_range(struct vma *v, struct range va);
 
-/* v leaves the tree; no gap is touched, but the sums above it are true. */
-void vma_take_out(struct vma_map *m, struct vma *v);
+/* `gone` leaves the map, and its neighbour, which it touches, has its addresses. */
+void vma_absorb(struct vma_map *m, struct vma *keep, struct vma *gone);

@@ -103,7 +103,7 @@ static bool step_add(struct rng *r)
 			  .flags = c.flags,
 			  .object = c.object,
 			  .offset = c.offset};
-	struct vma *spare = NULL, *over = vma_overlap(&t->m, va);
+	struct vma *over = vma_overlap(&t->m, va);
 	struct vma_place place;
 	unsigned joins;
 
@@ -113,9 +113,14 @@ static bool step_add(struct rng *r)
 		return true;
 	place = vma_place(&t->m, va.start);
 	joins = vma_add_joins(&new, &place);
-	if (!joins)
-		spare = get();
-	put(vma_add(&t->m, &new, &place, joins, spare));
+	if (joins) {
+		put(vma_join(&t->m, &new, &place, joins));
+	} else {
+		struct vma *v = get();
+
+		*v = new;
+		vma_insert(&t->m, v, place);
+	}
 	fill(va, c);
 	return true;
 }
@@ -217,7 +222,7 @@ static void mark_taken(uint8_t taken[PAGES])
 	}
 }
 
-/* The highest place, or 0. */
+/* The highest place in `within`, or 0. */
 static vaddr_t model_gap(const uint8_t taken[PAGES], uint64_t size,
 			 struct range within)
 {
@@ -234,32 +239,52 @@ static vaddr_t model_gap(const uint8_t taken[PAGES], uint64_t size,
 	return 0;
 }
 
-static bool finds_gap(struct rng *r)
+static bool right_place(vaddr_t at, const struct vma_place *place)
 {
-	uint64_t size = PAGE_SIZE * (1 + rng_below(r, 40)), align = PAGE_SIZE;
-	struct range within = {0, UINT64_MAX};
-	static uint8_t taken[PAGES];
-	struct vma_place place;
-	vaddr_t at, want;
-	bool got;
+	return place->next == vma_find(&t->m, at) &&
+	       place->prev ==
+		       (place->next ? vma_prev(place->next) : vma_last(&t->m));
+}
 
-	if (rng_below(r, 2))
-		within = some_range(r);
-	mark_taken(taken);
-	got = vma_find_gap(&t->m, size, align, within, &at, &place);
-	want = model_gap(taken, size, within);
-	if (got != !!want || (got && at != want))
+/* At a page; and if nothing is free there, above. */
+static bool finds_gap(const uint8_t taken[PAGES], uint64_t size)
+{
+	vaddr_t want = model_gap(taken, size, t->m.given), at;
+	struct vma_place place;
+
+	if (vma_find_gap(&t->m, size, PAGE_SIZE, &at, &place))
+		return at == want && right_place(at, &place);
+	if (want)
 		return false;
-	align <<= rng_below(r, 5);
-	want = model_gap(taken, size + align - PAGE_SIZE, within);
-	got = vma_find_gap(&t->m, size, align, within, &at, &place);
-	if (!got)
+	want = model_gap(taken, size,
+			 range_make(t->m.given.start, t->m.bounds.end));
+	if (vma_find_above(&t->m, size, &at, &place))
+		return at == want && right_place(at, &place);
+	return !want;
+}
+
+static bool finds_aligned(const uint8_t taken[PAGES], uint64_t size,
+			  uint64_t align)
+{
+	uint64_t room = size + align - PAGE_SIZE;
+	vaddr_t want = model_gap(taken, room, t->m.given), at;
+	struct vma_place place;
+
+	if (!vma_find_gap(&t->m, size, align, &at, &place))
 		return !want;
 	return is_aligned(at, align) && at >= want &&
 	       model_gap(taken, size, range_make(at, at + size)) == at &&
-	       place.next == vma_find(&t->m, at) &&
-	       place.prev ==
-		       (place.next ? vma_prev(place.next) : vma_last(&t->m));
+	       right_place(at, &place);
+}
+
+static bool finds_gaps(struct rng *r)
+{
+	uint64_t size = PAGE_SIZE * (1 + rng_below(r, 40));
+	static uint8_t taken[PAGES];
+
+	mark_taken(taken);
+	return finds_gap(taken, PAGE_SIZE) && finds_gap(taken, size) &&
+	       finds_aligned(taken, size, PAGE_SIZE << rng_below(r, 5));
 }
 
 static bool finds(vaddr_t va)
@@ -280,6 +305,8 @@ KTEST(vma, property_equals_a_map_of_pages)
 
 	if (!set_up())
 		return ktest_skip("no memory");
+	t->m.given = range_make(at_page(rng_below(&r, 2)),
+				at_page(PAGES - rng_below(&r, PAGES / 2)));
 	KTEST_STEPS (step, ktest_ops()) {
 		switch (rng_below(&r, 8)) {
 		case 0 ... 2:
@@ -295,7 +322,7 @@ KTEST(vma, property_equals_a_map_of_pages)
 		if (step % 64)
 			continue;
 		REQUIRE(as_cells());
-		REQUIRE(finds_gap(&r));
+		REQUIRE(finds_gaps(&r));
 	}
 }
 
@@ -307,48 +334,68 @@ static struct vma *add_one(uint64_t page, uint32_t flags)
 	struct vma_place place = vma_place(&t->m, new.va.start);
 	struct vma *v = get();
 
-	put(vma_add(&t->m, &new, &place, 0, v));
+	*v = new;
+	vma_insert(&t->m, v, place);
 	return v;
 }
 
 KTEST(vma, gaps_keep_out_of_guards)
 {
 	const uint64_t guard = VMA_GUARD / PAGE_SIZE;
-	struct range all, high;
 	struct vma_place place;
+	struct range all;
 	struct vma *stack;
 	vaddr_t at;
 
 	if (!set_up())
 		return ktest_skip("no memory");
 	all = t->m.bounds;
-	high = range_make(at_page(600), all.end);
-	EXPECT(vma_find_gap(&t->m, range_size(all), PAGE_SIZE, all, &at,
-			    &place) &&
+	EXPECT(vma_find_gap(&t->m, range_size(all), PAGE_SIZE, &at, &place) &&
 	       at == BASE && !place.prev && !place.next);
-	EXPECT(!vma_find_gap(&t->m, range_size(all) + PAGE_SIZE, PAGE_SIZE, all,
-			     &at, &place));
-	EXPECT(!vma_find_gap(&t->m, 0 - PAGE_SIZE, PAGE_SIZE, all, &at,
+	EXPECT(!vma_find_gap(&t->m, range_size(all) + PAGE_SIZE, PAGE_SIZE, &at,
 			     &place));
-	EXPECT(!vma_find_gap(&t->m, PAGE_SIZE, (uint64_t)1 << 63, all, &at,
-			     &place));
+	EXPECT(!vma_find_gap(&t->m, 0 - PAGE_SIZE, PAGE_SIZE, &at, &place));
+	EXPECT(!vma_find_gap(&t->m, PAGE_SIZE, (uint64_t)1 << 63, &at, &place));
 	/* A stack at the top: the highest page is below its guard. */
 	stack = add_one(PAGES - 1, VMA_GROWSDOWN);
-	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, &at, &place) &&
 	       at == at_page(PAGES - 1 - guard - 1) && place.next == stack);
 	/* Something in it, as a program may have it: then the gap begins below. */
 	add_one(PAGES - 10, 0);
-	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, &at, &place) &&
 	       at == at_page(PAGES - 11));
-	/* Larger than what is left above the bound. */
-	EXPECT(!vma_find_gap(&t->m, PAGES * PAGE_SIZE / 2 + MIB(2), PAGE_SIZE,
-			     high, &at, &place));
 	vma_resize(&t->m, stack, range_make(at_page(PAGES - 3), all.end));
 	EXPECT(!vma_check(&t->m));
 	vma_erase(&t->m, stack);
 	EXPECT(!vma_check(&t->m));
-	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, all, &at, &place) &&
+	EXPECT(vma_find_gap(&t->m, PAGE_SIZE, PAGE_SIZE, &at, &place) &&
 	       at == at_page(PAGES - 1));
+}
+
+KTEST(vma, places_above_come_last)
+{
+	struct vma_place place;
+	vaddr_t at;
+
+	if (!set_up())
+		return ktest_skip("no memory");
+	t->m.given.end = at_page(600);
+	EXPECT(vma_find_gap(&t->m, 600 * PAGE_SIZE, PAGE_SIZE, &at, &place) &&
+	       at == BASE);
+	/* Part of it is below: a gap is a gap. */
+	add_one(PAGES - 1, 0);
+	add_one(0, 0);
+	EXPECT(!vma_find_gap(&t->m, 600 * PAGE_SIZE, PAGE_SIZE, &at, &place));
+	EXPECT(vma_find_above(&t->m, 1000 * PAGE_SIZE, &at, &place) &&
+	       at == at_page(PAGES - 1001));
+	EXPECT(!vma_find_above(&t->m, PAGES * PAGE_SIZE, &at, &place));
+	/* What is wholly below is not above. */
+	add_one(601, 0);
+	add_one(599, 0);
+	EXPECT(vma_find_above(&t->m, PAGE_SIZE, &at, &place) &&
+	       at == at_page(PAGES - 2));
+	EXPECT(!vma_find_above(&t->m, PAGES * PAGE_SIZE * 2 / 3, &at, &place));
+	EXPECT(!vma_check(&t->m));
 }
 
 KTEST(vma, dismantled_once_each)
@@ -373,8 +420,9 @@ static bool count_steps(struct tree_node *n)
 	return update(n);
 }
 
-/* The most nodes that are mended for one VMA less and one more, among n with gaps
- * of all sizes; on the way down as many are looked at as the tree is high. */
+/* The most nodes that are looked at for one VMA less, a search and one more, among n
+ * with gaps of all sizes: those that turn are counted; besides, there are two ways
+ * up for each change, and one down for the search, as long as the tree is high. */
 static uint64_t steps_among(struct vma_map *m, struct vma *v, uint64_t n)
 {
 	struct rng r = rng_seed(ktest_seed());
@@ -391,18 +439,18 @@ static uint64_t steps_among(struct vma_map *m, struct vma *v, uint64_t n)
 			   (struct vma_place){.prev = i ? &v[i - 1] : NULL});
 		at += PAGE_SIZE * (2 + rng_below(&r, 100));
 	}
+	/* That cuts no gap, but none is left behind the last. */
+	m->given.end = m->last->va.end;
 	for (unsigned k = 0; k < 1000; k++) {
 		struct vma *one = &v[rng_below(&r, n)];
 		uint64_t before = steps, size = PAGE_SIZE * (1 + k % 50);
 
 		vma_erase(m, one);
-		if (!vma_find_gap(m, size, PAGE_SIZE, range_make(0, at), &at,
-				  &place))
+		if (!vma_find_gap(m, size, PAGE_SIZE, &at, &place))
 			return UINT64_MAX;
 		one->va = range_make(at, at + PAGE_SIZE);
 		vma_insert(m, one, place);
-		at = m->end;
-		most = max_u64(most, steps - before + 3 * m->tree.root->height);
+		most = max_u64(most, steps - before + 5 * m->tree.root->height);
 	}
 	return most;
 }

@@ -62,7 +62,6 @@ struct aspace {
 	uint64_t data, stack, exec, other;
 	uint64_t locked;    /* of those with VMA_LOCKED */
 	uint64_t committed; /* of those with VMA_ACCOUNTED */
-	vaddr_t mmap_top;   /* searches go down from here */
 	struct range brk;   /* start, current end, exact */
 	uint64_t limit[ASPACE_LIMITS];
 	uint64_t max_vmas;    /* as many may exist before one is added */
@@ -103,8 +102,8 @@ struct aspace *aspace_get(struct aspace *as);
 /* The last reference goes: all is unmapped and freed. No hart is in the space. */
 void aspace_put(struct aspace *as);
 
-/* Choose mmap_top anew, below what LIMIT_STACK wants. For a space in which nothing
- * is mapped yet. */
+/* Choose anew below what end places are given out: what LIMIT_STACK wants stays
+ * free. For a space in which nothing is mapped yet. */
 void aspace_layout(struct aspace *as);
 
 /* A copy whose private pages are shared until one side writes. 0, -ENOMEM (the

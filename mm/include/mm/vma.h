@@ -1,7 +1,8 @@
 /*
  * VMAs: which addresses of a user space are in use, and as what. Bookkeeping on
  * a balanced tree (<lib/tree.h>) in which each node knows the largest gap below
- * it: no page table and no frame is touched here, and nothing is allocated.
+ * it, and a list: no page table and no frame is touched here, and nothing is
+ * allocated.
  *
  * Locking: the owner's. All that changes the map needs it for itself alone.
  */
@@ -46,18 +47,24 @@ struct vma {
 	struct list of_object;	  /* in object->vmas */
 	struct aspace *as;	  /* (c) */
 	/* private: */
+	struct vma *prev, *next; /* its neighbours; NULL at the ends */
 	struct tree_node node;
-	uint64_t gap;  /* free bytes in front of it that may be given out */
+	uint64_t gap;  /* free bytes in front of it that count */
 	uint64_t most; /* the largest gap of the VMAs below it and its own */
 };
 
 struct vma_map {
 	struct tree tree;
-	struct range bounds; /* all VMAs lie in it (c) */
-	vaddr_t end;	     /* of the last one; none: bounds.start */
+	struct vma *first, *last; /* NULL: there is none */
+	struct range bounds;	  /* all VMAs lie in it (c) */
 	uint64_t count;
+	/* Where vma_find_gap() finds places, set while the map is empty: inside of
+	 * the bounds; it begins at the first page or the second. */
+	struct range given;
+	struct vma *hole; /* private: whose gap is not in the sums; or NULL */
 };
 
+/* An empty one, where all is given out. */
 void vma_map_init(struct vma_map *m, struct range bounds);
 
 /* The VMA that has `va`, or the next above; NULL: there is none. O(log n), as
@@ -80,10 +87,25 @@ static inline struct vma *vma_find(const struct vma_map *m, vaddr_t va)
 	return found;
 }
 
-struct vma *vma_first(const struct vma_map *m);
-struct vma *vma_last(const struct vma_map *m);
-struct vma *vma_next(const struct vma *v);
-struct vma *vma_prev(const struct vma *v);
+static inline struct vma *vma_first(const struct vma_map *m)
+{
+	return m->first;
+}
+
+static inline struct vma *vma_last(const struct vma_map *m)
+{
+	return m->last;
+}
+
+static inline struct vma *vma_next(const struct vma *v)
+{
+	return v->next;
+}
+
+static inline struct vma *vma_prev(const struct vma *v)
+{
+	return v->prev;
+}
 
 /* The first one that has a page of `va`, which is not empty; NULL: it is free. */
 static inline struct vma *vma_overlap(const struct vma_map *m, struct range va)
@@ -115,16 +137,26 @@ struct vma_place {
 };
 
 /* The place of `va`, of which no page is in use. */
-struct vma_place vma_place(const struct vma_map *m, vaddr_t va);
+static inline struct vma_place vma_place(const struct vma_map *m, vaddr_t va)
+{
+	struct vma *next = vma_find(m, va);
+
+	return (struct vma_place){next ? next->prev : m->last, next};
+}
 
 /*
- * The highest free range in `within` that has `size` bytes (whole pages, > 0) and
+ * The highest free range in `given` that has `size` bytes (whole pages, > 0) and
  * begins at a multiple of `align` (a power of two, at least a page): where, in
  * *at, and its place. With a larger alignment than a page it needs a gap of
  * size + align - PAGE_SIZE. Keeps out of guards.
  */
 bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
-		  struct range within, vaddr_t *at, struct vma_place *place);
+		  vaddr_t *at, struct vma_place *place);
+
+/* The same at any multiple of a page that is not wholly below given.end. It looks at
+ * each VMA there. */
+bool vma_find_above(const struct vma_map *m, uint64_t size, vaddr_t *at,
+		    struct vma_place *place);
 
 /* Does b's memory follow a's, whatever rights and flags they have? */
 static inline bool vma_continues(const struct vma *a, const struct vma *b)
@@ -142,7 +174,8 @@ static inline bool vma_joins(const struct vma *a, const struct vma *b)
 	       vma_continues(a, b);
 }
 
-/* Hang v in, whose va is free; all its fields but private ones are set. */
+/* Hang v in, whose va is free; all its fields but private ones are set. It must not
+ * join a neighbour. */
 void vma_insert(struct vma_map *m, struct vma *v, struct vma_place place);
 void vma_erase(struct vma_map *m, struct vma *v);
 
@@ -192,13 +225,12 @@ static inline unsigned vma_add_joins(const struct vma *new,
 }
 
 /*
- * Add what `new` describes, all fields but private ones, at a place that is free: it
- * joins neighbours, as vma_add_joins() said, or else is *spare. Returns the VMA that
- * was joined to another and is the caller's now, or NULL.
+ * What `new` describes, all fields but private ones, becomes part of the map at a
+ * place that is free, by joining neighbours, as vma_add_joins() said, not 0. Returns
+ * the VMA that was joined to another and is the caller's now, or NULL.
  */
-struct vma *vma_add(struct vma_map *m, const struct vma *new,
-		    const struct vma_place *place, unsigned joins,
-		    struct vma *spare);
+struct vma *vma_join(struct vma_map *m, const struct vma *new,
+		     const struct vma_place *place, unsigned joins);
 
 /* v loses its addresses in `va`, which it has some of; true: it had no others, and
  * is the caller's. *spare is needed if vma_cut_splits(): the part behind. */
