@@ -76,13 +76,11 @@ static inline struct vma *vma_find(const struct vma_map *m, vaddr_t va)
 
 	while (n) {
 		struct vma *v = container_of(n, struct vma, node);
+		bool above = v->va.end > va;
 
-		if (v->va.end > va) {
+		if (above)
 			found = v;
-			n = n->child[TREE_LEFT];
-		} else {
-			n = n->child[TREE_RIGHT];
-		}
+		n = n->child[!above];
 	}
 	return found;
 }
@@ -241,6 +239,13 @@ static inline bool vma_cut_splits(const struct vma *v, struct range va)
 
 bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
 	     struct vma *spare);
+
+/* Fill `to`, which is empty, with copies of all that is in `from`. copy() makes each: of
+ * the whole struct, with what its owner wants to be different. -ENOMEM: one was NULL,
+ * and `to` can only be taken apart. */
+typedef struct vma *vma_copy_fn(void *ctx, const struct vma *v);
+int vma_copy(struct vma_map *to, const struct vma_map *from, vma_copy_fn *copy,
+	     void *ctx);
 
 /* Take all apart: one VMA with each call, in no order, then NULL. Nothing else may
  * be done with the map before that. */
