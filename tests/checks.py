@@ -85,6 +85,23 @@ def fences(test, root=ROOT):
     return f"{len(FENCES)} instructions"
 
 
+def swaps(test, root=ROOT):
+    """A compare-and-swap that releases says CAS_RELEASE: lib/cas.h."""
+    call = re.compile(r"__atomic_compare_exchange(?:_n)?\s*\([^;{]*"
+                      r"__ATOMIC_(?:RELEASE|ACQ_REL)\b")
+    count = 0
+    for path in files(".c", ".h", root=root):
+        if path.startswith("tests/"):
+            continue
+        with open(os.path.join(root, path), encoding="utf-8") as f:
+            text = f.read()
+        count += text.count("__atomic_compare_exchange")
+        m = call.search(text)
+        if m:
+            raise Failure(f"{path}: {' '.join(m[0].split())}")
+    return f"{count} swaps"
+
+
 def kernel_sources(root):
     return [s for s in files(".c", root=root)
             if re.match(r"(lib|libc|mm|memtest|drivers|kernel|arch/riscv|"
@@ -181,6 +198,9 @@ PLANTED = [
     (includes, "lib/include/lib/planted.h", "int x;\n"),
     (headers, "lib/include/lib/planted.h",
      "#pragma once\nuint8_t planted(void);\n"),
+    (swaps, "lib/planted.c",
+     "bool f(int *p, int a)\n{\n\treturn __atomic_compare_exchange_n(p, &a, 1,\n"
+     "\t\tfalse, __ATOMIC_RELEASE, __ATOMIC_RELAXED);\n}\n"),
     (clang, "lib/planted.c", "int planted(void) { return 0; }\n"),
     (cppcheck, "lib/planted.c",
      "int f(void);\nint f(void)\n{\n\tint a[2];\n\n\treturn a[3];\n}\n"),
@@ -233,6 +253,8 @@ TESTS = [
     Test("headers", "quick", 120, "each public header compiles alone", headers),
     Test("fences", "quick", 60, "fence instructions have the right operands",
          fences),
+    Test("swaps", "quick", 60, "who compares, swaps and releases has a fence",
+         swaps),
     Test("scripts", "quick", 60, "scripts parse", scripts),
     Test("paths", "quick", 60, "no file names a path of one machine", paths),
     Test("dts", "quick", 60, "device trees compile", dts),
