@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 HERE = os.path.join(ROOT, "tests", "linux")
 PROGRAMS = os.path.join(ROOT, "build", "user")
+AGE = 1_000_000_000  # of the files in /data, seconds since 1970
 SELFTESTS = os.path.join(ROOT, "build", "selftests")
 
 SECTION = re.compile(r"^=== (?!exit |killed |can't run|end$)(.*)\n"
@@ -53,6 +54,44 @@ def build_selftests():
     subprocess.run([os.path.join(HERE, "selftests"), SELFTESTS], check=True)
 
 
+# In /data: what mode, what contents.
+DATA = {
+    "pages": (0o644, data_pages()),
+    "empty": (0o640, b""),
+    "empty_program": (0o755, b""),
+    "garbage": (0o755, b"garbage\n" * 20),
+    "garbage_not_to_run": (0o644, b"garbage\n"),
+    "elf_without_more": (0o755, b"\x7fELF\x02\x01\x01" + bytes(9)),
+    "script": (0o755, b"#!/mmprobe of scripts\n"),
+    "script_of_script": (0o755, b"#! /data/script x \n"),
+    "script_of_itself": (0o755, b"#!/data/script_of_itself\n"),
+    "script_of_nothing": (0o755, b"#!/data/nothing\n"),
+    "script_without": (0o755, b"#!  \n"),
+    "script_of_garbage": (0o755, b"#!/data/garbage\n"),
+    "script_not_to_run": (0o644, b"#!/mmprobe\n"),
+    "only_for_others": (0o004, b"for others\n"),
+}
+LINKS = {"link": "pages", "loop": "loop", "dangling": "nothing", "up": "..",
+         "far": "/data/up/data/link", "to_folder": "folder",
+         "long": "/".join(["."] * 600) + "/pages"}
+
+
+def make_data(folder):
+    """Files of all kinds, of one age."""
+    for name, (mode, contents) in DATA.items():
+        path = os.path.join(folder, name)
+        with open(path, "wb") as f:
+            f.write(contents)
+        os.chmod(path, mode)
+    os.makedirs(os.path.join(folder, "folder", "inner"))
+    for name, target in LINKS.items():
+        os.symlink(target, os.path.join(folder, name))
+    os.link(os.path.join(folder, "empty"),
+            os.path.join(folder, "folder", "other_name"))
+    for name in os.listdir(folder):
+        os.utime(os.path.join(folder, name), (AGE, AGE), follow_symlinks=False)
+
+
 def make_tree(folder, lines, programs=PROGRAMS):
     """Fill a folder with what the machine shall have."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,8 +104,7 @@ def make_tree(folder, lines, programs=PROGRAMS):
     with open(os.path.join(folder, "proc/sys/vm/mmap_min_addr"), "w",
               encoding="utf-8") as f:
         f.write("4096\n")
-    with open(os.path.join(folder, "data", "pages"), "wb") as f:
-        f.write(data_pages())
+    make_data(os.path.join(folder, "data"))
     with open(os.path.join(folder, "list"), "w", encoding="utf-8") as f:
         f.writelines(f"/{line}\n" for line in lines)
     return folder

@@ -1,5 +1,6 @@
 /*
- * mmprobe: what a kernel answers to each call of memory management.
+ * mmprobe: what a kernel answers to each call of memory management, and to those of
+ * files, processes and the machine.
  *
  *	mmprobe [GROUP | GROUP.NAME]...
  *

@@ -58,6 +58,8 @@ enum {
 /* An address of the kernel's, and one so high that adding a page wraps. */
 #define KERNEL_ADDRESS 0xffffffff80000000ul
 #define LAST_PAGE      0xfffffffffffff000ul
+#define LAST_PLACE     0x7fffffffffffffffl
+#define FIRST_PLACE    (-LAST_PLACE - 1)
 
 /* The case's line; several calls add to it, with a blank between. */
 __attribute__((format(printf, 1, 2))) void answer(const char *format, ...);
