@@ -36,8 +36,9 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/mm/slab_hot.c PROPERTIES
 set_source_files_properties(${CMAKE_SOURCE_DIR}/kernel/sys_process.c PROPERTIES
     COMPILE_OPTIONS "-Os;-fomit-frame-pointer")
 
-# System calls of memory are chains of short functions.
-sources(MEMORY_CALLS lib/tree.c mm/vma*.c mm/aspace*.c kernel/sys_mm.c)
+# System calls of memory, and faults, are chains of short functions.
+sources(MEMORY_CALLS lib/tree.c mm/vma*.c mm/aspace*.c mm/user_*.c mm/umap.c
+    mm/pgtable*.c mm/tlb.c arch/riscv/fence.c kernel/sys_mm.c)
 set_source_files_properties(${MEMORY_CALLS} PROPERTIES
     COMPILE_OPTIONS -fomit-frame-pointer)
 
