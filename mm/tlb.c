@@ -271,8 +271,8 @@ void tlb_flush_new(struct tlb_gather *g)
 		tlb_flush_added(g);
 }
 
-static void forget_page(struct tlb_hart *h, const struct tlb_space *s,
-			vaddr_t va)
+/* No interrupt takes this hart out of the space, so they may come. */
+static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
 {
 	if (full) {
 		forget(h, ASID_ANY);
@@ -282,35 +282,35 @@ static void forget_page(struct tlb_hart *h, const struct tlb_space *s,
 	}
 }
 
+static __attribute__((noinline)) void flush_page(struct tlb_space *s,
+						 vaddr_t va)
+{
+	struct tlb_gather g;
+
+	tlb_gather_init(&g, s);
+	tlb_gather_leaves(&g, range_make(va, va + PAGE_SIZE), PAGE_SIZE);
+	tlb_flush(&g);
+}
+
 void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 {
-	uint64_t flags = arch_irq_save();
-	struct tlb_hart *h = this_cpu(tlb_hart);
+	struct hart *h = this_cpu(harts);
 
 	arch_smp_mb(); /* as in fence() */
-	if (s == h->in && cpus_online() == cpu_bit(arch_cpu())) {
+	if (s == h->in && cpus_online() == cpu_bit(arch_cpu()))
 		forget_page(h, s, va);
-	} else {
-		struct tlb_gather g;
-
-		tlb_gather_init(&g, s);
-		tlb_gather_leaves(&g, range_make(va, va + PAGE_SIZE),
-				  PAGE_SIZE);
-		fence_space(h, &g, s);
-	}
-	arch_irq_restore(flags);
+	else
+		flush_page(s, va);
 }
 
 void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 {
-	uint64_t flags = arch_irq_save();
-	struct tlb_hart *h = this_cpu(tlb_hart);
+	struct hart *h = this_cpu(harts);
 
 	if (s == h->in)
 		forget_page(h, s, va);
 	else
 		in_space(s);
-	arch_irq_restore(flags);
 }
 
 void tlb_forget(struct tlb_space *s)

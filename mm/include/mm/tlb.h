@@ -95,7 +95,8 @@ void tlb_flush_new(struct tlb_gather *g);
  * flushed by who changes it. Nothing is to be freed. */
 void tlb_flush_added(struct tlb_gather *g);
 
-/* tlb_flush() and tlb_flush_added() for the leaf of one page. */
+/* tlb_flush() and tlb_flush_added() for the leaf of one page in a user space, by a
+ * task. */
 void tlb_flush_page(struct tlb_space *s, vaddr_t va);
 void tlb_flush_added_page(struct tlb_space *s, vaddr_t va);
 
@@ -126,7 +127,7 @@ void tlb_init(unsigned cpus, bool full);
  * and before it uses anything that is mapped later. */
 void tlb_join(void);
 
-/* What happened so far, per hart. */
+/* What happened so far, per hart; it may miss one when an interrupt counts, too. */
 struct tlb_counters {
 	uint64_t ranges;       /* local fences with a range */
 	uint64_t spaces;       /* local fences of a whole address space */
