@@ -23,7 +23,7 @@ static inline pte_t *table_at(paddr_t pa)
  * more (I2); NULL: nowhere, it is permanent. */
 static inline struct page *table_page(pte_t e)
 {
-	return pte_permanent(e) ? NULL : pfn_to_page(pte_next(e) >> PAGE_SHIFT);
+	return pte_permanent(e) ? NULL : pfn_to_page(pte_next_pfn(e));
 }
 
 /* The same for the table of page_alloc(), no root, that this entry is in. */

@@ -28,7 +28,7 @@ static inline struct page *user_zero_page(void)
  * to memory as a pointer does. */
 static inline struct page *leaf_page(pte_t e)
 {
-	return pfn_to_page(pte_pfn(e));
+	return pfn_to_page(pte_next_pfn(e));
 }
 
 /* Drop a leaf's reference, after the flush. */

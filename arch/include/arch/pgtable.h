@@ -40,8 +40,7 @@
  *					never freed if `permanent`
  *	bool pte_permanent(pte_t)	of an entry that points to a table
  *	paddr_t pte_next(pte_t)		of such an entry: where that table is
- *	pfn_t pte_pfn(pte_t)		the frame of that; or of a leaf of pages that
- *					is no group and has ATTR_NORMAL
+ *	pfn_t pte_next_pfn(pte_t)	the same, as a frame's number
  *	paddr_t pte_paddr(pte_t)	of either kind; the group's first byte
  *	vm_prot_t pte_prot(pte_t)	of a leaf
  *	enum mem_attr pte_attr(pte_t)	of a leaf

@@ -63,6 +63,11 @@ static inline uint64_t page_head(enum page_state state, unsigned order)
 	return page_kind(state, order) | (uint64_t)1 << 32;
 }
 
+static inline unsigned page_head_flags(uint64_t head)
+{
+	return (uint16_t)(head >> 16);
+}
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "page_kind()");
 
 /* What the first of the blocks that make up an exact number says. */

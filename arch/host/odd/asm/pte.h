@@ -122,6 +122,11 @@ static inline paddr_t pte_next(pte_t e)
 	return e.pa;
 }
 
+static inline pfn_t pte_next_pfn(pte_t e)
+{
+	return e.pa >> PAGE_SHIFT;
+}
+
 static inline paddr_t pte_paddr(pte_t e)
 {
 	return e.pa;

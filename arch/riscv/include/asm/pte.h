@@ -153,10 +153,15 @@ static inline bool pte_permanent(pte_t e)
 	return e.v & PTE_P;
 }
 
-static inline paddr_t pte_next(pte_t e)
+static inline pfn_t pte_next_pfn(pte_t e)
 {
 	/* Above PPN all is 0. */
-	return e.v >> PTE_PPN_SHIFT << PAGE_SHIFT;
+	return e.v >> PTE_PPN_SHIFT;
+}
+
+static inline paddr_t pte_next(pte_t e)
+{
+	return pte_next_pfn(e) << PAGE_SHIFT;
 }
 
 static inline pfn_t pte_pfn(pte_t e)
