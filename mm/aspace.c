@@ -181,7 +181,7 @@ void aspace_put(struct aspace *as)
 	while ((v = vma_dismantle(&as->vmas)))
 		aspace_vma_drop(v);
 	commit_add(-(int64_t)as->committed);
-	umap_retire(&as->map);
+	umap_keep(&as->map);
 	kfree(as);
 	__atomic_fetch_sub(&count, 1, __ATOMIC_RELAXED);
 }

@@ -8,8 +8,8 @@
  *	root	0 ... half | half ... 511	of the kernel: nothing | A B C
  *		own tables | A B C		of each space
  *
- * A root that is empty is like any other, and was 4 KiB to write. So each hart keeps
- * that of the last space that went for the next one.
+ * So the root of a space that went, with its lower half empty, is as good as new: each
+ * hart keeps one for the next process.
  *
  * Locking: the space's lock around each change and its flush. Firmware fences
  * other harts by itself, so the flush may be made with the lock held.
@@ -17,38 +17,38 @@
 #include <string.h>
 
 #include <kernel/assert.h>
-#include <lib/errno.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
 #include <mm/page_alloc.h>
 #include <mm/reclaim.h>
 #include <mm/umap.h>
 
-static PERCPU struct page *spare; /* an empty root; used with interrupts off */
+/* NULL: none. A hart's own, used with interrupts off. */
+static PERCPU struct page *kept_root;
 
-static struct page *take_spare(void)
+static struct page *take_root(void)
 {
-	uint64_t flags = arch_irq_save();
-	struct page *root = *this_cpu(spare);
+	uint64_t irq = arch_irq_save();
+	struct page **kept = this_cpu(kept_root), *p = *kept;
 
-	*this_cpu(spare) = NULL;
-	arch_irq_restore(flags);
-	return root;
+	*kept = NULL;
+	arch_irq_restore(irq);
+	return p;
 }
 
-static void drop_spare(void)
+static void give_back(void)
 {
-	struct page *root = take_spare();
+	struct page *p = take_root();
 
-	if (root)
-		page_free(root, 0);
+	if (p)
+		page_free(p, 0);
 }
 
 static void keep_in_reach(void)
 {
 	static struct shrinker shrinker = {
 		.name = "roots",
-		.drain_hart = drop_spare,
+		.drain_hart = give_back,
 	};
 	static uint32_t known; /* (a) */
 
@@ -57,58 +57,53 @@ static void keep_in_reach(void)
 		reclaim_register(&shrinker);
 }
 
-static struct page *make_root(void)
+static void keep_root(struct page *p)
+{
+	uint64_t irq = arch_irq_save();
+	struct page **kept = this_cpu(kept_root);
+	bool room = !*kept && !reclaim_bypassed();
+
+	if (room)
+		*kept = p;
+	arch_irq_restore(irq);
+	keep_in_reach();
+	if (!room)
+		page_free(p, 0);
+}
+
+static int make_root(struct umap *u, unsigned levels)
 {
 	const pte_t *kernel = phys_to_virt(kernel_pgtable.root);
-	struct page *p = page_alloc(0, ALLOC_ZERO);
+	int err = pgtable_init(&u->pt, levels, pgtable_lower_half(levels),
+			       &page_tables);
 	pte_t *root;
 
-	if (!p)
-		return NULL;
-	p->flags |= PAGE_TABLE;
-	root = phys_to_virt(page_to_phys(p));
+	if (err)
+		return err;
+	root = phys_to_virt(u->pt.root);
 	memcpy(root + PT_ENTRIES / 2, kernel + PT_ENTRIES / 2, PAGE_SIZE / 2);
-	return p;
+	return 0;
 }
 
 int umap_init(struct umap *u)
 {
-	const unsigned levels = kernel_pgtable.levels;
-	struct page *root = take_spare();
+	unsigned levels = kernel_pgtable.levels;
+	struct page *root = take_root();
 
+	*u = (struct umap){.lock = SPINLOCK_INIT(LOCK_UMAP)};
+	tlb_space_init(&u->tlb);
 	if (!root)
-		root = make_root();
-	if (!root)
-		return -ENOMEM;
-	u->lock = (struct spinlock)SPINLOCK_INIT(LOCK_UMAP);
+		return make_root(u, levels);
 	u->pt = (struct pgtable){page_to_phys(root), levels,
 				 pgtable_lower_half(levels), &page_tables};
-	tlb_space_init(&u->tlb);
 	return 0;
 }
 
-static void check_empty(const struct umap *u)
+void umap_keep(struct umap *u)
 {
-	const pte_t *root = phys_to_virt(u->pt.root);
-
-	for (unsigned i = 0; i < PT_ENTRIES / 2; i++)
-		assert(!pte_present(root[i]));
-}
-
-void umap_retire(struct umap *u)
-{
-	struct page *root = pfn_to_page(u->pt.root >> PAGE_SHIFT);
-	uint64_t flags = arch_irq_save();
-	bool room = !*this_cpu(spare) && !reclaim_bypassed();
-
-	if (DEBUG_CHECKS)
-		check_empty(u);
-	if (room)
-		*this_cpu(spare) = root;
-	arch_irq_restore(flags);
-	keep_in_reach();
-	if (!room)
-		page_free(root, 0);
+	assert(!DEBUG_CHECKS || pgtable_tables(&u->pt) == 1);
+	keep_root(pfn_to_page(u->pt.root >> PAGE_SHIFT));
+	u->pt = (struct pgtable){0};
 }
 
 void umap_destroy(struct umap *u)

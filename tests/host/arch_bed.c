@@ -5,6 +5,7 @@
 #include <mm/kmap.h>
 #include <mm/layout.h>
 #include <mm/mmio.h>
+#include <mm/reclaim.h>
 #include <mm/page_alloc.h>
 #include <mm/reclaim.h>
 #include <mm/umap.h>
@@ -106,7 +107,7 @@ struct machine *host_bed_run(unsigned harts, unsigned asid_bits, uint64_t seed,
 	};
 	struct tlb_gather g;
 
-	/* Roots that are kept have the kernel's half of the last machine. */
+	/* Roots that are kept have another kernel's tables. */
 	reclaim_drain_hart();
 	make_tables(direct);
 	machine_begin(&machine, &config);

@@ -17,12 +17,12 @@ struct umap {
 /* An empty one. Returns 0 or -ENOMEM. After kmap_init. */
 int umap_init(struct umap *u);
 
-/* Free all tables. Active on no hart; memory that was mapped is the caller's. */
+/* Free all tables. No hart is in it, nor will be; memory that was mapped is the
+ * caller's. */
 void umap_destroy(struct umap *u);
 
-/* The same where nothing is mapped any more, nor is there a table but the root: it is
- * kept for the next one. */
-void umap_retire(struct umap *u);
+/* The same where nothing is mapped: what there is may be kept for the next. */
+void umap_keep(struct umap *u);
 
 /*
  * As pgtable_map, _unmap, _protect on the user's half, with their results:
