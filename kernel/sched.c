@@ -31,6 +31,9 @@
  *      process, whose time in user mode and in the kernel is what ticks find.
  *  I5  A hart is in the space of the task that it runs; a task that is DEAD or READY
  *      is in none. So a space that no task has is on no hart.
+ *  I6  Queues of harts that never idle are levelled by the tick, down to a difference
+ *      of one, and who has that one changes. So tasks that compute have equal
+ *      shares in the long run, whatever number of them there is.
  *
  * A hart's own task is what it fell out of boot with. It is what runs when nothing
  * else does, even while it waits for something itself: then it is RUNNING without
@@ -347,7 +350,9 @@ void sched_news(void)
 
 void sched_hold(bool on)
 {
-	this_cpu(sched_harts)->held += on ? 1u : -1u;
+	struct sched_hart *h = this_cpu(sched_harts);
+
+	set_count(&h->held, h->held + (on ? 1u : -1u));
 }
 
 /* --- boot --- */

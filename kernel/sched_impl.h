@@ -23,7 +23,8 @@ struct sched_hart {
 	enum task_state left_is;
 	bool ticking; /* (a) */
 	bool napping;
-	unsigned held;
+	unsigned held;	/* (a) */
+	unsigned turns; /* ticks with one more than others */
 	uint64_t tick_at;
 	uint32_t news;
 	struct wait_queue idlers; /* in smp_idle() */
@@ -44,6 +45,10 @@ struct task *sched_steal(void);
 
 /* These harts idle, and are told that they do not: false, none does. */
 bool sched_rouse(cpumask_t cpus);
+
+/* Once a tick: one of this hart's goes to the shortest queue, if that has two fewer;
+ * or now and then one fewer, so that all have their turn in short ones (I6). */
+void sched_balance(struct sched_hart *h);
 
 /* I4: this hart runs something, and others may want it. */
 void sched_check_tick(struct sched_hart *h);

@@ -6,10 +6,14 @@
 
 #include "sched_impl.h"
 
+/* Ticks until a difference of one goes to another hart. Even: of two that take turns
+ * it is then not always the same that goes. */
+#define TURNS 8
+
 cpumask_t sched_present, sched_idlers;
 
-/* The first of another's that may go. */
-static struct task *steal_from(struct sched_hart *h)
+/* The first in its queue that may go elsewhere, READY still; NULL: there is none. */
+static struct task *take_movable(struct sched_hart *h)
 {
 	struct task *found = NULL;
 
@@ -25,7 +29,7 @@ static struct task *steal_from(struct sched_hart *h)
 		}
 	}
 	spin_unlock(&h->lock);
-	return found ? runs(found) : NULL;
+	return found;
 }
 
 struct task *sched_steal(void)
@@ -34,10 +38,11 @@ struct task *sched_steal(void)
 
 	for_each_cpu (cpu, others) {
 		struct sched_hart *h = cpu_var(sched_harts, cpu);
-		struct task *t = get_count(&h->movable) ? steal_from(h) : NULL;
+		struct task *t =
+			get_count(&h->movable) ? take_movable(h) : NULL;
 
 		if (t)
-			return t;
+			return runs(t);
 	}
 	return NULL;
 }
@@ -83,6 +88,51 @@ static void tell(unsigned cpu, cpumask_t allowed)
 	free = sched_mask(&sched_idlers);
 	if (~allowed == 0)
 		sched_rouse(free & -free);
+}
+
+/* The hart with the shortest queue; of several the next behind `me`. */
+static unsigned shortest(unsigned me)
+{
+	const cpumask_t all = sched_mask(&sched_present);
+	unsigned least = get_count(&cpu_var(sched_harts, me)->count), to = me;
+
+	for (unsigned i = 1; i < MAX_CPUS; i++) {
+		unsigned cpu = (me + i) % MAX_CPUS, n;
+		struct sched_hart *h;
+
+		if (!(all & cpu_bit(cpu)))
+			continue;
+		h = cpu_var(sched_harts, cpu);
+		n = get_count(&h->count);
+		if (n < least && !get_count(&h->held)) {
+			least = n;
+			to = cpu;
+		}
+	}
+	return to;
+}
+
+void sched_balance(struct sched_hart *h)
+{
+	unsigned to;
+	int more;
+	cpumask_t allowed;
+	struct task *t;
+
+	if (!get_count(&h->movable))
+		return;
+	to = shortest(arch_cpu());
+	more = (int)(get_count(&h->count) -
+		     get_count(&cpu_var(sched_harts, to)->count));
+	if (more <= 0 || (more == 1 && ++h->turns % TURNS))
+		return;
+	t = take_movable(h);
+	if (!t)
+		return;
+	allowed = t->allowed;
+	push(cpu_var(sched_harts, to), t);
+	/* From here on it may run, and end. */
+	tell(to, allowed);
 }
 
 void sched_enqueue(struct task *t)

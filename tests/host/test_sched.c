@@ -3,6 +3,7 @@
  * between any two steps of theirs and of interrupts, as a seed draws it. A wake-up
  * that is lost shows as harts that all idle, on and on.
  */
+#include <limits.h>
 #include <string.h>
 
 #include <host/harts.h>
@@ -12,6 +13,8 @@
 #include <kernel/smp.h>
 #include <kernel/wait.h>
 #include <lib/rng.h>
+
+#include "../../kernel/sched_impl.h"
 
 #define HARTS 4
 #define TASKS 8
@@ -410,4 +413,60 @@ static void meet_check(void)
 KTEST(sched, none_waits_while_a_hart_idles)
 {
 	run_many(HARTS, meet_often, meet_reset, meet_check);
+}
+
+/* --- shares --- */
+
+#define SHARE 4000 /* turns */
+
+static unsigned turns[TASKS];
+static uint64_t computed; /* (a) */
+
+/* It never sleeps, and has a tick after each step. */
+static void compute(unsigned me)
+{
+	while (__atomic_fetch_add(&computed, 1, __ATOMIC_RELAXED) <
+	       SHARE * t.n) {
+		uint64_t flags;
+
+		turns[me]++;
+		progress();
+		harts_yield();
+		flags = arch_irq_save();
+		sched_balance(this_cpu(sched_harts));
+		arch_irq_restore(flags);
+		task_yield();
+	}
+}
+
+static void compute_reset(void)
+{
+	memset(turns, 0, sizeof(turns));
+	computed = 0;
+}
+
+static void compute_check(void)
+{
+	unsigned least = UINT_MAX, most = 0;
+
+	for (unsigned i = 0; i < t.n; i++) {
+		if (turns[i] < least)
+			least = turns[i];
+		if (turns[i] > most)
+			most = turns[i];
+	}
+	/* Harts are drawn at random. */
+	if (2 * most > 3 * least)
+		EXPECT_EQ(least, most);
+}
+
+/* I6, whatever the number of tasks. */
+KTEST(sched, who_computes_has_a_share)
+{
+	for (unsigned n = HARTS + 1; n <= TASKS; n++)
+		for (unsigned i = 0; i < 4; i++) {
+			compute_reset();
+			run(n, compute, ktest_seed() + i);
+			compute_check();
+		}
 }
