@@ -3,6 +3,7 @@ import re
 
 from harness import Failure, Test
 from machine import PANIC, PROMPT, Machine, autorun
+from process import held
 from programs import build
 
 KERNEL = "0xffffffff80000000"
@@ -80,6 +81,46 @@ def traced(test):
             raise Failure(f"no {wanted!r}")
 
 
+def allocations(m, line):
+    return int(re.search(r"^failalloc: (\d+) allocations",
+                         m.command(f"failalloc 0 {line}"), re.M)[1])
+
+
+def without_memory(test):
+    """Each allocation of each call of memory fails once: the call says so and has
+    done nothing, or has done all (tests/user/nomem.c). Nothing is lost."""
+    told = missed = 0
+    with Machine(test, "--initrd", build(test), "--append",
+                 "quiet norandmaps") as m:
+        m.expect(PROMPT, unless=PANIC)
+        cases = re.findall(r"^case (\S+)$", m.command("run /nomem list"), re.M)
+        for case in cases:
+            if "exit status" in m.command(f"run /nomem {case}"):
+                raise Failure(f"{case}: not as it should be, with memory")
+        m.command("shrink; meminfo")
+        for case in cases:
+            # Ends of children and what the kernel does meanwhile shift the numbers
+            # by a few; those of page faults then end in processes that are killed.
+            first = allocations(m, f"run /nomem {case} setup") - 3
+            last = allocations(m, f"run /nomem {case} call") + 1
+            for n in range(first, last + 1):
+                out = m.command(f"failalloc {n} run /nomem {case}")
+                status = re.search(r"allocations, status (\d+)$", out, re.M)[1]
+                if status not in ("0", "3", "137"):
+                    raise Failure(f"{case}, allocation {n}: status {status}")
+                told += bool(re.search(rf"^{case}: E(NOMEM|AGAIN)$", out, re.M))
+                missed += status != "0"
+        out = m.command("sleep 200; shrink; meminfo; ps; audit")
+        if "\n0 processes\n" not in out or "audit: 0 findings" not in out:
+            raise Failure("something is left")
+        before, after = held(m.output)
+        if abs(after - before) > 16384:
+            raise Failure(f"{before} bytes are held, then {after}")
+    if told < 100:
+        raise Failure(f"only {told} calls had no memory")
+    return f"{len(cases)} cases, {told} errors, {missed} ended before"
+
+
 TESTS = [
     Test("user-crashes", "all", 120, "programs that crash, and the reports",
          crashes(), needs=["kernel-build"]),
@@ -87,5 +128,7 @@ TESTS = [
          hostile(1000), needs=["kernel-build"]),
     Test("user-hostile-4", "all", 300, "the same, 4 harts",
          hostile(300, "--harts", "4"), needs=["kernel-build"]),
+    Test("user-no-memory", "all", 300, "each allocation of each memory call "
+         "fails once", without_memory, needs=["kernel-build"]),
     Test("user-traced", "all", 120, "strace", traced, needs=["kernel-build"]),
 ]
