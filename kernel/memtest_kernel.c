@@ -56,33 +56,13 @@ static void spare_test_start(void *arg, const struct memtest_progress *p)
 	memtest_errors_test(&s->errors);
 }
 
-static void ignore_test(void *arg, const struct memtest_progress *p)
-{
-	(void)arg;
-	(void)p;
-}
-
-static bool go_on(void *arg, unsigned worker, uint64_t done)
-{
-	(void)arg;
-	(void)worker;
-	(void)done;
-	return false;
-}
-
-static void no_hold(void *arg, const struct memtest_hold *h)
-{
-	(void)arg;
-	(void)h;
-}
-
 static const struct memtest_ops spare_ops = {
 	.spread = on_this_hart,
 	.next = spare_next,
 	.test_start = spare_test_start,
-	.test_end = ignore_test,
-	.progress = go_on,
-	.hold = no_hold,
+	.test_end = memtest_ignore_test,
+	.progress = memtest_go_on,
+	.hold = memtest_ignore_hold,
 	.error = memtest_on_error,
 	.expel_all = memtest_on_expel_all,
 	.expel = memtest_on_expel,

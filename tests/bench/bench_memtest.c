@@ -43,26 +43,6 @@ static bool next(void *arg, unsigned share, struct memtest_cursor *c,
 	return true;
 }
 
-static void ignore_progress(void *arg, const struct memtest_progress *p)
-{
-	(void)arg;
-	(void)p;
-}
-
-static bool never_stop(void *arg, unsigned worker, uint64_t done)
-{
-	(void)arg;
-	(void)worker;
-	(void)done;
-	return false;
-}
-
-static void no_hold(void *arg, const struct memtest_hold *h)
-{
-	(void)arg;
-	(void)h;
-}
-
 static void count_error(void *arg, unsigned worker,
 			const struct memtest_error *e)
 {
@@ -73,29 +53,16 @@ static void count_error(void *arg, unsigned worker,
 	__atomic_fetch_add(&b->errors, 1, __ATOMIC_RELAXED);
 }
 
-static void keep_all(void *arg, unsigned worker)
-{
-	(void)arg;
-	(void)worker;
-}
-
-static bool keep(void *arg, volatile uint64_t *p)
-{
-	(void)arg;
-	(void)p;
-	return false;
-}
-
 static const struct memtest_ops ops = {
 	.spread = spread,
 	.next = next,
-	.test_start = ignore_progress,
-	.test_end = ignore_progress,
-	.progress = never_stop,
-	.hold = no_hold,
+	.test_start = memtest_ignore_test,
+	.test_end = memtest_ignore_test,
+	.progress = memtest_go_on,
+	.hold = memtest_ignore_hold,
 	.error = count_error,
-	.expel_all = keep_all,
-	.expel = keep,
+	.expel_all = memtest_keep_all,
+	.expel = memtest_keep,
 };
 
 void bench_memory_run(struct bench_memory *b, const char *test, uint64_t passes)

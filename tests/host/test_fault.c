@@ -15,19 +15,7 @@
 #include "user_bed.h"
 
 #define RW   (PROT_READ | PROT_WRITE)
-#define BASE GIB(1)
 #define HUGE MIB(2)
-
-static struct range pages(unsigned first, unsigned n)
-{
-	return range_make(BASE + first * PAGE_SIZE,
-			  BASE + (first + n) * PAGE_SIZE);
-}
-
-static vaddr_t page(unsigned n)
-{
-	return BASE + n * PAGE_SIZE;
-}
 
 static struct aspace *enter_new(void)
 {
@@ -219,43 +207,43 @@ KTEST(fault_host, objects)
 
 static void huge_pages(void)
 {
-	struct range va = {BASE, BASE + 3 * HUGE};
+	struct range va = {USER_BASE, USER_BASE + 3 * HUGE};
 	struct aspace *as = enter_new(), *child = NULL;
 	struct aspace_stats s;
 
 	REQUIRE(as && user_map(as, va, RW, NULL, MAP_PRIVATE));
-	EXPECT_EQ(aspace_madvise(as, BASE, 3 * HUGE, MADV_HUGEPAGE), 0);
+	EXPECT_EQ(aspace_madvise(as, USER_BASE, 3 * HUGE, MADV_HUGEPAGE), 0);
 	/* A load takes no memory, and then it is too late. */
-	EXPECT_LOAD(as, BASE + 2 * HUGE, 0);
-	EXPECT_STORE(as, BASE + 2 * HUGE, 3);
-	EXPECT_STORE(as, BASE + HUGE - 8, 1);
-	EXPECT_STORE(as, BASE + HUGE, 2);
-	EXPECT_LOAD(as, BASE, 0);
+	EXPECT_LOAD(as, USER_BASE + 2 * HUGE, 0);
+	EXPECT_STORE(as, USER_BASE + 2 * HUGE, 3);
+	EXPECT_STORE(as, USER_BASE + HUGE - 8, 1);
+	EXPECT_STORE(as, USER_BASE + HUGE, 2);
+	EXPECT_LOAD(as, USER_BASE, 0);
 	aspace_stats(as, &s);
 	EXPECT_EQ(s.huge, 2);
 	EXPECT_EQ(s.resident, 2 * 512 + 1);
 	/* A part of one goes, or gets other rights. */
-	EXPECT_EQ(aspace_munmap(as, BASE + PAGE_SIZE, PAGE_SIZE), 0);
-	EXPECT_LOAD(as, BASE + HUGE - 8, 1);
+	EXPECT_EQ(aspace_munmap(as, USER_BASE + PAGE_SIZE, PAGE_SIZE), 0);
+	EXPECT_LOAD(as, USER_BASE + HUGE - 8, 1);
 	EXPECT_FITS(as);
 	aspace_stats(as, &s);
 	EXPECT_EQ(s.huge, 1);
 	EXPECT_EQ(s.resident, 2 * 512);
-	EXPECT_EQ(aspace_mprotect(as, BASE + HUGE, HUGE, PROT_READ), 0);
-	EXPECT_EQ(user_store(as, BASE + HUGE, 1), FAULT_ACCERR);
-	EXPECT_EQ(aspace_mprotect(as, BASE + HUGE, HUGE, RW), 0);
-	EXPECT_STORE(as, BASE + HUGE + 8, 4);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE + HUGE, HUGE, PROT_READ), 0);
+	EXPECT_EQ(user_store(as, USER_BASE + HUGE, 1), FAULT_ACCERR);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE + HUGE, HUGE, RW), 0);
+	EXPECT_STORE(as, USER_BASE + HUGE + 8, 4);
 	aspace_stats(as, &s);
 	EXPECT_EQ(s.huge, 1);
 	/* What is shared is shared by pages. */
 	REQUIRE(aspace_fork(as, &child) == 0);
-	EXPECT_STORE(as, BASE + HUGE, 5);
+	EXPECT_STORE(as, USER_BASE + HUGE, 5);
 	EXPECT_FITS(as);
 	EXPECT_FITS(child);
 	umap_activate(&child->map);
-	EXPECT_LOAD(child, BASE + HUGE, 2);
-	EXPECT_LOAD(child, BASE + HUGE + 8, 4);
-	EXPECT_LOAD(child, BASE + HUGE - 8, 1);
+	EXPECT_LOAD(child, USER_BASE + HUGE, 2);
+	EXPECT_LOAD(child, USER_BASE + HUGE + 8, 4);
+	EXPECT_LOAD(child, USER_BASE + HUGE - 8, 1);
 	umap_activate(&as->map);
 	aspace_put(child);
 	leave(as);
@@ -300,16 +288,16 @@ KTEST(fault_host, spurious)
 
 static void stacks(void)
 {
-	struct range va = {BASE - 4 * PAGE_SIZE, BASE};
+	struct range va = {USER_BASE - 4 * PAGE_SIZE, USER_BASE};
 	struct aspace *as = enter_new();
 	uint64_t value;
 
 	REQUIRE(as && user_map(as, va, RW, NULL, MAP_PRIVATE | MAP_GROWSDOWN));
-	EXPECT_STORE(as, BASE - 8, 1);
-	EXPECT_STORE(as, BASE - 100 * PAGE_SIZE, 2);
-	EXPECT_LOAD(as, BASE - 100 * PAGE_SIZE, 2);
-	EXPECT_EQ(vma_first(&as->vmas)->va.start, BASE - 100 * PAGE_SIZE);
-	EXPECT_EQ(user_load(as, BASE - MIB(9), &value), FAULT_MAPERR);
+	EXPECT_STORE(as, USER_BASE - 8, 1);
+	EXPECT_STORE(as, USER_BASE - 100 * PAGE_SIZE, 2);
+	EXPECT_LOAD(as, USER_BASE - 100 * PAGE_SIZE, 2);
+	EXPECT_EQ(vma_first(&as->vmas)->va.start, USER_BASE - 100 * PAGE_SIZE);
+	EXPECT_EQ(user_load(as, USER_BASE - MIB(9), &value), FAULT_MAPERR);
 	leave(as);
 }
 

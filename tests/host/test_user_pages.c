@@ -13,19 +13,7 @@
 #include "../../mm/user_impl.h"
 #include "user_bed.h"
 
-#define RW   (PROT_READ | PROT_WRITE)
-#define BASE GIB(1)
-
-static struct range pages(unsigned first, unsigned n)
-{
-	return range_make(BASE + first * PAGE_SIZE,
-			  BASE + (first + n) * PAGE_SIZE);
-}
-
-static vaddr_t page(unsigned n)
-{
-	return BASE + n * PAGE_SIZE;
-}
+#define RW (PROT_READ | PROT_WRITE)
 
 static struct aspace *enter_with(struct range va)
 {
@@ -126,18 +114,20 @@ static void protecting(void)
 	REQUIRE(as);
 	fill(as, pages(0, 550));
 	EXPECT_LOAD(as, page(560), 0);
-	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_READ), 0);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, PROT_READ),
+		  0);
 	EXPECT_EQ(user_store(as, page(0), 1), FAULT_ACCERR);
 	EXPECT_EQ(user_store(as, page(560), 1), FAULT_ACCERR);
 	EXPECT_EQ(user_store(as, page(570), 1), FAULT_ACCERR);
 	expect(as, pages(0, 550), true);
-	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, PROT_NONE),
+		  0);
 	EXPECT_FITS(as);
 	EXPECT_EQ(user_load(as, page(0), &value), FAULT_ACCERR);
 	EXPECT_EQ(user_load(as, page(560), &value), FAULT_ACCERR);
 	EXPECT_EQ(stats(as).resident, 550);
 	/* What nobody else has can be stored to without a fault. */
-	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, RW), 0);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, RW), 0);
 	expect(as, pages(0, 550), true);
 	value = aspace_faults(as);
 	for (unsigned i = 0; i < 550; i += 10)
@@ -147,21 +137,24 @@ static void protecting(void)
 	EXPECT_EQ(user_faults(as, FAULTS_ANON), 551);
 	/* But not what a child has. */
 	REQUIRE(aspace_fork(as, &child) == 0);
-	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
-	EXPECT_EQ(aspace_mprotect(as, BASE, 600 * PAGE_SIZE, RW), 0);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, PROT_NONE),
+		  0);
+	EXPECT_EQ(aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, RW), 0);
 	EXPECT_FITS(as);
 	EXPECT_STORE(as, page(7), 1);
 	EXPECT_EQ(user_faults(as, FAULTS_COPY), 1);
 	EXPECT_EQ(aspace_read(child, page(7), &value, 8), 8);
 	EXPECT_EQ(value, page(7));
 	/* Hidden pages are inherited, too. */
-	EXPECT_EQ(aspace_mprotect(child, BASE, 600 * PAGE_SIZE, PROT_NONE), 0);
+	EXPECT_EQ(aspace_mprotect(child, USER_BASE, 600 * PAGE_SIZE, PROT_NONE),
+		  0);
 	umap_activate(NULL);
 	aspace_put(as);
 	as = child;
 	REQUIRE(aspace_fork(as, &child) == 0);
 	aspace_put(as);
-	EXPECT_EQ(aspace_mprotect(child, BASE, 600 * PAGE_SIZE, PROT_READ), 0);
+	EXPECT_EQ(aspace_mprotect(child, USER_BASE, 600 * PAGE_SIZE, PROT_READ),
+		  0);
 	umap_activate(&child->map);
 	expect(child, pages(0, 550), true);
 	leave(child);
@@ -218,27 +211,28 @@ KTEST(user_pages, moving)
 
 static void moving_huge(void)
 {
-	struct range all = {BASE, BASE + 8 * HUGE_SIZE};
+	struct range all = {USER_BASE, USER_BASE + 8 * HUGE_SIZE};
 	struct aspace *as = enter_with(all);
-	struct range two = {BASE, BASE + 2 * HUGE_SIZE};
+	struct range two = {USER_BASE, USER_BASE + 2 * HUGE_SIZE};
 
 	REQUIRE(as);
-	EXPECT_EQ(aspace_madvise(as, BASE, 8 * HUGE_SIZE, MADV_HUGEPAGE), 0);
-	EXPECT_STORE(as, BASE, 1);
-	EXPECT_STORE(as, BASE + HUGE_SIZE, 2);
+	EXPECT_EQ(aspace_madvise(as, USER_BASE, 8 * HUGE_SIZE, MADV_HUGEPAGE),
+		  0);
+	EXPECT_STORE(as, USER_BASE, 1);
+	EXPECT_STORE(as, USER_BASE + HUGE_SIZE, 2);
 	EXPECT_EQ(stats(as).huge, 2);
 	aspace_lock(as);
-	EXPECT_EQ(user_move(as, two, BASE + 4 * HUGE_SIZE), 0);
+	EXPECT_EQ(user_move(as, two, USER_BASE + 4 * HUGE_SIZE), 0);
 	aspace_unlock(as);
-	EXPECT_LOAD(as, BASE + 5 * HUGE_SIZE, 2);
+	EXPECT_LOAD(as, USER_BASE + 5 * HUGE_SIZE, 2);
 	EXPECT_EQ(stats(as).huge, 2);
-	two = range_make(BASE + 4 * HUGE_SIZE, BASE + 6 * HUGE_SIZE);
+	two = range_make(USER_BASE + 4 * HUGE_SIZE, USER_BASE + 6 * HUGE_SIZE);
 	aspace_lock(as);
-	EXPECT_EQ(user_move(as, two, BASE + PAGE_SIZE), 0);
+	EXPECT_EQ(user_move(as, two, USER_BASE + PAGE_SIZE), 0);
 	aspace_unlock(as);
 	EXPECT_EQ(stats(as).huge, 0);
-	EXPECT_LOAD(as, BASE + PAGE_SIZE, 1);
-	EXPECT_LOAD(as, BASE + HUGE_SIZE + PAGE_SIZE, 2);
+	EXPECT_LOAD(as, USER_BASE + PAGE_SIZE, 1);
+	EXPECT_LOAD(as, USER_BASE + HUGE_SIZE + PAGE_SIZE, 2);
 	EXPECT_FITS(as);
 	leave(as);
 }
@@ -272,8 +266,8 @@ static void populating(void)
 	EXPECT_EQ(zap(as, pages(100, 200)), 0);
 	EXPECT_LOAD(as, page(150), 0);
 	aspace_read_begin(as);
-	user_incore(as, vma_find(&as->vmas, BASE), pages(0, 600), vec);
-	aspace_read_end(as);
+	user_incore(as, vma_find(&as->vmas, USER_BASE), pages(0, 600), vec);
+	aspace_read_end();
 	for (unsigned i = 0; i < 600; i++)
 		EXPECT_EQ(vec[i], i < 100 || i == 150 || i >= 300);
 	aspace_read_begin(as);
@@ -365,7 +359,7 @@ KTEST(user_pages, removing)
 /* Every allocation fails once, in all that can fail. */
 static bool try(struct aspace *as, unsigned what)
 {
-	struct range part = {BASE + PAGE_SIZE, BASE + 3 * PAGE_SIZE};
+	struct range part = {USER_BASE + PAGE_SIZE, USER_BASE + 3 * PAGE_SIZE};
 	struct aspace *child;
 	int err = 0;
 
@@ -380,14 +374,14 @@ static bool try(struct aspace *as, unsigned what)
 		break;
 	case 2:
 		aspace_lock(as);
-		err = user_move(as, part, BASE + 4 * HUGE_SIZE);
+		err = user_move(as, part, USER_BASE + 4 * HUGE_SIZE);
 		aspace_unlock(as);
 		break;
 	case 3:
-		err = user_populate(
-			as,
-			range_make(BASE + HUGE_SIZE, BASE + HUGE_SIZE + 65536),
-			true);
+		err = user_populate(as,
+				    range_make(USER_BASE + HUGE_SIZE,
+					       USER_BASE + HUGE_SIZE + 65536),
+				    true);
 		break;
 	case 4:
 		err = aspace_fork(as, &child);
@@ -402,23 +396,24 @@ static bool try(struct aspace *as, unsigned what)
 static void memory_out(void)
 {
 	for (unsigned what = 0; what < 5; what++) {
-		struct aspace *as =
-			enter_with(range_make(BASE, BASE + 8 * HUGE_SIZE));
+		struct aspace *as = enter_with(
+			range_make(USER_BASE, USER_BASE + 8 * HUGE_SIZE));
 		bool done = false;
 
 		REQUIRE(as);
-		EXPECT_EQ(aspace_madvise(as, BASE, HUGE_SIZE, MADV_HUGEPAGE),
-			  0);
-		EXPECT_STORE(as, BASE, 1);
-		EXPECT_STORE(as, BASE + PAGE_SIZE, 2);
+		EXPECT_EQ(
+			aspace_madvise(as, USER_BASE, HUGE_SIZE, MADV_HUGEPAGE),
+			0);
+		EXPECT_STORE(as, USER_BASE, 1);
+		EXPECT_STORE(as, USER_BASE + PAGE_SIZE, 2);
 		for (uint64_t n = 1; n < 60 && !done; n++) {
 			fail_arm(n, false);
 			done = try(as, what);
 			fail_arm(0, false);
 			EXPECT_FITS(as);
-			EXPECT_LOAD(as, BASE, 1);
+			EXPECT_LOAD(as, USER_BASE, 1);
 			if (!done)
-				EXPECT_LOAD(as, BASE + PAGE_SIZE, 2);
+				EXPECT_LOAD(as, USER_BASE + PAGE_SIZE, 2);
 		}
 		EXPECT(done);
 		leave(as);

@@ -20,6 +20,20 @@ enum fault_result user_store(struct aspace *as, vaddr_t va, uint64_t value);
 bool user_map(struct aspace *as, struct range va, uint32_t prot,
 	      struct vm_object *o, uint32_t type);
 
+/* Where tests have their memory: from the first address of a table of leaves on. The n-th
+ * page there, and n of them. */
+#define USER_BASE GIB(1)
+
+static inline vaddr_t page(unsigned n)
+{
+	return USER_BASE + n * PAGE_SIZE;
+}
+
+static inline struct range pages(unsigned first, unsigned n)
+{
+	return range_make(page(first), page(first + n));
+}
+
 /* Faults of that kind so far. */
 static inline uint64_t user_faults(const struct aspace *as,
 				   enum fault_kind kind)

@@ -143,22 +143,6 @@ static bool next(void *arg, unsigned share, struct memtest_cursor *c,
 	return c->offset++ == 0;
 }
 
-static void nothing(void *arg, const struct memtest_progress *p)
-{
-	(void)arg, (void)p;
-}
-
-static bool go_on(void *arg, unsigned worker, uint64_t done)
-{
-	(void)arg, (void)worker, (void)done;
-	return false;
-}
-
-static void hold(void *arg, const struct memtest_hold *h)
-{
-	(void)arg, (void)h;
-}
-
 static void error(void *arg, unsigned worker, const struct memtest_error *e)
 {
 	(void)arg, (void)worker, (void)e;
@@ -184,10 +168,10 @@ KTEST(silicon, dram)
 	static const struct memtest_ops ops = {
 		.spread = spread,
 		.next = next,
-		.test_start = nothing,
-		.test_end = nothing,
-		.progress = go_on,
-		.hold = hold,
+		.test_start = memtest_ignore_test,
+		.test_end = memtest_ignore_test,
+		.progress = memtest_go_on,
+		.hold = memtest_ignore_hold,
 		.error = error,
 		.expel_all = expel_all,
 		.expel = expel,

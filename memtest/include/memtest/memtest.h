@@ -150,6 +150,14 @@ struct memtest_ops {
 	bool (*expel)(void *arg, volatile uint64_t *p);
 };
 
+/* For callers to whom a member means nothing: test_start and test_end, progress,
+ * hold, expel_all, expel. They do nothing, nor stop, and expel no word. */
+void memtest_ignore_test(void *arg, const struct memtest_progress *p);
+bool memtest_go_on(void *arg, unsigned worker, uint64_t done);
+void memtest_ignore_hold(void *arg, const struct memtest_hold *h);
+void memtest_keep_all(void *arg, unsigned worker);
+bool memtest_keep(void *arg, volatile uint64_t *p);
+
 struct memtest_config {
 	const struct memtest_ops *ops;
 	void *arg;
