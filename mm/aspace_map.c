@@ -16,8 +16,6 @@
 
 #include "aspace_vma.h"
 
-#define HUGE_SIZE pt_span(1)
-
 /* A mapping that is being made. */
 struct request {
 	struct vma new;
@@ -45,16 +43,16 @@ static __attribute__((noinline)) int find_at(const struct aspace *as,
 	return 0;
 }
 
-int aspace_find_place(const struct aspace *as, vaddr_t addr, uint64_t len,
-		      vaddr_t *at, struct vma_place *place)
+int aspace_find_any(struct aspace *as, vaddr_t addr, uint64_t len, vaddr_t *at,
+		    struct vma_place *place)
 {
 	if (len > as->vmas.bounds.end - ASPACE_MIN_ADDR)
 		return -ENOMEM;
 	addr = align_down(addr, PAGE_SIZE);
 	if (addr && !find_at(as, addr, len, at, place))
 		return 0;
-	if (!(len % HUGE_SIZE) &&
-	    vma_find_gap(&as->vmas, len, HUGE_SIZE, at, place))
+	if (is_aligned(len, ASPACE_HUGE) &&
+	    vma_find_gap(&as->vmas, len, ASPACE_HUGE, at, place))
 		return 0;
 	if (vma_find_gap(&as->vmas, len, PAGE_SIZE, at, place) ||
 	    vma_find_above(&as->vmas, len, at, place))
@@ -137,20 +135,16 @@ static int check_object(const struct aspace_mmap *m, const struct request *r)
 
 static inline int check_anonymous(const struct aspace_mmap *m)
 {
-	switch (m->flags & MAP_TYPE) {
-	case MAP_SHARED:
-		return m->flags & MAP_GROWSDOWN ? -EINVAL : 0;
-	case MAP_PRIVATE:
+	uint32_t type = m->flags & MAP_TYPE;
+
+	if (type == MAP_PRIVATE)
 		return 0;
-	default:
-		return -EINVAL;
-	}
+	return type == MAP_SHARED && !(m->flags & MAP_GROWSDOWN) ? 0 : -EINVAL;
 }
 
-static inline uint32_t flags_of(const struct aspace *as,
-				const struct aspace_mmap *m)
+static uint32_t rare_flags(const struct aspace_mmap *m)
 {
-	uint32_t flags = as->lock_future;
+	uint32_t flags = 0;
 
 	if (m->flags & MAP_SHARED) { /* both kinds */
 		flags |= VMA_SHARED;
@@ -166,6 +160,25 @@ static inline uint32_t flags_of(const struct aspace *as,
 	return flags;
 }
 
+static inline uint32_t flags_of(const struct aspace *as,
+				const struct aspace_mmap *m)
+{
+	const uint32_t rare =
+		MAP_SHARED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE;
+
+	return as->lock_future | (m->flags & rare ? rare_flags(m) : 0);
+}
+
+/* It is to be locked. */
+static int check_lock(const struct aspace *as, const struct aspace_mmap *m,
+		      const struct vma *new)
+{
+	if ((m->flags & MAP_LOCKED) && !aspace_can_lock(as))
+		return -EPERM;
+	return aspace_may_lock(as, new->flags, range_size(new->va)) ? 0
+								    : -EAGAIN;
+}
+
 /* All that can be said without doing anything. */
 static inline int decode(struct aspace *as, const struct aspace_mmap *m,
 			 struct request *r)
@@ -178,15 +191,14 @@ static inline int decode(struct aspace *as, const struct aspace_mmap *m,
 	err = choose_place(as, m, r);
 	if (err)
 		return err;
-	new->as = as;
 	new->prot = m->prot &(VM_READ | VM_WRITE | VM_EXEC);
 	new->flags = flags_of(as, m);
 	new->object = m->object;
 	new->offset = m->object ? m->offset >> PAGE_SHIFT : 0;
-	if ((m->flags & MAP_LOCKED) && !aspace_can_lock(as))
-		return -EPERM;
-	if (!aspace_may_lock(as, new->flags, range_size(new->va)))
-		return -EAGAIN;
+	if (new->flags & VMA_LOCKED)
+		err = check_lock(as, m, new);
+	if (err)
+		return err;
 	return m->object || m->refuse ? check_object(m, r) : check_anonymous(m);
 }
 
@@ -279,7 +291,7 @@ static inline int map(struct aspace *as, const struct aspace_mmap *m,
 static int no_huge_pool(const struct aspace_mmap *m)
 {
 	uint32_t log = m->flags >> MAP_HUGE_SHIFT;
-	bool known = !log || ((uint64_t)1 << log) == HUGE_SIZE;
+	bool known = !log || ((uint64_t)1 << log) == ASPACE_HUGE;
 
 	return !m->len || !known || m->object || m->refuse ? -EINVAL : -ENOMEM;
 }

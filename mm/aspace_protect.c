@@ -42,27 +42,55 @@ static bool is_for_stores(const struct vma *v, vm_prot_t prot)
 	       !(v->prot & VM_WRITE) && (prot & VM_WRITE);
 }
 
+static int protect_part(struct aspace *as, struct vma_change *c)
+{
+	bool shared = c->v->flags & VMA_SHARED;
+	int err = aspace_change_begin(as, c);
+
+	if (err)
+		return err;
+	err = user_protect(as, c->va, c->prot, shared);
+	if (err)
+		aspace_change_cancel(c);
+	else
+		aspace_change(as, c);
+	return err;
+}
+
+static int protect_alone(struct aspace *as, struct vma *v, vm_prot_t prot,
+			 uint32_t flags)
+{
+	int err = user_protect(as, v->va, prot, flags & VMA_SHARED);
+
+	if (!err) {
+		aspace_recount(as, v, prot, flags, v->va.end - v->va.start);
+		v->prot = prot;
+		v->flags = flags;
+	}
+	return err;
+}
+
 /* 1: there is p->locked, which is to be faulted in. */
 static int protect(struct aspace *as, struct vma *v, struct range part,
 		   void *ctx)
 {
 	struct protecting *p = ctx;
-	struct vma_change c = {.v = v, .va = part, .prot = p->prot};
-	int err = check(as, v, part, c.prot, &c.flags);
+	struct vma_change c;
+	bool stores;
+	int err;
 
+	c.v = v;
+	c.va = part;
+	c.prot = p->prot;
+	err = check(as, v, part, c.prot, &c.flags);
 	if (err || (c.prot == v->prot && c.flags == v->flags))
 		return err;
-	if (is_for_stores(v, p->prot))
+	stores = is_for_stores(v, c.prot);
+	if (stores)
 		p->locked = part;
-	err = aspace_change_begin(as, &c);
-	if (err)
-		return err;
-	err = user_protect(as, part, c.prot, v->flags & VMA_SHARED);
-	if (err)
-		aspace_change_cancel(&c);
-	else
-		aspace_change(as, &c);
-	return err ? err : !range_empty(p->locked);
+	err = vma_changes_alone(&c) ? protect_alone(as, v, c.prot, c.flags)
+				    : protect_part(as, &c);
+	return err ? err : stores;
 }
 
 /* The lock is given back: for what is faulted in, and at the end. */

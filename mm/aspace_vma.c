@@ -46,17 +46,24 @@ void aspace_vma_own(struct vma *v)
 	spin_unlock(&o->lock);
 }
 
+/* It had an object, which may go now. */
+static void disown(struct vma *v)
+{
+	struct vm_object *o = v->object;
+
+	spin_lock(&o->lock);
+	list_del(&v->of_object);
+	spin_unlock(&o->lock);
+	object_put(o);
+	kmem_cache_free(vmas, v);
+}
+
 void aspace_vma_drop(struct vma *v)
 {
-	struct vm_object *o = v ? v->object : NULL;
-
-	if (o) {
-		spin_lock(&o->lock);
-		list_del(&v->of_object);
-		spin_unlock(&o->lock);
-		object_put(o);
-	}
-	kmem_cache_free(vmas, v);
+	if (v && v->object)
+		disown(v);
+	else
+		kmem_cache_free(vmas, v);
 }
 
 static void add_joined(struct aspace *as, const struct vma *new,
@@ -128,17 +135,34 @@ int aspace_cut_begin(struct aspace *as, const struct vma *v, struct range va,
 	return *spare ? 0 : -ENOMEM;
 }
 
-/* v loses its addresses in va. */
-static inline void cut_one(struct aspace *as, struct vma *v, struct range va,
-			   struct vma *spare)
+/* v goes, all of it. */
+static void cut_whole(struct aspace *as, struct vma *v)
+{
+	aspace_account(as, v->prot, v->flags,
+		       -(int64_t)(v->va.end - v->va.start));
+	vma_erase(&as->vmas, v);
+	aspace_vma_drop(v);
+}
+
+static void cut_part(struct aspace *as, struct vma *v, struct range va,
+		     struct vma *spare)
 {
 	uint64_t bytes = range_size(range_intersect(v->va, va));
 
 	aspace_account(as, v->prot, v->flags, -(int64_t)bytes);
-	if (vma_cut(&as->vmas, v, va, spare))
-		aspace_vma_drop(v);
+	vma_cut(&as->vmas, v, va, spare);
 	if (spare && spare->object)
 		aspace_vma_own(spare);
+}
+
+/* v loses its addresses in va. */
+static inline void cut_one(struct aspace *as, struct vma *v, struct range va,
+			   struct vma *spare)
+{
+	if (va.start <= v->va.start && v->va.end <= va.end)
+		cut_whole(as, v);
+	else
+		cut_part(as, v, va, spare);
 }
 
 void aspace_cut(struct aspace *as, struct vma *v, struct range va,
@@ -168,6 +192,8 @@ int aspace_unmap(struct aspace *as, struct range va)
 	err = user_zap(as, va);
 	if (err)
 		aspace_vma_free(spare);
+	else if (v->va.end >= va.end)
+		cut_one(as, v, va, spare);
 	else
 		aspace_cut(as, v, va, spare);
 	return err;
@@ -199,11 +225,9 @@ void aspace_change_cancel(struct vma_change *c)
 
 struct vma *aspace_change(struct aspace *as, struct vma_change *c)
 {
-	int64_t bytes = (int64_t)range_size(c->va);
 	struct vma *v;
 
-	aspace_account(as, c->v->prot, c->v->flags, -bytes);
-	aspace_account(as, c->prot, c->flags, bytes);
+	aspace_recount(as, c->v, c->prot, c->flags, range_size(c->va));
 	v = vma_change(&as->vmas, c);
 	for (unsigned i = 0; i < 2; i++) {
 		if (c->spare[i] && c->spare[i]->object)

@@ -52,6 +52,20 @@ static inline void aspace_account(struct aspace *as, vm_prot_t prot,
 	}
 }
 
+/* So many bytes of v get these rights and flags. */
+static inline void aspace_recount(struct aspace *as, const struct vma *v,
+				  vm_prot_t prot, uint32_t flags,
+				  uint64_t bytes)
+{
+	if ((v->flags ^ flags) & (VMA_LOCKED | VMA_ACCOUNTED)) {
+		aspace_account(as, v->prot, v->flags, -(int64_t)bytes);
+		aspace_account(as, prot, flags, (int64_t)bytes);
+		return;
+	}
+	*aspace_sum_of(as, v->prot, v->flags) -= bytes;
+	*aspace_sum_of(as, prot, flags) += bytes;
+}
+
 /* What is compared with it are whole pages. */
 static inline uint64_t aspace_limit(const struct aspace *as,
 				    enum aspace_limit l)
@@ -121,9 +135,24 @@ void aspace_change_cancel(struct vma_change *c);
 /* All of it, when pages stay as they are. 0 or -ENOMEM. */
 int aspace_change_flags(struct aspace *as, struct vma_change *c);
 
-/* Where to map `len` bytes that were asked for at `addr`, which is only a hint. */
-int aspace_find_place(const struct aspace *as, vaddr_t addr, uint64_t len,
-		      vaddr_t *at, struct vma_place *place);
+/* Mappings of so many bytes may get such pages. */
+#define ASPACE_HUGE pt_span(1)
+
+/* Where to map `len` bytes, whole pages, that were asked for at `addr`, which is only
+ * a hint. 0 or -ENOMEM. */
+int aspace_find_any(struct aspace *as, vaddr_t addr, uint64_t len, vaddr_t *at,
+		    struct vma_place *place);
+
+static inline int aspace_find_place(struct aspace *as, vaddr_t addr,
+				    uint64_t len, vaddr_t *at,
+				    struct vma_place *place)
+{
+	/* What most ask for. */
+	if (!addr && !is_aligned(len, ASPACE_HUGE) &&
+	    vma_find_gap(&as->vmas, len, PAGE_SIZE, at, place))
+		return 0;
+	return aspace_find_any(as, addr, len, at, place);
+}
 
 /* Call fn for the part of each VMA in `va`, from the bottom, until it returns
  * non-zero, which is the result. It may change and join VMAs inside of its part.

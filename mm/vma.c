@@ -27,6 +27,7 @@
  *  I2  `gap` is what is free in front of a VMA, and `given` out; in front of one
  *      that grows down the guard is not counted. But the hole's is 0. `most` is the
  *      largest gap in its tree
+ *      `above` is false only if no gap counts above the hole
  *  I3  no two neighbours could be one: see vma_joins()
  *
  * I3 is the callers' as much as this file's: they ask vma_joins() of what they put
@@ -122,12 +123,32 @@ static inline struct vma *find_highest(const struct vma_map *m, uint64_t room)
 	}
 }
 
-bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
-		  vaddr_t *at, struct vma_place *place)
+static __attribute__((noinline)) bool find_any(struct vma_map *m, uint64_t size,
+					       uint64_t align, vaddr_t *at,
+					       struct vma_place *place)
+{
+	uint64_t room = size + align - PAGE_SIZE;
+	struct vma *v = find_highest(m, room), *hole = m->hole;
+
+	if (hole && (!v || hole->va.start > v->va.start)) {
+		/* Any gap above it would have done. */
+		if (room == PAGE_SIZE)
+			m->above = false;
+		if (fits(gap_range(m, hole), size, align, at))
+			v = hole;
+	}
+	if (!v || (v != hole && !fits(gap_range(m, v), size, align, at)))
+		return false;
+	*place = (struct vma_place){v->prev, v};
+	return true;
+}
+
+bool vma_find_gap(struct vma_map *m, uint64_t size, uint64_t align, vaddr_t *at,
+		  struct vma_place *place)
 {
 	struct range rest = range_make(end_of(m, m->last), m->given.end);
 	uint64_t most = range_size(m->given);
-	struct vma *v, *hole = m->hole;
+	struct vma *hole = m->hole;
 
 	if (size > most || align > most)
 		return false;
@@ -135,14 +156,11 @@ bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
 		*place = (struct vma_place){m->last, NULL};
 		return true;
 	}
-	v = find_highest(m, size + align - PAGE_SIZE);
-	if (hole && (!v || hole->va.start > v->va.start) &&
-	    fits(gap_range(m, hole), size, align, at))
-		v = hole;
-	else if (!v || !fits(gap_range(m, v), size, align, at))
-		return false;
-	*place = (struct vma_place){v->prev, v};
-	return true;
+	if (hole && !m->above && fits(gap_range(m, hole), size, align, at)) {
+		*place = (struct vma_place){hole->prev, hole};
+		return true;
+	}
+	return find_any(m, size, align, at, place);
 }
 
 bool vma_find_above(const struct vma_map *m, uint64_t size, vaddr_t *at,
@@ -178,6 +196,7 @@ static __attribute__((noinline)) void move_hole(struct vma_map *m,
 	struct vma *old = m->hole;
 
 	m->hole = v;
+	m->above = true;
 	if (old) {
 		old->gap = range_size(gap_range(m, old));
 		sum_up(&old->node, NULL);
@@ -197,6 +216,8 @@ static inline uint64_t count_gap(struct vma_map *m, struct vma *v, vaddr_t from)
 		move_hole(m, v);
 		return 0;
 	}
+	if (gap && m->hole && v->va.start > m->hole->va.start)
+		m->above = true;
 	return gap;
 }
 
@@ -241,9 +262,13 @@ static inline bool divide_gap(struct vma_map *m, struct vma *v,
 
 	v->gap = front;
 	if (next != m->hole) {
+		/* In what was a guard. */
+		if (front > before)
+			m->above = true;
 		next->gap = behind;
 	} else if (front >= behind) {
 		m->hole = v;
+		m->above |= behind != 0;
 		v->gap = 0;
 		next->gap = behind;
 	}
@@ -264,12 +289,15 @@ void vma_insert(struct vma_map *m, struct vma *v, struct vma_place place)
 	}
 	parent = link_in(m, v, place.prev, place.next);
 	/* The next one is the parent, or above it. */
-	sum_up(parent, changed ? place.next : NULL);
+	if (v->gap || changed)
+		sum_up(parent, changed ? place.next : NULL);
 	tree_grown(&m->tree, &v->node);
 }
 
 /* v goes. Has the next one's gap changed? */
-static inline void take_out(struct vma_map *m, struct vma *v, bool changed)
+static inline __attribute__((always_inline)) void take_out(struct vma_map *m,
+							   struct vma *v,
+							   bool changed)
 {
 	struct vma *prev = v->prev, *next = v->next;
 	struct tree_node *n;
@@ -280,7 +308,8 @@ static inline void take_out(struct vma_map *m, struct vma *v, bool changed)
 	changed |= v->node.child[TREE_RIGHT] != NULL;
 	n = tree_unlink(&m->tree, &v->node, next ? &next->node : NULL);
 	/* The next one is there, or above it. */
-	sum_up(n, changed ? next : NULL);
+	if (v->gap || changed)
+		sum_up(n, changed ? next : NULL);
 	tree_shrunk(&m->tree, n);
 }
 
@@ -384,6 +413,9 @@ const char *vma_check(const struct vma_map *m)
 			return "a VMA's range, or its gap, is wrong";
 		if (vma_joins(prev, v))
 			return "two VMAs should be one";
+		if (v->gap && m->hole && !m->above &&
+		    v->va.start > m->hole->va.start)
+			return "there is a gap above the hole";
 		from = v->va.end;
 		n = tree_next(n);
 		count++;

@@ -13,11 +13,6 @@
  */
 #include "vma_impl.h"
 
-static bool alike(const struct vma *v, const struct vma_change *c)
-{
-	return v->prot == c->prot && v->flags == c->flags;
-}
-
 void vma_change_plan(struct vma_change *c)
 {
 	struct vma *v = c->v, *prev, *next;
@@ -27,12 +22,14 @@ void vma_change_plan(struct vma_change *c)
 	c->left = c->right = NULL;
 	if (!c->head) {
 		prev = vma_prev(v);
-		if (prev && alike(prev, c) && vma_continues(prev, v))
+		if (prev && vma_alike(prev, c->prot, c->flags) &&
+		    vma_continues(prev, v))
 			c->left = prev;
 	}
 	if (!c->tail) {
 		next = vma_next(v);
-		if (next && alike(next, c) && vma_continues(v, next))
+		if (next && vma_alike(next, c->prot, c->flags) &&
+		    vma_continues(v, next))
 			c->right = next;
 	}
 	c->adds = c->head + c->tail - !!c->left - !!c->right;
@@ -98,22 +95,18 @@ struct vma *vma_join(struct vma_map *m, const struct vma *new,
 	return next;
 }
 
-bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
+void vma_cut(struct vma_map *m, struct vma *v, struct range va,
 	     struct vma *spare)
 {
-	struct range all = v->va;
+	struct range rest = v->va;
 
-	if (range_within(all, va)) {
-		vma_erase(m, v);
-		return true;
-	}
 	if (vma_cut_splits(v, va)) {
 		vma_split(m, v, va.end, spare);
-		vma_resize(m, v, range_make(all.start, va.start));
-	} else if (va.start <= all.start) {
-		vma_resize(m, v, range_make(va.end, all.end));
+		rest.end = va.start;
+	} else if (va.start <= rest.start) {
+		rest.start = va.end;
 	} else {
-		vma_resize(m, v, range_make(all.start, va.start));
+		rest.end = va.start;
 	}
-	return false;
+	vma_resize(m, v, rest);
 }

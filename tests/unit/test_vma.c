@@ -137,8 +137,12 @@ static bool step_cut(struct rng *r)
 				return true;
 			spare = get();
 		}
-		if (vma_cut(&t->m, v, va, spare))
+		if (range_within(v->va, va)) {
+			vma_erase(&t->m, v);
 			put(v);
+		} else {
+			vma_cut(&t->m, v, va, spare);
+		}
 	}
 	fill(va, (struct cell){.used = false});
 	return true;

@@ -61,7 +61,9 @@ struct vma_map {
 	/* Where vma_find_gap() finds places, set while the map is empty: inside of
 	 * the bounds; it begins at the first page or the second. */
 	struct range given;
-	struct vma *hole; /* private: whose gap is not in the sums; or NULL */
+	/* private: */
+	struct vma *hole; /* whose gap is not in the sums; or NULL */
+	bool above;	  /* may gaps above it be? */
 };
 
 /* An empty one, where all is given out. */
@@ -76,11 +78,13 @@ static inline struct vma *vma_find(const struct vma_map *m, vaddr_t va)
 
 	while (n) {
 		struct vma *v = container_of(n, struct vma, node);
-		bool above = v->va.end > va;
 
-		if (above)
+		if (v->va.end > va) {
 			found = v;
-		n = n->child[!above];
+			n = n->child[TREE_LEFT];
+		} else {
+			n = n->child[TREE_RIGHT];
+		}
 	}
 	return found;
 }
@@ -148,8 +152,8 @@ static inline struct vma_place vma_place(const struct vma_map *m, vaddr_t va)
  * *at, and its place. With a larger alignment than a page it needs a gap of
  * size + align - PAGE_SIZE. Keeps out of guards.
  */
-bool vma_find_gap(const struct vma_map *m, uint64_t size, uint64_t align,
-		  vaddr_t *at, struct vma_place *place);
+bool vma_find_gap(struct vma_map *m, uint64_t size, uint64_t align, vaddr_t *at,
+		  struct vma_place *place);
 
 /* The same at any multiple of a page that is not wholly below given.end. It looks at
  * each VMA there. */
@@ -164,12 +168,17 @@ static inline bool vma_continues(const struct vma *a, const struct vma *b)
 		a->offset + (range_size(a->va) >> PAGE_SHIFT) == b->offset);
 }
 
+static inline bool vma_alike(const struct vma *v, vm_prot_t prot,
+			     uint32_t flags)
+{
+	return v->prot == prot && v->flags == flags;
+}
+
 /* Could these two be one: does `b` follow `a` at once, with the same contents
  * going on? Either may be NULL, and need not be in the map. */
 static inline bool vma_joins(const struct vma *a, const struct vma *b)
 {
-	return a && b && a->prot == b->prot && a->flags == b->flags &&
-	       vma_continues(a, b);
+	return a && b && vma_continues(a, b) && vma_alike(a, b->prot, b->flags);
 }
 
 /* Hang v in, whose va is free; all its fields but private ones are set. It must not
@@ -209,6 +218,19 @@ struct vma_change {
 };
 void vma_change_plan(struct vma_change *c);
 
+/* Does it change v as a whole, and nothing joins? Then there is no more to it than the
+ * two fields. */
+static inline bool vma_changes_alone(const struct vma_change *c)
+{
+	const struct vma *v = c->v, *prev = v->prev, *next = v->next;
+
+	return c->va.start == v->va.start && c->va.end == v->va.end &&
+	       !(prev && vma_alike(prev, c->prot, c->flags) &&
+		 vma_continues(prev, v)) &&
+	       !(next && vma_alike(next, c->prot, c->flags) &&
+		 vma_continues(v, next));
+}
+
 /* Returns the VMA that has c->va now. */
 struct vma *vma_change(struct vma_map *m, struct vma_change *c);
 
@@ -230,14 +252,14 @@ static inline unsigned vma_add_joins(const struct vma *new,
 struct vma *vma_join(struct vma_map *m, const struct vma *new,
 		     const struct vma_place *place, unsigned joins);
 
-/* v loses its addresses in `va`, which it has some of; true: it had no others, and
- * is the caller's. *spare is needed if vma_cut_splits(): the part behind. */
+/* v loses its addresses in `va`, which it has some of, and others; *spare is needed
+ * if vma_cut_splits(): the part behind. */
 static inline bool vma_cut_splits(const struct vma *v, struct range va)
 {
 	return v->va.start < va.start && va.end < v->va.end;
 }
 
-bool vma_cut(struct vma_map *m, struct vma *v, struct range va,
+void vma_cut(struct vma_map *m, struct vma *v, struct range va,
 	     struct vma *spare);
 
 /* Fill `to`, which is empty, with copies of all that is in `from`. copy() makes each: of
