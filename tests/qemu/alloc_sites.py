@@ -42,7 +42,6 @@ EXCUSED = {
     "percpu_add": "boot",
     "copy_object": "natively by test_user_pages",
     "exec_resolve": "natively by test_exec",
-    "vector": "no program here has so many pieces at once",
     "smp_boot": "boot",
     "vmalloc_init": "boot",
     "kmalloc_init": "boot",

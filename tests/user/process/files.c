@@ -9,7 +9,7 @@
 void files(void)
 {
 	char buf[64];
-	struct iovec v[3] = {{"# ", 2}, {"", 0}, {"in pieces\n", 10}};
+	struct iovec many[12], v[3] = {{"# ", 2}, {"", 0}, {"in pieces\n", 10}};
 	struct stat st;
 	long fd = call(SYS_openat, AT_FDCWD, self, O_RDONLY), fd2;
 
@@ -57,6 +57,9 @@ void files(void)
 	IS(call(SYS_read, 77, buf, 1), -EBADF);
 	IS(call(SYS_writev, 1, v, 3), 12);
 	IS(call(SYS_writev, 1, v, 1025), -EINVAL);
+	for (int i = 0; i < 12; i++)
+		many[i] = (struct iovec){(char *)&"# by letter\n"[i], 1};
+	IS(call(SYS_writev, 1, many, 12), 12);
 	IS(call(SYS_writev, 1, 8, 1), -EFAULT);
 	IS(call(SYS_writev, 1, 0, 0), 0);
 	v[0].iov_len = ~0ul;
