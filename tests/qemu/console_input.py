@@ -179,12 +179,14 @@ def idle(test):
     def timers(m):
         return int(re.search(r"from timer (\d+)", m.command("harts -v"))[1])
     with session(test) as m:
-        first = timers(m)
+        begin, first = time.monotonic(), timers(m)
         time.sleep(3)
         count = timers(m) - first
-    if count > 60:
-        raise Failure(f"{count} wake-ups in 3 s")
-    return f"{count} wake-ups in 3 s"
+        # On a busy computer, more than that.
+        seconds = time.monotonic() - begin
+    if count > 20 * seconds:
+        raise Failure(f"{count} wake-ups in {seconds:.1f} s")
+    return f"{count} wake-ups in {seconds:.1f} s"
 
 
 def hand_over(test):
