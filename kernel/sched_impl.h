@@ -104,11 +104,16 @@ static inline void add_counts(struct sched_hart *h, const struct task *t,
 		set_count(&h->movable, h->movable + n);
 }
 
-/* Interrupts are off. */
+/* At the end; but a hart's own task, which does what others want of the hart, and
+ * is the shell, comes second: it waits for one turn, and has every other one, however
+ * many tasks are ready. Interrupts are off. */
 static inline void push(struct sched_hart *h, struct task *t)
 {
+	bool second;
+
 	spin_lock(&h->lock);
-	list_add_tail(&h->ready, &t->run);
+	second = t->bound && !list_empty(&h->ready);
+	list_add(second ? h->ready.next : h->ready.prev, &t->run);
 	add_counts(h, t, 1);
 	spin_unlock(&h->lock);
 }
