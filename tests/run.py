@@ -152,6 +152,9 @@ def main(args):
             print(f"{t.name:24} {t.level:6} {t.what}")
         return 0
     os.chdir(ROOT)
+    # Ignored behind an "&"; but what tests start is to hear it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
     # So that what was started is ended, too, and by one ^C as by several.
     for s in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, signal.default_int_handler)
