@@ -48,8 +48,12 @@ set_source_files_properties(${CMAKE_SOURCE_DIR}/mm/page_alloc.c PROPERTIES
     COMPILE_OPTIONS "-fomit-frame-pointer;-fno-tree-loop-distribute-patterns;-fno-tree-vrp")
 set_source_files_properties(${CMAKE_SOURCE_DIR}/mm/fault.c PROPERTIES
     COMPILE_OPTIONS "-fomit-frame-pointer;-fno-tree-loop-distribute-patterns")
-set_source_files_properties(${CMAKE_SOURCE_DIR}/kernel/user_trap.c PROPERTIES
-    COMPILE_OPTIONS -fomit-frame-pointer)
+
+# What faults call.
+foreach(source kernel/user_trap.c mm/pgtable_slot.c mm/tlb.c mm/user_populate.c)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/${source} PROPERTIES
+        COMPILE_OPTIONS -fomit-frame-pointer)
+endforeach()
 
 # Code of others: same machine, but our warnings are not its business. Its
 # headers come behind the C library's, so that even /usr/include may be named.

@@ -37,6 +37,12 @@ static inline enum fault_result serve(vaddr_t addr, enum access kind)
 	return aspace_fault(as, addr, kind);
 }
 
+int kernel_page_fault(vaddr_t addr, enum access kind)
+{
+	_Static_assert(FAULT_DONE == 0, "that is the one to try again");
+	return (int)serve(addr, kind);
+}
+
 bool kernel_user_fault(vaddr_t addr, enum access kind)
 {
 	switch (serve(addr, kind)) {
@@ -156,8 +162,11 @@ static void fault(struct user_regs *r, const struct user_trap *t)
 	case FAULT_BUS:
 		end(r, t, SIGBUS, "beyond the end of the file");
 		break;
-	case FAULT_DONE:  /* by now */
-	case FAULT_NOMEM: /* it ends on the way back, or tries again */
+	case FAULT_NOMEM:
+		/* It ends on the way back, or tries again. */
+		process_out_of_memory();
+		break;
+	case FAULT_DONE: /* by now */
 		break;
 	}
 }

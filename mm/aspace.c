@@ -6,19 +6,19 @@
  * adds entries, because a VMA says so, is a reader: faults, most of all.
  *
  * Readers run in parallel everywhere, in one space as in many. So that none of them
- * writes what others read, each hart has a variable that says which space it
- * reads:
+ * writes what others read, a space has a line for each hart, which says whether that
+ * reads it:
  *
  *	reader				writer
  *					take the mutex
- *	reading = space			changing = 1
+ *	reads = now			changing = 1
  *	(first time: note the hart
  *	in the space's `readers`)
  *	full fence			full fence
- *	changing? then reading = NULL,	for each hart in `readers`: wait
- *	  wait for the mutex, again	  while it reads this space
+ *	changing? then reads = not now,	for each hart in `readers`: wait
+ *	  wait for the mutex, again	  while it reads
  *	read				write
- *	release; reading = NULL		release; changing = 0
+ *	release; reads = not now	release; changing = 0
  *					give the mutex back
  *
  * By the fences at least one of the two sees what the other stored. If the writer

@@ -24,6 +24,9 @@
  * is garbage, but the swap fails. An entry never becomes again what it was, but by a
  * writer.
  *
+ * Most faults are the first load or store of a page of private memory: these
+ * aspace_fault() serves itself, in one straight way. All others go by the table.
+ *
  * Cost: the VMA (O(log n)), a load a level, one frame, one swap and one fence.
  */
 #include <kernel/assert.h>
@@ -57,10 +60,12 @@ static enum fault_place place_of(const struct fault *f)
 	return v->flags & VMA_SHARED ? PLACE_SHARED : PLACE_PRIVATE;
 }
 
-static __attribute__((noinline)) enum fault_entry entry_of_leaf(pte_t e)
+static inline enum fault_entry entry_of(pte_t e)
 {
 	const struct page *p;
 
+	if (!pte_present(e))
+		return ENTRY_NOTHING;
 	/* Where nothing was a moment ago another hart may have put a table. */
 	if (pte_is_hidden(e) || pte_is_table(e))
 		return ENTRY_HIDDEN;
@@ -74,72 +79,104 @@ static __attribute__((noinline)) enum fault_entry entry_of_leaf(pte_t e)
 								: ENTRY_OTHERS;
 }
 
-static inline enum fault_entry entry_of(pte_t e)
+static inline struct pgtable_slot slot_at(const struct fault *f)
 {
-	return pte_present(e) ? entry_of_leaf(e) : ENTRY_NOTHING;
+	return slot_of(&f->as->map.pt, f->entry, f->level);
 }
 
-/* Harts learn of leaves that were added. */
+/* Harts learn of leaves that were added, and of their tables. */
 static __attribute__((noinline)) void tell(const struct fault *f,
 					   struct range va, uint64_t step)
 {
 	struct tlb_gather g;
 
-	if (f->g)
+	if (f->quiet)
 		return;
 	tlb_gather_init(&g, &f->as->map.tlb);
 	tlb_gather_leaves(&g, va, step);
+	if (f->tables)
+		tlb_gather_table(&g);
 	tlb_flush_added(&g);
+}
+
+/* Of any size. */
+static __attribute__((noinline)) void tell_leaf(const struct fault *f)
+{
+	uint64_t span = pt_span(f->level);
+	vaddr_t start = align_down(f->va, span);
+
+	tell(f, range_make(start, start + span), span);
+}
+
+/* This hart is not in the space, or its fences are of another kind. */
+static __attribute__((noinline, cold)) enum fault_result tell_otherwise(
+	struct tlb_space *space, vaddr_t va, bool tables)
+{
+	if (tables)
+		tlb_flush_added_table(space);
+	else
+		tlb_flush_added_page(space, va);
+	return FAULT_DONE;
 }
 
 static inline void tell_page(const struct fault *f)
 {
-	if (!f->g)
-		tlb_flush_added_page(&f->as->map.tlb, f->va);
+	struct tlb_space *space = &f->as->map.tlb;
+
+	if (f->quiet)
+		return;
+	if (!(f->tables ? tlb_forget_added_table(space)
+			: tlb_forget_added_page(space, f->va)))
+		tell_otherwise(space, f->va, f->tables);
 }
 
-/* Have the tables for a leaf of `level`. DONE with s.level != level: another hart
- * was faster. */
-static __attribute__((noinline)) enum fault_result grow(struct fault *f,
-							unsigned level)
+/* Have the tables for a leaf of `level`; harts are told of them with the leaf. DONE
+ * with another f->level: another hart was faster. */
+static inline enum fault_result grow(struct fault *f, unsigned level)
 {
-	struct tlb_gather g;
+	struct pgtable_slot s = slot_at(f);
 
-	if (f->s.level <= level)
+	if (f->level <= level)
 		return FAULT_DONE;
-	if (pgtable_grow(f->va, level, &f->s))
+	if (pgtable_grow(f->va, level, &s))
 		return FAULT_NOMEM;
-	tlb_gather_init(&g, &f->as->map.tlb);
-	tlb_gather_table(f->g ? f->g : &g);
-	tlb_flush_added(&g);
+	f->entry = s.entry;
+	f->level = s.level;
+	f->tables = true;
 	return FAULT_DONE;
 }
 
-/* Put a leaf for p where nothing is; it takes over the reference. */
-static inline __attribute__((always_inline)) enum fault_result add(
-	struct fault *f, struct page *p, bool store)
+static inline bool fill(const struct fault *f, pte_t e)
 {
-	enum fault_result r = f->s.level ? grow(f, 0) : FAULT_DONE;
+	struct pgtable_slot s = slot_at(f);
 
-	if (r == FAULT_DONE && !f->s.level &&
-	    slot_fill(&f->s, leaf_of(p, f->v->prot, store)))
-		tell_page(f);
-	else
+	return slot_fill(&s, e);
+}
+
+/* Put a leaf for p where nothing is; it takes over the reference. */
+static __attribute__((noinline)) enum fault_result add(struct fault *f,
+						       struct page *p,
+						       bool store)
+{
+	enum fault_result r = grow(f, 0);
+
+	if (r != FAULT_DONE || f->level ||
+	    !fill(f, leaf_of(p, f->v->prot, store)))
 		leaf_put(p);
+	tell_page(f);
 	return r;
 }
 
 /* Put a leaf for p, which may be stored to, in the place of the one there. */
-static __attribute__((noinline)) enum fault_result replace(struct fault *f,
-							   struct page *p)
+static inline enum fault_result replace(struct fault *f, struct page *p)
 {
-	debug_assert(!f->s.level);
-	if (!pte_cas(f->s.entry, f->e, pte_protect(f->e, VM_USER))) {
+	debug_assert(!f->level);
+	if (!pte_cas(f->entry, f->e, pte_protect(f->e, VM_USER))) {
 		page_free(p, 0);
 		return FAULT_DONE;
 	}
 	tlb_flush_page(&f->as->map.tlb, f->va);
-	pte_store(f->s.entry, leaf_of(p, f->v->prot, true));
+	pte_store(f->entry, leaf_of(p, f->v->prot, true));
 	leaf_put(leaf_page(f->e));
 	return FAULT_DONE;
 }
@@ -151,16 +188,15 @@ static void sync_new(const struct fault *f)
 		tlb_sync_code();
 }
 
-static __attribute__((noinline)) bool wants_huge(const struct fault *f)
+static inline bool wants_huge(const struct vma *v, vaddr_t va)
 {
 	enum fault_huge huge = __atomic_load_n(&fault_huge, __ATOMIC_RELAXED);
-	vaddr_t start = align_down(f->va, HUGE_SIZE);
+	vaddr_t start = align_down(va, HUGE_SIZE);
 
-	if (!f->s.level || huge == HUGE_NEVER || f->v->as->no_huge ||
-	    (f->v->flags & VMA_NOHUGE) ||
-	    (huge == HUGE_MADVISE && !(f->v->flags & VMA_HUGE)))
+	if (huge == HUGE_NEVER || (v->flags & VMA_NOHUGE) ||
+	    (huge == HUGE_MADVISE && !(v->flags & VMA_HUGE)))
 		return false;
-	return range_within(range_make(start, start + HUGE_SIZE), f->v->va);
+	return range_within(range_make(start, start + HUGE_SIZE), v->va);
 }
 
 /* Is it served? If not, there is no such block, and the fault is as before. */
@@ -176,8 +212,7 @@ static __attribute__((noinline)) bool add_huge(struct fault *f)
 		page_free(p, HUGE_ORDER);
 		return false;
 	}
-	if (f->s.level == 1 &&
-	    pgtable_fill(&f->s, leaf_of(p, f->v->prot, true))) {
+	if (f->level == 1 && fill(f, leaf_of(p, f->v->prot, true))) {
 		tell(f, range_make(start, start + HUGE_SIZE), HUGE_SIZE);
 		count_fault(f, FAULTS_HUGE);
 	} else {
@@ -186,13 +221,12 @@ static __attribute__((noinline)) bool add_huge(struct fault *f)
 	return true;
 }
 
-static inline __attribute__((always_inline)) enum fault_result map_anon(
-	struct fault *f)
+static __attribute__((noinline)) enum fault_result map_anon(struct fault *f)
 {
 	bool empty = !pte_present(f->e);
 	struct page *p;
 
-	if (f->s.level && wants_huge(f) && add_huge(f))
+	if (f->level && wants_huge(f->v, f->va) && add_huge(f))
 		return FAULT_DONE;
 	p = page_alloc(0, ALLOC_ZERO);
 	if (!p)
@@ -202,8 +236,7 @@ static inline __attribute__((always_inline)) enum fault_result map_anon(
 	return empty ? add(f, p, true) : replace(f, p);
 }
 
-static inline __attribute__((always_inline)) enum fault_result map_zero(
-	struct fault *f)
+static enum fault_result map_zero(struct fault *f)
 {
 	struct page *p = user_zero_page();
 
@@ -274,7 +307,7 @@ static struct range window(const struct fault *f)
 static void add_pages(struct fault *f, vaddr_t start, struct page **page,
 		      unsigned n)
 {
-	struct pgtable_slot s = f->s;
+	struct pgtable_slot s = slot_at(f);
 
 	s.entry -= (f->va - start) >> PAGE_SHIFT;
 	for (unsigned i = 0; i < n; i++, s.entry++) {
@@ -324,19 +357,17 @@ static __attribute__((noinline)) enum fault_result map_object(struct fault *f)
 	return FAULT_DONE;
 }
 
-static enum fault_result set_rights(struct fault *f)
+/* `store`: the page may be stored to. */
+static enum fault_result set_rights(struct fault *f, bool store)
 {
-	bool store = (f->v->flags & VMA_SHARED) || entry_of(f->e) == ENTRY_MINE;
 	pte_t e = pte_protect(f->e, leaf_prot(f->v->prot, store));
-	uint64_t span = pt_span(f->s.level);
-	vaddr_t start = align_down(f->va, span);
 
 	sync_new(f);
 	count_fault(f, FAULTS_REUSE);
-	if (!pte_cas(f->s.entry, f->e, e))
+	if (!pte_cas(f->entry, f->e, e))
 		return FAULT_DONE;
-	if (f->s.level)
-		tell(f, range_make(start, start + span), span);
+	if (f->level)
+		tell_leaf(f);
 	else
 		tell_page(f);
 	return FAULT_DONE;
@@ -349,12 +380,13 @@ static enum fault_result forget(struct fault *f)
 	return FAULT_DONE;
 }
 
-enum fault_result fault_serve(struct fault *f)
+static inline __attribute__((always_inline)) enum fault_result serve(
+	struct fault *f)
 {
 	struct fault_case c = {.place = place_of(f), .kind = f->kind};
 
 	if (c.place > PLACE_BELOW) {
-		f->e = pte_load(f->s.entry);
+		f->e = pte_load(f->entry);
 		c.prot = f->v->prot;
 		c.entry = entry_of(f->e);
 		c.leaf = pte_prot(f->e);
@@ -371,7 +403,8 @@ enum fault_result fault_serve(struct fault *f)
 	case ACT_COPY:
 		return copy(f);
 	case ACT_RIGHTS:
-		return set_rights(f);
+		return set_rights(f, c.place == PLACE_SHARED ||
+					     c.entry == ENTRY_MINE);
 	case ACT_FORGET:
 		return forget(f);
 	case ACT_AGAIN:
@@ -386,6 +419,11 @@ enum fault_result fault_serve(struct fault *f)
 	return FAULT_MAPERR;
 }
 
+enum fault_result fault_serve(struct fault *f)
+{
+	return serve(f);
+}
+
 /* After a read section that could not begin, as a writer was at work, or was left, as
  * a stack is to grow. */
 static __attribute__((noinline, cold)) enum fault_result serve_late(
@@ -398,7 +436,7 @@ static __attribute__((noinline, cold)) enum fault_result serve_late(
 		aspace_read_end(as);
 		aspace_read_begin(as);
 		f.v = vma_find(&as->vmas, va);
-		slot_find(&as->map.pt, va, 0, &f.s);
+		f.entry = entry_find(&as->map.pt, va, 0, &f.level);
 		r = fault_serve(&f);
 		aspace_read_end(as);
 	} while (r == FAULT_GROW && !aspace_grow_stack(as, va));
@@ -414,52 +452,66 @@ static __attribute__((noinline)) enum fault_result serve_other(
 			  .va = va,
 			  .kind = kind,
 			  .v = v,
-			  .s = slot_of(&as->map.pt, entry, level)};
-	enum fault_result r = fault_serve(&f);
+			  .entry = entry,
+			  .level = level};
+	enum fault_result r = serve(&f);
 
 	aspace_read_end(as);
 	return r == FAULT_GROW ? serve_late(as, va, kind) : r;
 }
 
-/* Another hart was faster. */
+/* Another hart was faster, or (r) there is no memory for a table. */
 static __attribute__((noinline, cold)) enum fault_result lose(
-	struct aspace_hart *me, struct page *p)
+	struct aspace *as, struct page *p, enum fault_result r)
 {
 	leaf_put(p);
-	aspace_read_stop(me);
-	return FAULT_DONE;
+	aspace_read_end(as);
+	/* Of tables, and of what the other put there. */
+	tlb_flush_added_table(&as->map.tlb);
+	return r;
 }
 
-/* Of a space that this hart is not in. */
-static __attribute__((noinline, cold)) enum fault_result tell_later(
-	struct aspace *as, vaddr_t va)
-{
-	tlb_flush_added_page(&as->map.tlb, va);
-	return FAULT_DONE;
-}
-
-/* Is it a first access to private memory that can't be executed, and is its table
- * there? */
+/* Is it a first access to private memory that can't be executed? */
 static inline bool is_first(const struct vma *v, vaddr_t va, const pte_t *entry,
-			    unsigned level, enum access kind)
+			    enum access kind)
 {
-	return v && va >= v->va.start && !v->object && !level &&
-	       !(v->prot & VM_EXEC) && fault_allows(v->prot, kind) &&
-	       !pte_present(pte_load(entry));
+	return v && va >= v->va.start && !v->object && !(v->prot & VM_EXEC) &&
+	       fault_allows(v->prot, kind) && !pte_present(pte_load(entry));
 }
 
 /* Then put p there, and end the read section. */
 static inline __attribute__((always_inline)) enum fault_result add_first(
 	struct aspace *as, struct aspace_hart *me, vaddr_t va, pte_t *entry,
-	struct page *p, bool store)
+	struct page *p, bool store, bool tables)
 {
 	if (!pte_cas(entry, pte_none(), leaf_of(p, VM_READ | VM_WRITE, store)))
-		return lose(me, p);
+		return lose(as, p, FAULT_DONE);
 	page_get(page_of_entry(entry));
 	count_faults(me, store ? FAULTS_ANON : FAULTS_ZERO, 1);
 	aspace_read_stop(me);
-	return tlb_forget_added_page(&as->map.tlb, va) ? FAULT_DONE
-						       : tell_later(as, va);
+	if (tables ? tlb_forget_added_table(&as->map.tlb)
+		   : tlb_forget_added_page(&as->map.tlb, va))
+		return FAULT_DONE;
+	return tell_otherwise(&as->map.tlb, va, tables);
+}
+
+/* The first store where there is no table yet, and no large page is to be. */
+static __attribute__((noinline)) enum fault_result store_first(
+	struct aspace *as, vaddr_t va, pte_t *entry, unsigned level)
+{
+	struct pgtable_slot s = slot_of(&as->map.pt, entry, level);
+	struct aspace_hart *me = aspace_here(as);
+	struct page *p = page_alloc(0, ALLOC_ZERO);
+
+	if (!p) {
+		aspace_read_stop(me);
+		return FAULT_NOMEM;
+	}
+	if (pgtable_grow(va, 0, &s))
+		return lose(as, p, FAULT_NOMEM);
+	if (s.level)
+		return lose(as, p, FAULT_DONE);
+	return add_first(as, me, va, s.entry, p, true, true);
 }
 
 /* Most faults are first stores and loads. They take no call, as long as the hart has
@@ -478,18 +530,20 @@ enum fault_result aspace_fault(struct aspace *as, vaddr_t va, enum access kind)
 		return serve_late(as, va, kind);
 	v = vma_find(&as->vmas, va);
 	entry = entry_find(&as->map.pt, va, 0, &level);
-	if (!is_first(v, va, entry, level, kind))
+	if (!is_first(v, va, entry, kind))
 		return serve_other(as, va, kind, v, entry, level);
-	if (kind == ACCESS_LOAD) {
-		p = __atomic_load_n(&user_zeros, __ATOMIC_RELAXED);
-		if (p)
-			return add_first(as, me, va, entry, p, false);
-	} else {
-		p = frame_cache_pop(0);
+	if (kind == ACCESS_STORE) {
+		if (level && !wants_huge(v, va))
+			return store_first(as, va, entry, level);
+		p = level ? NULL : frame_cache_pop(0);
 		if (p) {
 			page_clear_here(p, 0);
-			return add_first(as, me, va, entry, p, true);
+			return add_first(as, me, va, entry, p, true, false);
 		}
+	} else {
+		p = __atomic_load_n(&user_zeros, __ATOMIC_RELAXED);
+		if (p && !level)
+			return add_first(as, me, va, entry, p, false, false);
 	}
 	return serve_other(as, va, kind, v, entry, level);
 }

@@ -123,12 +123,23 @@ static void free_tables(struct page **table, unsigned n)
 		page_free(table[--n], 0);
 }
 
-int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
+/* Hook in one table; true: it is now. */
+static inline bool hook(struct pgtable_slot *s, vaddr_t va, struct page *table)
 {
-	struct page *table[PT_MAX_LEVELS];
-	unsigned n;
+	pte_t e = pte_table(page_to_phys(table), false);
+	bool hooked = slot_fill(s, e);
 
-	for (n = 0; n < s->level - level; n++) {
+	if (hooked)
+		enter(s, va, e);
+	return hooked;
+}
+
+/* Several tables, or a race that was lost: with those n that there are. */
+static __attribute__((noinline)) int grow_by(vaddr_t va, unsigned level,
+					     struct pgtable_slot *s,
+					     struct page **table, unsigned n)
+{
+	for (; n < s->level - level; n++) {
 		table[n] = get_table();
 		if (!table[n]) {
 			free_tables(table, n);
@@ -138,16 +149,27 @@ int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
 	while (s->level > level) {
 		pte_t e = pte_load(s->entry);
 
-		if (!pte_present(e)) {
-			e = pte_table(page_to_phys(table[n - 1]), false);
-			if (!pgtable_fill(s, e))
-				continue;
-			n--;
-		}
-		if (!pte_is_table(e))
+		if (pte_is_table(e))
+			enter(s, va, e);
+		else if (pte_present(e))
 			break;
-		enter(s, va, e);
+		else if (hook(s, va, table[n - 1]))
+			n--;
 	}
 	free_tables(table, n);
 	return 0;
+}
+
+int pgtable_grow(vaddr_t va, unsigned level, struct pgtable_slot *s)
+{
+	struct page *table[PT_MAX_LEVELS];
+
+	if (s->level == level)
+		return 0;
+	*table = get_table();
+	if (!*table)
+		return -ENOMEM;
+	if (s->level == level + 1 && hook(s, va, *table))
+		return 0;
+	return grow_by(va, level, s, table, 1);
 }

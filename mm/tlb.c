@@ -114,15 +114,10 @@ static bool inside(const struct tlb_hart *h, const struct tlb_space *s)
 	return s == h->in || s == &kernel_space;
 }
 
-static unsigned number_of(const struct tlb_space *s)
-{
-	return asid_of(__atomic_load_n(&s->context, __ATOMIC_RELAXED));
-}
-
 /* The space's number, for a fence; the kernel's entries have none. */
 static inline unsigned number_for(const struct tlb_space *s)
 {
-	return s && !full ? number_of(s) : ASID_ANY;
+	return s && !full ? tlb_number(s) : ASID_ANY;
 }
 
 /* What has to be forgotten for these changes, of a space with this number. */
@@ -278,7 +273,7 @@ static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
 		forget(h, ASID_ANY);
 	} else {
 		h->n.ranges++;
-		arch_tlb_fence_page(va, number_of(s));
+		arch_tlb_fence_page(va, tlb_number(s));
 	}
 }
 
@@ -313,13 +308,25 @@ void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 		in_space(s);
 }
 
+void tlb_flush_added_table(struct tlb_space *s)
+{
+	uint64_t flags = arch_irq_save();
+	struct tlb_hart *h = this_cpu(tlb_hart);
+
+	if (s == h->in)
+		forget(h, tlb_number(s));
+	else
+		in_space(s);
+	arch_irq_restore(flags);
+}
+
 void tlb_forget(struct tlb_space *s)
 {
 	uint64_t flags = arch_irq_save();
 	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	if (inside(h, s))
-		forget(h, number_of(s));
+		forget(h, tlb_number(s));
 	arch_irq_restore(flags);
 }
 

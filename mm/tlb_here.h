@@ -14,8 +14,14 @@ struct tlb_hart {
 
 extern PERCPU struct tlb_hart tlb_hart;
 
-/* tlb_flush_added_page(), if a fence of that page on this hart is all that it takes;
- * false: it is not, and nothing was done. Code that stays on this hart. */
+static inline unsigned tlb_number(const struct tlb_space *s)
+{
+	return asid_of(__atomic_load_n(&s->context, __ATOMIC_RELAXED));
+}
+
+/* tlb_flush_added_page() and _table(), if a fence of that on this hart is all that it
+ * takes; false: it is not, and nothing was done. Code that stays on this hart, and as
+ * the space is in use here, another hart's rollover leaves its number alone. */
 static inline bool tlb_forget_added_page(const struct tlb_space *s, vaddr_t va)
 {
 	struct tlb_hart *h = this_cpu(tlb_hart);
@@ -23,8 +29,17 @@ static inline bool tlb_forget_added_page(const struct tlb_space *s, vaddr_t va)
 	if (s != h->by_page)
 		return false;
 	h->n.ranges++;
-	/* In use here, so another hart's rollover leaves the number alone. */
-	arch_tlb_fence_page(
-		va, asid_of(__atomic_load_n(&s->context, __ATOMIC_RELAXED)));
+	arch_tlb_fence_page(va, tlb_number(s));
+	return true;
+}
+
+static inline bool tlb_forget_added_table(const struct tlb_space *s)
+{
+	struct tlb_hart *h = this_cpu(tlb_hart);
+
+	if (s != h->by_page)
+		return false;
+	h->n.spaces++;
+	arch_tlb_fence_space(tlb_number(s));
 	return true;
 }

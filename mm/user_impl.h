@@ -96,11 +96,11 @@ struct fault {
 	const struct vma *v; /* NULL: there is none */
 	vaddr_t va;	     /* of the page */
 	enum access kind;
-	struct tlb_gather
-		*g; /* gets tables that are added, and the caller tells
-				  harts of leaves; NULL: they are told here */
-	struct pgtable_slot s; /* of va */
-	pte_t e;	       /* what s.entry said */
+	bool quiet;	/* the caller tells harts of leaves and tables */
+	bool tables;	/* some were added */
+	unsigned level; /* where the way down to va ends, */
+	pte_t *entry;	/* and its entry there */
+	pte_t e;	/* what that said */
 };
 
 /* Not served: the VMA, which is above, might grow. */

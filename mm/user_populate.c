@@ -18,12 +18,17 @@ static const int result[] = {
 	[FAULT_NOMEM] = -ENOMEM,
 };
 
+static void find(struct fault *f)
+{
+	f->entry = entry_find(&f->as->map.pt, f->va, 0, &f->level);
+}
+
 /* New pages for the empty entries from f's on, all in one table, before `end`: all at
  * once. Returns how many; 0: it is something else, or memory is scarce. */
 static unsigned add_new(struct fault *f, vaddr_t end)
 {
 	uint64_t room = PT_ENTRIES - pt_index(f->va, 0);
-	pte_t *entry = f->s.entry, *last;
+	pte_t *entry = f->entry, *last;
 	struct page *page[BATCH];
 	unsigned n, added = 0;
 
@@ -40,9 +45,8 @@ static unsigned add_new(struct fault *f, vaddr_t end)
 			added++;
 		else
 			page_free(page[i], 0);
-	if (f->s.count)
-		__atomic_fetch_add(&f->s.count->refs, (int32_t)added,
-				   __ATOMIC_RELAXED);
+	__atomic_fetch_add(&page_of_entry(entry)->refs, (int32_t)added,
+			   __ATOMIC_RELAXED);
 	count_faults(aspace_here(f->as), FAULTS_ANON, added);
 	return n;
 }
@@ -58,13 +62,12 @@ static enum fault_result populate_page(struct fault *f)
 {
 	enum fault_result r = FAULT_DONE;
 
-	while (!leaf_allows(pte_load(f->s.entry), f->kind)) {
+	while (!leaf_allows(pte_load(f->entry), f->kind)) {
 		r = fault_serve(f);
 		if (r != FAULT_DONE)
 			break;
 		/* Another hart may have been faster: is it as we want it? */
-		if (f->s.level)
-			pgtable_find(&f->as->map.pt, f->va, 0, &f->s);
+		find(f);
 	}
 	return r;
 }
@@ -73,7 +76,7 @@ static enum fault_result populate_page(struct fault *f)
 static int populate_some(struct aspace *as, struct range *va, enum access kind)
 {
 	struct tlb_gather g;
-	struct fault f = {.as = as, .kind = kind, .g = &g};
+	struct fault f = {.as = as, .kind = kind, .quiet = true};
 	enum fault_result r = FAULT_DONE;
 	vaddr_t end;
 	unsigned n;
@@ -87,18 +90,19 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 	end = r ? f.va : min_u64(va->end, f.v->va.end);
 	end = min_u64(end, f.va + BATCH * PAGE_SIZE);
 	for (; f.va < end && !r; f.va += (uint64_t)n << PAGE_SHIFT) {
-		pgtable_find(&as->map.pt, f.va, 0, &f.s);
-		n = takes_rows(&f) && !f.s.level ? add_new(&f, end) : 0;
+		find(&f);
+		n = takes_rows(&f) && !f.level ? add_new(&f, end) : 0;
 		if (n)
 			continue;
 		r = populate_page(&f);
 		/* To the end of a large leaf. */
-		n = (unsigned)(pt_span(f.s.level) -
-			       f.va % pt_span(f.s.level)) >>
+		n = (unsigned)(pt_span(f.level) - f.va % pt_span(f.level)) >>
 		    PAGE_SHIFT;
 	}
 	if (f.va != va->start)
 		tlb_gather_leaves(&g, range_make(va->start, f.va), PAGE_SIZE);
+	if (f.tables)
+		tlb_gather_table(&g);
 	tlb_flush_added(&g);
 	va->start = min_u64(f.va, va->end);
 	aspace_read_end(as);

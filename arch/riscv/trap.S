@@ -125,8 +125,8 @@ user_exception:
 	srli	a1, t0, 1
 	andi	a1, a1, 1		/* enum access */
 	csrsi	sstatus, SSTATUS_SIE
-	call	kernel_user_fault
-	beqz	a0, 1f
+	call	kernel_page_fault
+	bnez	a0, 1f
 	NO_RESERVATION
 	LOAD	10
 	j	user_call_done

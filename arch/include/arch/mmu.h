@@ -72,8 +72,10 @@ struct tlb_fence {
 /* This hart forgets; and its later walks see all stores before this call. */
 void arch_tlb_fence(const struct tlb_fence *f);
 
-/* The same for the leaf of one page, of one address space (<asm/fence.h>). */
+/* The same for the leaf of one page of an address space, and for all of a space
+ * (<asm/fence.h>). */
 static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid);
+static inline void arch_tlb_fence_space(unsigned asid);
 
 /*
  * These harts, all online and not this one, forget, and have when this returns;

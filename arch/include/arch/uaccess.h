@@ -21,6 +21,6 @@ size_t arch_clear_user(vaddr_t to, size_t n);
  * before the NUL; n, if there was none; -1, if a byte could not be reached. */
 int64_t arch_copy_string_from_user(char *to, vaddr_t from, size_t n);
 
-/* One of them, or the program itself, met a page fault: true, if it is to try again.
- * Called with interrupts as the copy's caller had them, on for a program. */
+/* One of them met a page fault: true, if it is to try again. Called with interrupts
+ * as the copy's caller had them. */
 bool kernel_user_fault(vaddr_t addr, enum access kind);

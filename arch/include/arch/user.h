@@ -16,7 +16,7 @@
  * those are not in *r, unless it is a whole call (below). In all else that is
  * called with a struct user_regs, it is complete, and may be changed.
  *
- * A page fault goes to kernel_user_fault() of <arch/uaccess.h> in the same way. What
+ * A page fault of a load or store goes to kernel_page_fault() in the same way. What
  * that does not serve, and all else, goes to kernel_user_trap().
  *
  * Before it goes on in user mode, with interrupts off, task_return_to_user() of
@@ -76,6 +76,10 @@ struct user_trap {
 	enum access access; /* FAULT, MISALIGNED, ACCESS */
 	vaddr_t addr;	    /* the same; else 0 */
 };
+
+/* A program met a page fault: 0, if it is to try again. Interrupts are on; may
+ * sleep. */
+int kernel_page_fault(vaddr_t addr, enum access kind);
 
 /* A program did what can't be done: called with interrupts on, may sleep. When it
  * returns, the program goes on at its pc. */

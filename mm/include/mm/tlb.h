@@ -100,6 +100,9 @@ void tlb_flush_added(struct tlb_gather *g);
 void tlb_flush_page(struct tlb_space *s, vaddr_t va);
 void tlb_flush_added_page(struct tlb_space *s, vaddr_t va);
 
+/* tlb_flush_added() for tables, and what is in them. */
+void tlb_flush_added_table(struct tlb_space *s);
+
 /* This hart forgets a user space, if it is in it: after a fault for which there
  * is no reason in the tables. */
 void tlb_forget(struct tlb_space *s);

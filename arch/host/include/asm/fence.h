@@ -27,3 +27,8 @@ static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid)
 {
 	sfence_vma_page_asid(va, asid);
 }
+
+static inline void arch_tlb_fence_space(unsigned asid)
+{
+	sfence_vma_asid(asid);
+}

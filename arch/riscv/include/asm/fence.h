@@ -35,6 +35,11 @@ static inline void arch_tlb_fence_page(vaddr_t va, unsigned asid)
 	sfence_vma_page_asid(va, asid);
 }
 
+static inline void arch_tlb_fence_space(unsigned asid)
+{
+	sfence_vma_asid(asid);
+}
+
 /* SINVAL.VMA, by number: the assembler may not know Svinval. */
 static inline void sinval_vma_page(vaddr_t va)
 {
