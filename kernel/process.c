@@ -39,6 +39,7 @@
 #include <kernel/console.h>
 #include <kernel/fdtable.h>
 #include <kernel/process.h>
+#include <kernel/ram.h>
 #include <kernel/spinlock.h>
 #include <kernel/task.h>
 #include <kernel/tty.h>
@@ -48,6 +49,7 @@
 #include <lib/printable.h>
 #include <mm/aspace.h>
 #include <mm/kmalloc.h>
+#include <mm/memblock.h>
 
 #include "process_impl.h"
 
@@ -193,6 +195,43 @@ static void adopt_locked(struct process *p, struct process *parent)
 	list_add_tail(parent ? &parent->children : &all.orphans, &p->sibling);
 }
 
+/* So many that their stacks fit into an eighth of all RAM: what they need
+ * besides must leave room for others. */
+unsigned process_most(void)
+{
+	static unsigned most; /* (a) */
+
+	if (!__atomic_load_n(&most, __ATOMIC_RELAXED))
+		__atomic_store_n(
+			&most,
+			min_u64(memblock_total(&ram) / 8 / TASK_STACK, PID_MAX),
+			__ATOMIC_RELAXED);
+	return __atomic_load_n(&most, __ATOMIC_RELAXED);
+}
+
+static unsigned count_of_user_locked(uint32_t user)
+{
+	struct process *p = of_entry(pid_from(&all.pids, 1));
+	unsigned n = 0;
+
+	for (; p; p = of_entry(pid_from(&all.pids, process_pid(p) + 1)))
+		n += p->user.real == user;
+	return n;
+}
+
+/* May the parent have no child now? RLIMIT_NPROC is not for root; nobody is
+ * counted where all are fewer. */
+static bool too_many_locked(const struct process *parent)
+{
+	const struct user_ids *user = &parent->user;
+	uint64_t most = parent->limit[RLIMIT_NPROC].cur;
+
+	if (all.pids.count >= process_most())
+		return true;
+	return user->real && user->effective && all.pids.count >= most &&
+	       count_of_user_locked(user->real) >= most;
+}
+
 int process_enter(struct process *p, struct process *parent, bool as_init)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
@@ -201,6 +240,8 @@ int process_enter(struct process *p, struct process *parent, bool as_init)
 	/* Who sends a signal to all, looks at each once. */
 	if (parent && __atomic_load_n(&parent->fatal, __ATOMIC_RELAXED))
 		err = -EINTR;
+	else if (parent && too_many_locked(parent))
+		err = -EAGAIN;
 	if (!err)
 		err = as_init ? pid_take(&all.pids, &p->id, INIT)
 			      : pid_new(&all.pids, &p->id);

@@ -195,8 +195,8 @@ static int spawn_first(struct process *p, struct exec_program *program,
 	int err;
 
 	rlimit_defaults(p->limit);
-	p->umask = 022;
-	p->timer_slack = PROCESS_TIMER_SLACK;
+	p->limit[RLIMIT_NPROC].cur = process_most() / 2;
+	p->limit[RLIMIT_NPROC].max = process_most() / 2;
 	p->files = first_files();
 	p->cwd = files_root();
 	if (!p->files || !p->cwd)

@@ -1,6 +1,7 @@
 /* How processes begin and end. */
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 
 #include "process.h"
 
@@ -209,8 +210,35 @@ static void lent_memory(void)
 	IS(child_status(pid), 4 << 8);
 }
 
+/* Of users but root; zombies count. */
+static void limit_of_processes(void)
+{
+	uint64_t most[2] = {2, 2};
+	int pid = fork_raw(), child;
+
+	if (!pid) {
+		call(SYS_setrlimit, RLIMIT_NPROC, most);
+		child = fork_raw();
+		if (!child)
+			exit_raw(0);
+		child_status(child);
+		call(SYS_setresuid, 4711, 4711, 4711);
+		for (int i = 0; i < 2; i++) {
+			child = fork_raw();
+			if (!child)
+				exit_raw(0);
+			if (child < 0 || fork_raw() != -EAGAIN)
+				exit_raw(1);
+			child_status(child);
+		}
+		exit_raw(2);
+	}
+	IS(child_status(pid), 2 << 8);
+}
+
 void beginnings(void)
 {
+	limit_of_processes();
 	clones();
 	programs();
 	lent_memory();
