@@ -130,7 +130,7 @@ static inline pte_t pte_readonly(pte_t leaf)
 
 static inline uint64_t pte_loses(pte_t leaf, vm_prot_t prot)
 {
-	return leaf.v & PTE_RWX & ~pte_prot_bits_(prot);
+	return leaf.v & (PTE_RWX & ~pte_prot_bits_(prot));
 }
 
 static inline pte_t pte_advance(pte_t leaf, uint64_t bytes)
