@@ -7,12 +7,13 @@
  *
  * What lies alike to the borders of tables moves as whole tables, by one entry each;
  * the rest leaf by leaf. First there are made all tables that this takes; then
- * nothing can fail. Tables that are left empty go in the end.
+ * nothing can fail. Tables that are left empty go in the end. One page that takes and
+ * leaves no table has a straight way.
  *
  * The frames stay what they are, so it does no harm that a hart knows an old address a
  * little longer: one flush, before anything else can be there.
  *
- * Cost: two descents for each entry that is moved.
+ * Cost: two descents for each entry that is moved, twice; once for one page.
  * Locking: the writer's.
  */
 #include <lib/errno.h>
@@ -91,7 +92,30 @@ static void move(const struct move *m, struct tlb_gather *g)
 	}
 }
 
-int user_move(struct aspace *as, struct range from, vaddr_t to)
+/* One page, between tables that stay. False: nothing was done. */
+static bool move_page(struct aspace *as, vaddr_t from, vaddr_t to)
+{
+	struct pgtable_slot s, d;
+	pte_t e;
+
+	slot_find(&as->map.pt, from, 0, &s);
+	e = pte_load(s.entry);
+	if (!pte_present(e))
+		return true;
+	slot_find(&as->map.pt, to, 0, &d);
+	if (s.level || d.level || s.count->refs == 2)
+		return false;
+	s.count->refs--;
+	d.count->refs++;
+	pte_set(s.entry, pte_none());
+	pte_store(d.entry, e);
+	tlb_flush_page(&as->map.tlb, from);
+	tlb_flush_added_page(&as->map.tlb, to);
+	return true;
+}
+
+static __attribute__((noinline)) int move_range(struct aspace *as,
+						struct range from, vaddr_t to)
 {
 	const struct range target = {to, to + range_size(from)};
 	struct move m = {
@@ -116,4 +140,11 @@ int user_move(struct aspace *as, struct range from, vaddr_t to)
 	user_trim(m.pt, err ? target : from, &g);
 	tlb_flush(&g);
 	return err;
+}
+
+int user_move(struct aspace *as, struct range from, vaddr_t to)
+{
+	if (range_size(from) == PAGE_SIZE && move_page(as, from.start, to))
+		return 0;
+	return move_range(as, from, to);
 }
