@@ -66,37 +66,40 @@ COMMAND(run, cmd_run, "PROGRAM [ARGUMENT...] [&]",
 
 /* --- kill --- */
 
-static unsigned send(int pid, int signal)
+static int send(int pid, int signal)
 {
 	struct process *p = process_find(pid);
 
 	if (!p)
-		return 0;
+		return -ESRCH;
 	signal_send(p, signal);
 	process_put(p);
-	return 1;
+	return 0;
 }
 
 static int cmd_kill(int argc, char **argv)
 {
+	bool all = argc > 1 && !strcmp(argv[1], "all");
 	bool group = argc > 1 && *argv[1] == '-';
-	uint64_t pid, signal = SIGKILL;
-	unsigned sent = 0;
+	uint64_t pid = 0, signal = SIGKILL;
+	int err = -ESRCH;
 
-	if (argc < 2 || argc > 3 || !shell_number(argv[1] + group, &pid) ||
+	if (argc < 2 || argc > 3 ||
+	    (!all && !shell_number(argv[1] + group, &pid)) ||
 	    (argc == 3 && !shell_number(argv[2], &signal)) || !signal ||
 	    signal > SIGNALS)
 		return SHELL_USAGE;
-	if (pid <= PID_MAX)
-		sent = group ? !process_signal_group((int)pid, (int)signal,
-						     NULL)
-			     : send((int)pid, (int)signal);
-	if (!sent)
+	if (all)
+		err = process_signal_all((int)signal, NULL);
+	else if (pid && pid <= PID_MAX)
+		err = group ? process_signal_group((int)pid, (int)signal, NULL)
+			    : send((int)pid, (int)signal);
+	if (err)
 		kprintf("kill: no such process\n");
-	return !sent;
+	return !!err;
 }
-COMMAND(kill, cmd_kill, "[-]PID [SIGNAL]",
-	"send a signal, else 9, to a process, or all of its group");
+COMMAND(kill, cmd_kill, "[-]PID|all [SIGNAL]",
+	"send a signal, else 9, to a process, its group (-), or to all");
 
 /* --- wait --- */
 

@@ -142,49 +142,6 @@ struct aspace *process_aspace(struct process *p)
 	return as;
 }
 
-struct group_signal {
-	int group, signal;
-	uint64_t since; /* to those only that began then, or later */
-	const struct user_ids *by;
-	unsigned sent, refused;
-};
-
-static int signal_member(void *ctx, struct process *p)
-{
-	struct group_signal *s = ctx;
-
-	if (__atomic_load_n(&p->group, __ATOMIC_RELAXED) != s->group ||
-	    p->started < s->since)
-		return 0;
-	if (s->by && !user_may(s->by, &p->user)) {
-		s->refused++;
-		return 0;
-	}
-	s->sent++;
-	if (s->signal)
-		signal_send(p, s->signal);
-	return 0;
-}
-
-int process_signal_group(int group, int signal, const struct user_ids *by)
-{
-	struct group_signal s = {.group = group, .signal = signal, .by = by};
-	unsigned before;
-
-	/* Again for those that were begun behind its back, by members that it had
-	 * yet to come to. */
-	do {
-		uint64_t now = arch_time();
-
-		before = s.sent;
-		process_each(signal_member, &s);
-		s.since = now;
-	} while (signal && s.sent != before);
-	if (s.sent)
-		return 0;
-	return s.refused ? -EPERM : -ESRCH;
-}
-
 /* --- the tree --- */
 
 static void adopt_locked(struct process *p, struct process *parent)
@@ -235,10 +192,10 @@ static bool too_many_locked(const struct process *parent)
 int process_enter(struct process *p, struct process *parent, bool as_init)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
+	int due = parent ? process_due(parent) : 0;
 	int err = 0;
 
-	/* Who sends a signal to all, looks at each once. */
-	if (parent && __atomic_load_n(&parent->fatal, __ATOMIC_RELAXED))
+	if (due)
 		err = -EINTR;
 	else if (parent && too_many_locked(parent))
 		err = -EAGAIN;
@@ -256,6 +213,8 @@ int process_enter(struct process *p, struct process *parent, bool as_init)
 		process_get(p);
 	}
 	spin_unlock_irqrestore(&all.lock, flags);
+	if (due)
+		process_kill(parent, due);
 	return err;
 }
 
@@ -540,6 +499,8 @@ int process_wait(struct process *p)
 		console_wait(UINT64_MAX);
 	}
 	tty_serve(0);
+	/* The console is gone for those that it leaves behind. */
+	process_signal_group(p->group, SIGHUP, NULL);
 	flags = spin_lock_irqsave(&all.lock);
 	p->waiter = NULL;
 	status = p->status;

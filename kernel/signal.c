@@ -70,11 +70,18 @@ bool signal_ignored(const struct signals *s, int signal)
 	       (handler == SIG_DFL && signal_default(signal) == SIGNAL_IGNORED);
 }
 
-static void act(struct process *p, int signal)
+/* Unless it is blocked. */
+static bool acts(const struct signals *s, int signal)
 {
-	if (signal_get(&p->signals, signal).handler == SIG_DFL &&
-	    signal_default(signal) == SIGNAL_ENDS)
-		process_kill(p, signal);
+	return signal_get(s, signal).handler == SIG_DFL &&
+	       signal_default(signal) == SIGNAL_ENDS;
+}
+
+bool signal_ends(const struct signals *s, int signal)
+{
+	uint64_t blocked = __atomic_load_n(&s->blocked, __ATOMIC_RELAXED);
+
+	return !(blocked & signal_bit(signal)) && acts(s, signal);
 }
 
 /* Act on what waits and is not blocked. */
@@ -90,8 +97,9 @@ static void look(struct process *p)
 
 		ready &= ~bit;
 		if (__atomic_fetch_and(&s->pending, ~bit, __ATOMIC_SEQ_CST) &
-		    bit)
-			act(p, signal);
+			    bit &&
+		    acts(s, signal))
+			process_kill(p, signal);
 	}
 }
 

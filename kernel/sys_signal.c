@@ -91,41 +91,14 @@ int64_t sys_rt_sigpending(const uint64_t arg[6])
 
 /* --- kill --- */
 
-struct everybody {
-	int signal;
-	unsigned sent;
-};
-
-static int send_to_other(void *ctx, struct process *p)
-{
-	struct everybody *e = ctx;
-
-	if (process_pid(p) == 1 || p == process_current() ||
-	    !user_may(&process_current()->user, &p->user))
-		return 0;
-	e->sent++;
-	if (e->signal)
-		signal_send(p, e->signal);
-	return 0;
-}
-
-static int64_t send_to_all(int signal)
-{
-	struct everybody e = {signal, 0};
-
-	process_each(send_to_other, &e);
-	return e.sent ? 0 : -ESRCH;
-}
-
 static int64_t send_to(int pid, int signal)
 {
 	struct process *p = process_find(pid);
-
 	int err = 0;
 
 	if (!p)
 		return -ESRCH;
-	if (!user_may(&process_current()->user, &p->user))
+	if (!process_may_signal(process_current(), p, signal))
 		err = -EPERM;
 	else if (signal)
 		signal_send(p, signal);
@@ -143,11 +116,11 @@ int64_t sys_kill(const uint64_t arg[6])
 	if (pid > 0)
 		return send_to(pid, signal);
 	if (pid == -1)
-		return send_to_all(signal);
+		return process_signal_all(signal, process_current());
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	return process_signal_group(pid ? -pid : process_current()->group,
-				    signal, &process_current()->user);
+				    signal, process_current());
 }
 
 /* tkill(tid, signal). */

@@ -111,8 +111,8 @@ void process_start(struct process *p);
 
 /*
  * Start it and wait until it is over, with the console as its own: it reads
- * what is typed, and ^C sends SIGINT to its group. Returns the status and drops
- * the reference. A task of the kernel; one at a time (the shell, or boot for
+ * what is typed, and ^C sends SIGINT to its group. Those of its group that it
+ * leaves behind are sent SIGHUP. Returns the status and drops the reference. A task of the kernel; one at a time (the shell, or boot for
  * init).
  */
 int process_wait(struct process *p);
@@ -136,9 +136,18 @@ static inline int process_parent_pid(const struct process *p)
 	return __atomic_load_n(&p->parent_pid, __ATOMIC_RELAXED);
 }
 
-/* Send a signal (0: none) to all of a group to whom user `by` may; NULL: to all. 0,
- * -ESRCH (there is none), -EPERM (to none of them). */
-int process_signal_group(int group, int signal, const struct user_ids *by);
+/* May `by` (NULL: the kernel) send p this signal? */
+bool process_may_signal(const struct process *by, const struct process *p,
+			int signal);
+
+/*
+ * Send a signal (0: none) to all of a group whom `by` may send it (NULL: the kernel,
+ * which may all): 0, -ESRCH (there is none), -EPERM (to none of them). To
+ * everybody but `by` and number 1: 0 or -ESRCH. Whoever ends by it leaves no child
+ * that was not sent it, too, however fast they fork. No lock held; it may yield.
+ */
+int process_signal_group(int group, int signal, const struct process *by);
+int process_signal_all(int signal, const struct process *by);
 
 /* Its space, with a reference; NULL: it has none any more. Any task. */
 struct aspace *process_aspace(struct process *p);

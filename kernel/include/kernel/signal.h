@@ -75,6 +75,9 @@ struct sigaction_abi signal_get(const struct signals *s, int signal);
 /* Does it pass without a trace, unless it is blocked? */
 bool signal_ignored(const struct signals *s, int signal);
 
+/* Does it end who is sent it? */
+bool signal_ends(const struct signals *s, int signal);
+
 struct process;
 
 /* Send it, as kill() does. It ends the process if nothing else is set and it is

@@ -20,6 +20,7 @@ enum lock_rank {
 	LOCK_IRQ, /* lines of an interrupt controller; handlers run with it */
 	LOCK_DEVICE,  /* a device's own state, of its driver */
 	LOCK_PROCESS, /* who is whose child, and how it ended */
+	LOCK_SIGNAL,  /* who sends signals to many */
 	LOCK_OBJECT,  /* a memory object: its pages, who maps it */
 	LOCK_UMAP,    /* a user address space's tables */
 	LOCK_KMAP,    /* the kernel's tables */

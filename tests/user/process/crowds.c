@@ -1,4 +1,6 @@
 /* Many processes, and those that are killed. */
+#include <sys/resource.h>
+
 #include "process.h"
 
 int many(int n)
@@ -130,4 +132,20 @@ int eaters(int n)
 		killed += status == SIGKILL;
 	IS(killed, n);
 	return checks_done();
+}
+
+/* n: so many at most; 0: as many as there is room for. */
+void bomb(int n)
+{
+	uint64_t most[2] = {(uint64_t)n, (uint64_t)n};
+
+	if (n) {
+		call(SYS_setrlimit, RLIMIT_NPROC, most);
+		call(SYS_setresuid, 1000, 1000, 1000);
+	}
+	say("bomb\n");
+	for (;;)
+		if (fork_raw() < 0 &&
+		    !__atomic_exchange_n(&shared[4], 1, __ATOMIC_SEQ_CST))
+			say("full\n");
 }

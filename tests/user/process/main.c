@@ -7,7 +7,8 @@
  *	storm N		N children that fork, map and exec, killed at some point
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
- *	bomb		fork for ever, in each process
+ *	bomb [N]	fork for ever, in each process; say when no more is
+ *			possible, for there are N
  *	ignore		ignore SIGTERM
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
@@ -98,8 +99,7 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "ignore"))
 		return signal(SIGTERM, SIG_IGN) == SIG_ERR;
 	if (!strcmp(what, "bomb"))
-		for (say("bomb\n");;)
-			fork_raw();
+		bomb(n);
 	if (!strcmp(what, "deaf"))
 		signal(SIGINT, SIG_IGN);
 	return forever(what);

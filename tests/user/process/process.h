@@ -34,3 +34,4 @@ int storm(int n);
 int eaters(int n);
 __attribute__((noreturn)) void be_busy(uint64_t seed);
 __attribute__((noreturn)) void eat(void);
+__attribute__((noreturn)) void bomb(int n);
