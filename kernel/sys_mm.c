@@ -30,8 +30,26 @@ static int64_t placed(int err, vaddr_t at)
 	return err ? err : (int64_t)at;
 }
 
+/* The lowest page is root's: who else gets NULL mapped is being tricked. */
+static bool is_forbidden(vaddr_t addr, bool fixed)
+{
+	return fixed && addr < PAGE_SIZE &&
+	       !user_is_root(&process_current()->user);
+}
+
+static inline int64_t map(const struct aspace_mmap *m)
+{
+	vaddr_t at = 0;
+	int err;
+
+	if (is_forbidden(m->addr, m->flags & MAP_FIXED) && m->len)
+		return -EPERM;
+	err = aspace_mmap(space(), m, &at);
+	return placed(err, at);
+}
+
 /* What is mapped of an open file. */
-static void map_file(const struct file *f, struct aspace_mmap *m)
+static void describe_file(const struct file *f, struct aspace_mmap *m)
 {
 	const struct memfs_node *n = f->kind == FILE_NODE ? f->node : NULL;
 	uint32_t how = f->flags & O_ACCMODE;
@@ -45,11 +63,18 @@ static void map_file(const struct file *f, struct aspace_mmap *m)
 		m->object = n->object;
 }
 
-/* The lowest page is root's: who else gets NULL mapped is being tricked. */
-static bool is_forbidden(vaddr_t addr, bool fixed)
+static __attribute__((noinline)) int64_t map_file(struct aspace_mmap *m,
+						  uint32_t fd)
 {
-	return fixed && addr < PAGE_SIZE &&
-	       !user_is_root(&process_current()->user);
+	struct file *f = fd_get(process_current()->files, fd);
+	int64_t result;
+
+	if (!f)
+		return -EBADF;
+	describe_file(f, m);
+	result = map(m);
+	file_put(f);
+	return result;
 }
 
 int64_t sys_mmap(const uint64_t arg[6])
@@ -61,24 +86,12 @@ int64_t sys_mmap(const uint64_t arg[6])
 		.flags = bits(arg[3]),
 		.offset = arg[5],
 	};
-	struct file *f = NULL;
-	vaddr_t at = 0;
-	int err;
 
 	if (!is_aligned(m.offset, PAGE_SIZE))
 		return -EINVAL;
-	if (!(m.flags & MAP_ANONYMOUS)) {
-		f = fd_get_data(process_current()->files, (uint32_t)arg[4]);
-		if (!f)
-			return -EBADF;
-		map_file(f, &m);
-	}
-	err = m.len && is_forbidden(m.addr, m.flags & MAP_FIXED)
-		      ? -EPERM
-		      : aspace_mmap(space(), &m, &at);
-	if (f)
-		file_put(f);
-	return placed(err, at);
+	if (!(m.flags & MAP_ANONYMOUS))
+		return map_file(&m, (uint32_t)arg[4]);
+	return map(&m);
 }
 
 int64_t sys_munmap(const uint64_t arg[6])

@@ -82,18 +82,19 @@ static RARE struct tree_node *rebalance(struct tree *t, struct tree_node *n,
 /* The tree of n is higher than before, by one. */
 void tree_grown(struct tree *t, struct tree_node *n)
 {
+	unsigned height = n->height;
 	struct tree_node *up = n->parent, *other;
 
-	for (; up && up->height == n->height; up = n->parent) {
+	for (; up && up->height == height; up = n->parent) {
 		other = up->child[TREE_LEFT];
 		if (other == n)
 			other = up->child[TREE_RIGHT];
-		if (height_of(other) + 1 < n->height) {
+		if (height_of(other) + 1 < height) {
 			/* As high as it was before n grew. */
 			rebalance(t, up, up->child[TREE_RIGHT] == n);
 			return;
 		}
-		up->height++;
+		up->height = ++height;
 		n = up;
 	}
 }

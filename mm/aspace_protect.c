@@ -42,21 +42,32 @@ static bool is_for_stores(const struct vma *v, vm_prot_t prot)
 	       !(v->prot & VM_WRITE) && (prot & VM_WRITE);
 }
 
-static int protect_part(struct aspace *as, struct vma_change *c)
+static __attribute__((noinline)) int protect_part(struct aspace *as,
+						  struct vma *v,
+						  struct range part,
+						  vm_prot_t prot,
+						  uint32_t flags)
 {
-	bool shared = c->v->flags & VMA_SHARED;
-	int err = aspace_change_begin(as, c);
+	bool shared = v->flags & VMA_SHARED;
+	struct vma_change c;
+	int err;
 
+	c.v = v;
+	c.va = part;
+	c.prot = prot;
+	c.flags = flags;
+	err = aspace_change_begin(as, &c);
 	if (err)
 		return err;
-	err = user_protect(as, c->va, c->prot, shared);
+	err = user_protect(as, part, prot, shared);
 	if (err)
-		aspace_change_cancel(c);
+		aspace_change_cancel(&c);
 	else
-		aspace_change(as, c);
+		aspace_change(as, &c);
 	return err;
 }
 
+/* All of v, which joins nobody. */
 static int protect_alone(struct aspace *as, struct vma *v, vm_prot_t prot,
 			 uint32_t flags)
 {
@@ -75,21 +86,18 @@ static int protect(struct aspace *as, struct vma *v, struct range part,
 		   void *ctx)
 {
 	struct protecting *p = ctx;
-	struct vma_change c;
-	bool stores;
-	int err;
+	vm_prot_t prot = p->prot;
+	bool stores = is_for_stores(v, prot);
+	uint32_t flags;
+	int err = check(as, v, part, prot, &flags);
 
-	c.v = v;
-	c.va = part;
-	c.prot = p->prot;
-	err = check(as, v, part, c.prot, &c.flags);
-	if (err || (c.prot == v->prot && c.flags == v->flags))
+	if (err || vma_alike(v, prot, flags))
 		return err;
-	stores = is_for_stores(v, c.prot);
 	if (stores)
 		p->locked = part;
-	err = vma_changes_alone(&c) ? protect_alone(as, v, c.prot, c.flags)
-				    : protect_part(as, &c);
+	err = vma_changes_alone(v, part, prot, flags)
+		      ? protect_alone(as, v, prot, flags)
+		      : protect_part(as, v, part, prot, flags);
 	return err ? err : stores;
 }
 

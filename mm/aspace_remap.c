@@ -14,15 +14,12 @@ struct remap {
 	vaddr_t to; /* the new place, or a hint */
 };
 
-/* The VMA that has it all, which may be `len` long then; or an error. */
-static int look(const struct aspace *as, const struct remap *r, struct vma **v)
+/* Has the VMA at its start all of it, which may be `len` long then? */
+static inline int look(const struct aspace *as, const struct remap *r,
+		       const struct vma *has)
 {
 	uint64_t old = range_size(r->from), more = r->len - old;
-	struct vma *has = vma_find(&as->vmas, r->from.start);
 
-	if (!has || has->va.start > r->from.start)
-		return -EFAULT;
-	*v = has;
 	if (!old && !(has->flags & VMA_SHARED))
 		return -EINVAL;
 	if (r->from.end > has->va.end)
@@ -43,14 +40,16 @@ static bool too_many(const struct aspace *as, uint64_t more)
 }
 
 /* What v has from `at` on, at another place. */
-static struct vma moved(const struct vma *v, vaddr_t at, struct range to)
+static inline void describe(struct vma *new, const struct vma *v, vaddr_t at,
+			    struct range to)
 {
-	struct vma new = *v;
-
-	new.va = to;
+	new->va = to;
+	new->prot = v->prot;
+	new->flags = v->flags;
+	new->object = v->object;
+	new->offset = v->offset;
 	if (v->object)
-		new.offset += (at - v->va.start) >> PAGE_SHIFT;
-	return new;
+		new->offset += (at - v->va.start) >> PAGE_SHIFT;
 }
 
 /* What is left at the old place: nothing, or, with DONTUNMAP, an empty part of v
@@ -99,10 +98,9 @@ static void leave_cancel(struct leave *l)
 static int move(struct aspace *as, const struct remap *r, struct vma *v,
 		struct range to)
 {
-	struct vma new = moved(v, r->from.start, to);
 	uint64_t more = range_size(to);
 	struct vma_place place;
-	struct vma *spare;
+	struct vma new, *spare;
 	struct leave l;
 	int err;
 
@@ -127,6 +125,7 @@ static int move(struct aspace *as, const struct remap *r, struct vma *v,
 		leave_cancel(&l);
 		return err;
 	}
+	describe(&new, v, r->from.start, to);
 	/* v may go now, and the object with it. */
 	if (new.object)
 		object_get(new.object);
@@ -170,8 +169,10 @@ static int remap_to(struct aspace *as, struct remap *r, vaddr_t *at)
 		err = aspace_unmap(as, tail);
 		r->from.end = tail.start;
 	}
-	if (!err)
-		err = look(as, r, &v);
+	if (err)
+		return err;
+	v = vma_at(&as->vmas, r->from.start);
+	err = v ? look(as, r, v) : -EFAULT;
 	if (err)
 		return err;
 	if ((r->flags & MREMAP_DONTUNMAP) &&
@@ -194,12 +195,13 @@ static bool can_expand(const struct aspace *as, const struct vma *v,
 	       (!next || next->va.start >= more.end);
 }
 
-static int grow(struct aspace *as, struct remap *r, vaddr_t *at, bool *locked)
+static int grow(struct aspace *as, struct remap *r, struct vma *v, vaddr_t *at,
+		bool *locked)
 {
 	struct range more = range_make(r->from.end, r->from.start + r->len);
 	struct vma_place place;
-	struct vma *v, new;
-	int err = look(as, r, &v);
+	struct vma new;
+	int err = look(as, r, v);
 
 	if (err)
 		return err;
@@ -208,7 +210,7 @@ static int grow(struct aspace *as, struct remap *r, vaddr_t *at, bool *locked)
 		if ((v->flags & VMA_ACCOUNTED) &&
 		    !commit_fits(range_size(more)))
 			return -ENOMEM;
-		new = moved(v, more.start, more);
+		describe(&new, v, more.start, more);
 		*at = r->from.start;
 		/* It joins v, so it needs no memory. */
 		place = (struct vma_place){v, vma_next(v)};
@@ -244,7 +246,7 @@ static int remap(struct aspace *as, struct remap *r, vaddr_t *at, bool *locked)
 	}
 	if (range_size(r->from) >= r->len)
 		return shrink(as, r, at);
-	return grow(as, r, at, locked);
+	return grow(as, r, v, at, locked);
 }
 
 int aspace_mremap(struct aspace *as, vaddr_t old, uint64_t old_len,

@@ -265,8 +265,10 @@ int aspace_change_flags(struct aspace *as, struct vma_change *c)
 	return err;
 }
 
-int aspace_parts(struct aspace *as, struct range va, bool stop,
-		 aspace_part_fn *fn, void *ctx)
+static __attribute__((noinline)) int several_parts(struct aspace *as,
+						   struct range va, bool stop,
+						   aspace_part_fn *fn,
+						   void *ctx)
 {
 	struct vma *v = vma_overlap(&as->vmas, va);
 	int hole = 0, err;
@@ -289,6 +291,16 @@ int aspace_parts(struct aspace *as, struct range va, bool stop,
 			break;
 	}
 	return hole;
+}
+
+int aspace_parts(struct aspace *as, struct range va, bool stop,
+		 aspace_part_fn *fn, void *ctx)
+{
+	struct vma *v = vma_find(&as->vmas, va.start);
+
+	if (v && v->va.start <= va.start && va.end <= v->va.end)
+		return fn(as, v, va, ctx);
+	return several_parts(as, va, stop, fn, ctx);
 }
 
 /* What is to be faulted in first of `va`, and by what access; the rest is left. */

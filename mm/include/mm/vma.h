@@ -218,16 +218,17 @@ struct vma_change {
 };
 void vma_change_plan(struct vma_change *c);
 
-/* Does it change v as a whole, and nothing joins? Then there is no more to it than the
- * two fields. */
-static inline bool vma_changes_alone(const struct vma_change *c)
+/* Would that change v as a whole, and nothing join? Then there is no more to it than
+ * the two fields. */
+static inline bool vma_changes_alone(const struct vma *v, struct range va,
+				     vm_prot_t prot, uint32_t flags)
 {
-	const struct vma *v = c->v, *prev = v->prev, *next = v->next;
+	const struct vma *prev = v->prev, *next = v->next;
 
-	return c->va.start == v->va.start && c->va.end == v->va.end &&
-	       !(prev && vma_alike(prev, c->prot, c->flags) &&
+	return va.start == v->va.start && va.end == v->va.end &&
+	       !(prev && vma_alike(prev, prot, flags) &&
 		 vma_continues(prev, v)) &&
-	       !(next && vma_alike(next, c->prot, c->flags) &&
+	       !(next && vma_alike(next, prot, flags) &&
 		 vma_continues(v, next));
 }
 
