@@ -195,8 +195,8 @@ static int spawn_first(struct process *p, struct exec_program *program,
 	int err;
 
 	rlimit_defaults(p->limit);
-	p->limit[RLIMIT_NPROC].cur = process_most() / 2;
-	p->limit[RLIMIT_NPROC].max = process_most() / 2;
+	p->umask = 022;
+	p->timer_slack = p->usual_slack = PROCESS_TIMER_SLACK;
 	p->files = first_files();
 	p->cwd = files_root();
 	if (!p->files || !p->cwd)
@@ -276,7 +276,7 @@ static void inherit(struct process *p, const struct process *parent,
 	p->umask = parent->umask;
 	p->not_dumpable = parent->not_dumpable;
 	p->no_new_privs = parent->no_new_privs;
-	p->timer_slack = parent->timer_slack;
+	p->timer_slack = p->usual_slack = parent->timer_slack;
 	p->user = parent->user;
 	p->user_group = parent->user_group;
 	p->exe = parent->exe;

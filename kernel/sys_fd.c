@@ -69,8 +69,8 @@ enum {
 
 static int set_flags(struct file *f, uint32_t flags)
 {
-	/* There is no way around memory to memory. */
-	if ((flags & O_DIRECT) && f->kind == FILE_NODE)
+	/* There is no disk to come from without a copy. */
+	if (flags & O_DIRECT)
 		return -EINVAL;
 	f->flags = (f->flags & ~SETTABLE) | (flags & SETTABLE);
 	return 0;
@@ -79,7 +79,7 @@ static int set_flags(struct file *f, uint32_t flags)
 /* What works on a file that was opened as a place only. */
 static bool is_of_descriptors(int command)
 {
-	return command <= F_GETFL || command == F_DUPFD_CLOEXEC;
+	return (unsigned)command <= F_GETFL || command == F_DUPFD_CLOEXEC;
 }
 
 /* fcntl(fd, command, argument). */

@@ -311,6 +311,9 @@ static int64_t seek(struct file *f, uint64_t offset, unsigned whence)
 		return -EINVAL;
 	if (f->kind == FILE_CONSOLE)
 		return -ESPIPE;
+	/* How long a directory is, nobody tells. */
+	if (memfs_is(f->node, MODE_DIR) && whence > TO_OFFSET)
+		return -EINVAL;
 	to = seek_to(f, offset, whence);
 	if (to >= 0)
 		__atomic_store_n(&f->offset, (uint64_t)to, __ATOMIC_RELAXED);

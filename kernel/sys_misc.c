@@ -48,11 +48,11 @@ int64_t sys_getrandom(const uint64_t arg[6])
 	    (flags & (GRND_RANDOM | GRND_INSECURE)) ==
 		    (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
-	if (!user_could_have(arg[0], size))
-		return -EFAULT;
 	if ((flags & GRND_NONBLOCK) && !(flags & GRND_INSECURE) &&
 	    !random_ready())
 		return -EAGAIN;
+	if (!user_could_have(arg[0], size))
+		return -EFAULT;
 	while (done < size && !process_dying()) {
 		uint64_t n = min_u64(size - done, CHUNK), copied;
 

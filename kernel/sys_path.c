@@ -211,7 +211,7 @@ static int64_t open_path(int fd, char *path, uint32_t flags)
 	if (create && means_directory(path))
 		return cant_create(fd, path, -EISDIR);
 	err = find_from(fd, path, nofollow ? AT_SYMLINK_NOFOLLOW : 0, &at);
-	if (err == -ENOENT && create && *path)
+	if (err == -ENOENT && create)
 		return cant_create(fd, path, -EROFS);
 	return err ? err : open_place(&at, flags);
 }
@@ -231,9 +231,12 @@ int64_t sys_openat(const uint64_t arg[6])
 		result = get_path(arg[1], &path);
 	if (result)
 		return result;
-	result = fd_is_left(p->files, p->limit[RLIMIT_NOFILE].cur)
-			 ? open_path((int)arg[0], path, flags)
-			 : -EMFILE;
+	if (!*path)
+		result = -ENOENT;
+	else if (!fd_is_left(p->files, p->limit[RLIMIT_NOFILE].cur))
+		result = -EMFILE;
+	else
+		result = open_path((int)arg[0], path, flags);
 	kfree(path);
 	return result;
 }

@@ -54,7 +54,7 @@ static int set_dumpable(struct process *p, uint64_t value)
 
 static int set_timer_slack(struct process *p, uint64_t ns)
 {
-	p->timer_slack = ns ? ns : PROCESS_TIMER_SLACK;
+	p->timer_slack = ns ? ns : p->usual_slack;
 	return 0;
 }
 

@@ -188,25 +188,36 @@ int64_t sys_nanosleep(const uint64_t arg[6])
 	return err ? err : sleep_for(ns);
 }
 
-/* Those that can be slept on. */
+/* Can it be slept on? Here are errors that come before those of the time, */
 static int check_sleep(int clock)
 {
+	if (clock < 0)
+		return (clock & (OF_THREAD | 3)) == CLOCK_OF_FILE ? -EOPNOTSUPP
+								  : 0;
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_MONOTONIC:
 	case CLOCK_BOOTTIME:
 	case CLOCK_TAI:
 	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
 		return 0;
 	case CLOCK_THREAD_CPUTIME_ID:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_REALTIME_COARSE:
 	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP;
 	}
 	return -EINVAL;
+}
+
+/* and here those that come after. */
+static int check_sleep_more(int clock)
+{
+	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
+		return -EOPNOTSUPP;
+	return clock < 0 ? -EINVAL : 0;
 }
 
 #define TIMER_ABSTIME 1
@@ -219,6 +230,8 @@ int64_t sys_clock_nanosleep(const uint64_t arg[6])
 
 	if (!err)
 		err = get_time(arg[2], &ns);
+	if (!err)
+		err = check_sleep_more(clock);
 	if (!err && (arg[1] & TIMER_ABSTIME))
 		err = read_clock(clock, &now);
 	if (err)

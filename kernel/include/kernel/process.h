@@ -66,14 +66,14 @@ struct process {
 	bool gave_up;	 /* kernel/oom.c waited for it in vain */
 	int status;	 /* once it is over (t) */
 	int exit_signal; /* what the parent is sent (t) */
-	struct memfs_node *exe, *cwd;	  /* (o) */
-	struct fd_table *files;		  /* (o) */
-	unsigned umask;			  /* (o) */
-	bool not_dumpable, no_new_privs;  /* as prctl() set them (o) */
-	uint64_t timer_slack;		  /* ns (o) */
-	struct user_ids user, user_group; /* (o), racy for others */
-	char name[PROCESS_NAME];	  /* (o), racy for others */
-	struct usage used;		  /* when it is over (t) */
+	char name[PROCESS_NAME];	   /* (o), racy for others */
+	struct memfs_node *exe, *cwd;	   /* (o) */
+	struct fd_table *files;		   /* (o) */
+	unsigned umask;			   /* (o) */
+	bool not_dumpable, no_new_privs;   /* as prctl() set them (o) */
+	uint64_t timer_slack, usual_slack; /* ns (o) */
+	struct user_ids user, user_group;  /* (o), racy for others */
+	struct usage used;		   /* when it is over (t) */
 	uint64_t user_told; /* the most that was told of used.user (t) */
 	struct usage children_used;   /* (t) */
 	uint64_t started;	      /* arch_time() */
