@@ -34,6 +34,7 @@
 #include <lib/cmdline.h>
 #include <lib/errno.h>
 #include <mm/aspace.h>
+#include <mm/fault.h>
 #include <mm/kmalloc.h>
 #include <mm/kmap.h>
 #include <mm/layout.h>
@@ -449,6 +450,26 @@ static void limit_maps(void)
 		pr_warn("boot: maxmaps= takes a number from %d on\n", FEW_MAPS);
 }
 
+/* transparent_hugepage=. The words are Linux's. */
+static void choose_huge(void)
+{
+	static const char *const name[] = {[HUGE_NEVER] = "never",
+					   [HUGE_MADVISE] = "madvise",
+					   [HUGE_ALWAYS] = "always"};
+	char text[16];
+	int err = cmdline_get(machine.bootargs, "transparent_hugepage", text,
+			      sizeof(text));
+
+	if (err == -ENOENT)
+		return;
+	for (unsigned i = 0; !err && i < ARRAY_SIZE(name); i++)
+		if (!strcmp(text, name[i])) {
+			fault_huge = i;
+			return;
+		}
+	pr_warn("boot: transparent_hugepage= takes always, madvise or never\n");
+}
+
 __attribute__((noreturn)) static void boot_finish(void)
 {
 	char autorun[512], account[MEMINFO_LINE];
@@ -470,6 +491,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	if (!cmdline_flag(machine.bootargs, "norandmaps"))
 		aspace_random_source = random_word;
 	limit_maps();
+	choose_huge();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;
 
 	err = cmdline_get(machine.bootargs, "autorun", autorun,

@@ -101,6 +101,18 @@ def places(test):
         raise Failure("places are not drawn at random")
 
 
+def huge(test):
+    """Pages of 2 MiB: where advice asks for them, never, or wherever they fit."""
+    for option, pages in (("", "1 512 1"), ("madvise", "1 512 1"),
+                          ("never", "1 1 1"), ("always", "512 512 1"),
+                          ("sometimes", "1 512 1")):
+        append = option and f"transparent_hugepage={option}"
+        out = ends(test, "/start huge", 0, f"^huge: {pages}$",
+                   options=("--append", append))
+        if ("takes always" in out) != (option == "sometimes"):
+            raise Failure(f"{append}: what boot says of it")
+
+
 def no_program(test):
     """What can't be started: a sentence, and status 127 or 126."""
     with tempfile.TemporaryDirectory() as folder:
@@ -323,6 +335,7 @@ TESTS = [
          statuses, BUILT),
     Test("programs-places", "all", 300, "addresses are drawn at random", places,
          BUILT),
+    Test("programs-huge", "all", 300, "transparent_hugepage=", huge, BUILT),
     Test("programs-none", "all", 300, "init= that can't be started", no_program,
          BUILT),
     Test("programs-archives", "all", 300, "broken archives", archives, BUILT),

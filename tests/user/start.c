@@ -4,6 +4,8 @@
  *	start look [WORD...]	arguments, environment, the auxiliary vector
  *	start where		addresses of stack and heap
  *	start memory		bytes of RAM
+ *	start huge		how many pages one store brings in: without advice,
+ *				with MADV_HUGEPAGE, with MADV_NOHUGEPAGE
  *	start try N		become /m0 ... /mN-1, each in a child: how it went
  *	start exit N		end with that status
  *	start signal NAME	end by SIGSEGV, SIGBUS, SIGILL, SIGTRAP or SIGABRT
@@ -130,6 +132,33 @@ static int memory(void)
 	return 0;
 }
 
+/* In a block of 2 MiB, of a mapping that has all of it. */
+static int pages_of_a_store(int advice)
+{
+	enum { HUGE_PAGE = 2 << 20, PAGES = HUGE_PAGE / 4096 };
+	static unsigned char there[PAGES];
+	char *map = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = map + (-(unsigned long)map & (HUGE_PAGE - 1));
+	int n = 0;
+
+	if (map == MAP_FAILED || madvise(map, 2 * HUGE_PAGE, advice))
+		return -1;
+	at[12345] = 1;
+	mincore(at, HUGE_PAGE, there);
+	for (int i = 0; i < PAGES; i++)
+		n += there[i] & 1;
+	return n;
+}
+
+static int huge(void)
+{
+	printf("huge: %d %d %d\n", pages_of_a_store(MADV_NORMAL),
+	       pages_of_a_store(MADV_HUGEPAGE),
+	       pages_of_a_store(MADV_NOHUGEPAGE));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "exit"))
@@ -142,6 +171,8 @@ int main(int argc, char **argv)
 		return where();
 	if (argc > 1 && !strcmp(argv[1], "memory"))
 		return memory();
+	if (argc > 1 && !strcmp(argv[1], "huge"))
+		return huge();
 	show(argv);
 	check_vector();
 	check_memory();
