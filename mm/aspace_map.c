@@ -343,8 +343,24 @@ int aspace_munmap(struct aspace *as, vaddr_t addr, uint64_t len)
 	return err;
 }
 
-/* The object of a shared mapping that has all of va, in `m`, with a reference, and
- * what it may be used for. */
+/* Is all of va mapped, from v on, as v is: the same memory, rights and flags? In what
+ * order its pages come may differ, after an earlier call of this kind. */
+static bool mapped_alike(const struct vma *v, struct range va)
+{
+	const struct vma *next;
+
+	for (; v->va.end < va.end; v = next) {
+		next = v->next;
+		if (!next || next->va.start != v->va.end ||
+		    next->object != v->object ||
+		    !vma_alike(next, v->prot, v->flags))
+			return false;
+	}
+	return true;
+}
+
+/* The object of the shared mapping of va, in `m`, with a reference, and what it may
+ * be used for. */
 static int look_shared(struct aspace *as, struct range va,
 		       struct aspace_mmap *m)
 {
@@ -352,11 +368,9 @@ static int look_shared(struct aspace *as, struct range va,
 	struct vma *v;
 
 	aspace_lock(as);
-	v = vma_overlap(&as->vmas, va);
-	/* Linux lets it cross VMAs of the same file, too, which are rare: after
-	 * an earlier call of this kind. */
-	if (v && range_within(va, v->va) && (v->flags & VMA_SHARED) &&
-	    !(v->flags & VMA_DENY_WRITE)) {
+	v = vma_at(&as->vmas, va.start);
+	if (v && (v->flags & VMA_SHARED) && !(v->flags & VMA_DENY_WRITE) &&
+	    mapped_alike(v, va)) {
 		m->prot = v->prot;
 		m->flags |= v->flags & VMA_LOCKED ? MAP_LOCKED : 0;
 		m->object = object_get(v->object);
@@ -366,13 +380,16 @@ static int look_shared(struct aspace *as, struct range va,
 	return err;
 }
 
+/* The last one is too far for any mapping. */
+#define MAX_PGOFF (((uint64_t)1 << (64 - PAGE_SHIFT)) - 1)
+
 int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 		       uint32_t prot, uint64_t pgoff, uint32_t flags)
 {
 	struct aspace_mmap m = {
 		.addr = align_down(addr, PAGE_SIZE),
 		.len = align_down(len, PAGE_SIZE),
-		.offset = pgoff << PAGE_SHIFT,
+		.offset = min_u64(pgoff, MAX_PGOFF) << PAGE_SHIFT,
 		.flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE |
 			 (flags & MAP_NONBLOCK),
 	};
@@ -380,7 +397,7 @@ int aspace_remap_pages(struct aspace *as, vaddr_t addr, uint64_t len,
 	vaddr_t at;
 	int err;
 
-	if (prot || range_empty(va) || pgoff >= (uint64_t)1 << 52)
+	if (prot || range_empty(va) || pgoff + (m.len >> PAGE_SHIFT) < pgoff)
 		return -EINVAL;
 	err = look_shared(as, va, &m);
 	if (err)

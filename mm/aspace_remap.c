@@ -36,7 +36,7 @@ static inline int look(const struct aspace *as, const struct remap *r,
 /* The map may become larger by two, and Linux wants three to spare. */
 static bool too_many(const struct aspace *as, uint64_t more)
 {
-	return as->vmas.count + more >= as->max_vmas - 3;
+	return as->vmas.count + more + 3 >= as->max_vmas;
 }
 
 /* What v has from `at` on, at another place. */

@@ -36,6 +36,20 @@ static int map_at(vaddr_t at, uint64_t len, uint32_t prot, uint32_t flags)
 	return aspace_map_anonymous(as, at, len, prot, flags | MAP_FIXED, &got);
 }
 
+/* At BASE. */
+static int map_shared(unsigned pages)
+{
+	struct aspace_mmap m = {
+		.addr = BASE,
+		.len = pages * PAGE_SIZE,
+		.prot = RW,
+		.flags = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
+	};
+	vaddr_t at;
+
+	return aspace_mmap(as, &m, &at);
+}
+
 static bool touch(vaddr_t at)
 {
 	uint64_t value = at;
@@ -301,6 +315,55 @@ static void many(void)
 KTEST(aspace, as_many_vmas_as_on_linux)
 {
 	on_machine(many);
+}
+
+static bool shows(vaddr_t at, uint64_t index)
+{
+	uint64_t value = 0;
+
+	return aspace_read(as, at, &value, sizeof(value)) == sizeof(value) &&
+	       value == index;
+}
+
+static int rearrange(unsigned n, unsigned pages, uint64_t pgoff)
+{
+	return aspace_remap_pages(as, page(n), pages * PAGE_SIZE, 0, pgoff, 0);
+}
+
+/* Shared pages get another order, and their own again, over several VMAs. */
+static void rearranging(void)
+{
+	struct aspace_stats s;
+
+	host_bed_enter();
+	as = aspace_create();
+	REQUIRE(as && !map_at(page(0), 4 * PAGE_SIZE, RW, 0));
+	EXPECT(rearrange(0, 1, 0) == -EINVAL);
+	EXPECT(!aspace_munmap(as, page(0), 4 * PAGE_SIZE));
+	REQUIRE(!map_shared(4));
+	for (uint64_t i = 0; i < 4; i++)
+		EXPECT(aspace_write(as, page((unsigned)i), &i, sizeof(i)));
+	EXPECT(!rearrange(1, 1, 3) && shows(page(1), 3) && shows(page(2), 2));
+	aspace_stats(as, &s);
+	EXPECT(s.vmas == 3);
+	EXPECT(rearrange(0, 4, 1) == 0 && shows(page(0), 1));
+	EXPECT(shows(page(2), 3));
+	EXPECT(!rearrange(2, 1, 0) && !rearrange(0, 3, 0) && shows(page(1), 1));
+	/* Too far, and around. */
+	EXPECT(rearrange(0, 1, (uint64_t)1 << 52) == -EOVERFLOW);
+	EXPECT(rearrange(0, 1, UINT64_MAX) == -EINVAL);
+	/* Other rights, and a hole. */
+	EXPECT(!aspace_mprotect(as, page(1), PAGE_SIZE, PROT_READ));
+	EXPECT(rearrange(0, 3, 0) == -EINVAL);
+	EXPECT(!aspace_munmap(as, page(1), PAGE_SIZE));
+	EXPECT(rearrange(0, 3, 0) == -EINVAL);
+	EXPECT(!aspace_check(as));
+	aspace_put(as);
+}
+
+KTEST(aspace, shared_pages_are_rearranged)
+{
+	on_machine(rearranging);
 }
 
 /* --- others fault meanwhile --- */
