@@ -2,7 +2,8 @@
  * The audit of the kernel's live tables (<mm/kmap.h>).
  *
  * One walk looks at each leaf. The direct map shows free frames and tables by
- * design; nothing else may.
+ * design; nothing else may. Other harts map and unmap meanwhile, so a leaf that seems
+ * to lead to such memory is looked at again.
  */
 #include <arch/image.h>
 #include <mm/kmap.h>
@@ -46,19 +47,33 @@ static bool in_direct_map(const struct mapping *m)
 	return m->va.start < PAGE_MAP_BASE;
 }
 
+/* What was unmapped meanwhile may be free, or a table. */
+static bool is_still_there(const struct mapping *m)
+{
+	struct mapping now;
+
+	/* Acquire: pairs with the flush before a frame is freed. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return pgtable_query(&kernel_pgtable, m->va.start, &now) &&
+	       now.pa == m->pa;
+}
+
 /* Memory that nobody but the direct map may show. */
 static void check_memory(struct check *c, const struct mapping *m)
 {
 	for (paddr_t pa = m->pa; pa < m->pa + range_size(m->va);
 	     pa += PAGE_SIZE) {
 		const struct region *r = memblock_at(c->mb, pa);
+		const char *wrong = NULL;
 
 		if (!r) /* not RAM */
 			continue;
 		if (r->type == REGION_TABLES || page_is_table(pa >> PAGE_SHIFT))
-			return fault(c, "a page table", m);
-		if (page_is_free(pa >> PAGE_SHIFT))
-			return fault(c, "a free frame", m);
+			wrong = "a page table";
+		else if (page_is_free(pa >> PAGE_SHIFT))
+			wrong = "a free frame";
+		if (wrong && is_still_there(m))
+			return fault(c, wrong, m);
 	}
 }
 

@@ -105,6 +105,9 @@ static void hart(void)
 			take(cpu, i);
 		if (!rng_below(&rng, 50))
 			vmalloc_purge();
+		/* Whatever the others are about. */
+		if (!rng_below(&rng, 20))
+			EXPECT_EQ(vmalloc_check(), NULL);
 	}
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (slot[cpu][i].va)
