@@ -26,6 +26,7 @@
 #include <kernel/memtest_cache.h>
 #include <kernel/percpu.h>
 #include <kernel/printk.h>
+#include <kernel/process.h>
 #include <kernel/ram.h>
 #include <kernel/random.h>
 #include <kernel/shell.h>
@@ -490,6 +491,7 @@ __attribute__((noreturn)) static void boot_finish(void)
 	start_guard();
 	if (!cmdline_flag(machine.bootargs, "norandmaps"))
 		aspace_random_source = random_word;
+	aspace_killed = process_dying;
 	limit_maps();
 	choose_huge();
 	boot_instructions = entry_instret ? arch_instret() - entry_instret : 0;

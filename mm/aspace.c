@@ -46,6 +46,7 @@
 #include "aspace_vma.h"
 
 uint64_t (*aspace_random_source)(void);
+bool (*aspace_killed)(void);
 uint64_t aspace_max_vmas = ASPACE_MAX_VMAS;
 
 static unsigned count; /* (a) */

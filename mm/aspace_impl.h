@@ -108,7 +108,7 @@ int user_copy(struct aspace *child, struct aspace *parent);
 
 /* Fault all pages in, in order, for reading or writing; finds VMAs itself. No lock
  * held. Stops at the first failure: -ENOMEM (a hole, or no memory), -EFAULT (beyond
- * the end of an object), -EINVAL (no such right). */
+ * the end of an object), -EINVAL (no such right), -EINTR (aspace_killed()). */
 int user_populate(struct aspace *as, struct range va, bool write);
 
 /* Forget pages of an object, by index: in it, and wherever it is mapped. Private

@@ -330,7 +330,9 @@ static struct range next_part(struct aspace *as, struct range *va,
 /* What can only be executed. */
 static int populate_code(struct aspace *as, struct range va)
 {
-	for (; va.start < va.end; va.start += PAGE_SIZE)
+	for (; va.start < va.end; va.start += PAGE_SIZE) {
+		if (aspace_killed && aspace_killed())
+			return -EINTR;
 		switch (aspace_fault(as, va.start, ACCESS_FETCH)) {
 		case FAULT_DONE:
 			break;
@@ -339,6 +341,7 @@ static int populate_code(struct aspace *as, struct range va)
 		default:
 			return -ENOMEM;
 		}
+	}
 	return 0;
 }
 
@@ -348,7 +351,7 @@ int aspace_populate(struct aspace *as, struct range va, bool all)
 	struct range part;
 	int err = 0;
 
-	while (va.start < va.end && (!err || all)) {
+	while (va.start < va.end && (!err || (all && err != -EINTR))) {
 		part = next_part(as, &va, &kind);
 		if (kind == ACCESS_FETCH)
 			err = populate_code(as, part);

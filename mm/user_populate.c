@@ -4,7 +4,8 @@
  * private memory comes in rows of new pages.
  *
  * Cost: in rows what it takes to clear a page, and 60 instructions; else a fault.
- * Locking: read sections of at most BATCH pages, so that writers get through.
+ * Locking: read sections of at most BATCH pages, so that writers get through; and who
+ * is killed ends between two of them.
  */
 #include <lib/errno.h>
 
@@ -111,10 +112,12 @@ static int populate_some(struct aspace *as, struct range *va, enum access kind)
 
 int user_populate(struct aspace *as, struct range va, bool write)
 {
+	enum access kind = write ? ACCESS_STORE : ACCESS_LOAD;
 	int err = 0;
 
 	while (!range_empty(va) && !err)
-		err = populate_some(as, &va,
-				    write ? ACCESS_STORE : ACCESS_LOAD);
+		err = aspace_killed && aspace_killed()
+			      ? -EINTR
+			      : populate_some(as, &va, kind);
 	return err;
 }

@@ -284,6 +284,84 @@ KTEST(user_pages, populating)
 	user_bed_run(populating);
 }
 
+static unsigned left; /* batches until the program is killed */
+
+static bool killed(void)
+{
+	if (!left)
+		return true;
+	left--;
+	return false;
+}
+
+/* So many pages are there when it is killed before the batch that comes `after`; with
+ * the call's result. */
+static uint64_t populated(unsigned after, int (*call)(struct aspace *as),
+			  int *err)
+{
+	struct aspace *as = enter_with(pages(0, 600));
+	uint64_t n;
+
+	if (!as)
+		return 0;
+	left = after;
+	aspace_killed = killed;
+	*err = call(as);
+	aspace_killed = NULL;
+	n = stats(as).resident;
+	EXPECT_FITS(as);
+	leave(as);
+	return n;
+}
+
+static int by_advice(struct aspace *as)
+{
+	return aspace_madvise(as, BASE, 600 * PAGE_SIZE, MADV_POPULATE_WRITE);
+}
+
+static int by_lock(struct aspace *as)
+{
+	return aspace_mlock(as, BASE, 600 * PAGE_SIZE, false);
+}
+
+static int by_map(struct aspace *as)
+{
+	vaddr_t at;
+
+	return aspace_map_anonymous(as, BASE, 600 * PAGE_SIZE, RW,
+				    MAP_FIXED | MAP_POPULATE, &at);
+}
+
+static int as_code(struct aspace *as)
+{
+	int err = aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_EXEC);
+
+	return err ? err : by_lock(as);
+}
+
+static void populating_killed(void)
+{
+	int err = 0;
+
+	EXPECT_EQ(populated(UINT32_MAX, by_advice, &err), 600);
+	EXPECT_EQ(err, 0);
+	EXPECT_EQ(populated(0, by_advice, &err), 0);
+	EXPECT_EQ(err, -EINTR);
+	EXPECT_EQ(populated(3, by_advice, &err), 96);
+	EXPECT_EQ(err, -EINTR);
+	EXPECT_EQ(populated(3, by_lock, &err), 96);
+	EXPECT_EQ(err, -ENOMEM); /* mlock() has no other */
+	EXPECT_EQ(populated(3, by_map, &err), 96);
+	EXPECT_EQ(err, 0);
+	EXPECT_EQ(populated(3, as_code, &err), 0); /* the zero page, thrice */
+	EXPECT_EQ(err, -ENOMEM);
+}
+
+KTEST(user_pages, who_is_killed_populates_no_more)
+{
+	user_bed_run(populating_killed);
+}
+
 static void accessing(void)
 {
 	struct aspace *as = enter_with(pages(0, 4));

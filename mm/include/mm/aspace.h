@@ -95,6 +95,12 @@ extern uint64_t aspace_max_vmas;
 extern uint64_t (*aspace_random_source)(void);
 uint64_t aspace_random(unsigned bits);
 
+/*
+ * Was the caller killed meanwhile? Calls that fault in any number of pages ask now and
+ * then, and end with -EINTR, which nobody sees. NULL: never. Set by boot.
+ */
+extern bool (*aspace_killed)(void);
+
 /* An empty one, with Linux's limits; NULL: no memory. */
 struct aspace *aspace_create(void);
 struct aspace *aspace_get(struct aspace *as);
