@@ -167,7 +167,10 @@ int64_t sys_execve(const uint64_t arg[6])
 	if (!path)
 		return -ENOMEM;
 	err = strncpy_from_user(path, arg[0], MEMFS_PATH_MAX);
-	if (err >= 0)
+	/* Before the lists are looked at, as on Linux. */
+	if (!err)
+		err = -ENOENT;
+	if (err > 0)
 		err = exec(path, arg);
 	kfree(path);
 	if (err)
