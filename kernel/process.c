@@ -9,7 +9,7 @@
  * The tree. Each process has a parent, which waits for it; where that is over,
  * number 1 is; where there is none, or its parent was a task of the kernel, the
  * parent is NULL, and nobody asks: such a process is reaped as it ends. What
- * holds a reference: the tree until it is reaped, its own task until it is
+ * holds a reference: the tree of numbers, its own task until it is
  * over, and whoever got one by process_spawn() or process_find(). So the
  * kernel, which waits by process_wait(), reads the status of what is long gone
  * from the tree.
@@ -20,8 +20,10 @@
  * can; on the way to user mode process_return_to_user() finds it. So whatever
  * the kernel does for a process is done orderly, and is over before it ends.
  *
- * I1  A process is in the tree of numbers from ALIVE until it is REAPED, and
- *     as long in its parent's list of children.
+ * I1  A process is in its parent's list of children from ALIVE until it is REAPED,
+ *     and as long in the tree of numbers; there it stays as long as its number
+ *     is that of a group, too, which others are in (`leader`), so that nobody
+ *     gets that number. But nobody finds it.
  * I2  Its parent is ALIVE or EXITING with its children not handed on yet, or
  *     NULL.
  * I3  `task` is not NULL exactly as long as that task may be killed, so whoever
@@ -58,6 +60,7 @@
 static struct {
 	struct spinlock lock;
 	struct pid_map pids;  /* (t) */
+	unsigned count;	      /* of those that can be found (t) (a) */
 	struct list orphans;  /* those without a parent (t) */
 	struct process *init; /* number 1, as long as it lives (t) */
 } all = {
@@ -68,6 +71,18 @@ static struct {
 static struct process *of_entry(struct pid_entry *e)
 {
 	return e ? container_of(e, struct process, id) : NULL;
+}
+
+/* The first from that number on that can be found; NULL: there is none. */
+static struct process *from_locked(int pid)
+{
+	struct process *p;
+
+	do {
+		p = of_entry(pid_from(&all.pids, pid));
+		pid = p ? process_pid(p) + 1 : 0;
+	} while (p && p->state == PROCESS_REAPED);
+	return p;
 }
 
 /* --- references --- */
@@ -90,8 +105,10 @@ void process_put(struct process *p)
 struct process *process_find(int pid)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
-	struct process *p = of_entry(pid_find(&all.pids, pid));
+	struct process *p = from_locked(pid);
 
+	if (p && process_pid(p) != pid)
+		p = NULL;
 	if (p)
 		process_get(p);
 	spin_unlock_irqrestore(&all.lock, flags);
@@ -101,7 +118,7 @@ struct process *process_find(int pid)
 static struct process *next_from(int pid)
 {
 	uint64_t flags = spin_lock_irqsave(&all.lock);
-	struct process *p = of_entry(pid_from(&all.pids, pid));
+	struct process *p = from_locked(pid);
 
 	if (p)
 		process_get(p);
@@ -130,7 +147,7 @@ void process_show_name(const struct process *p, char name[PROCESS_NAME])
 
 unsigned process_count(void)
 {
-	return __atomic_load_n(&all.pids.count, __ATOMIC_RELAXED);
+	return __atomic_load_n(&all.count, __ATOMIC_RELAXED);
 }
 
 struct aspace *process_aspace(struct process *p)
@@ -143,6 +160,11 @@ struct aspace *process_aspace(struct process *p)
 }
 
 /* --- the tree --- */
+
+static void count_locked(unsigned more)
+{
+	__atomic_store_n(&all.count, all.count + more, __ATOMIC_RELAXED);
+}
 
 static void adopt_locked(struct process *p, struct process *parent)
 {
@@ -168,10 +190,10 @@ unsigned process_most(void)
 
 static unsigned count_of_user_locked(uint32_t user)
 {
-	struct process *p = of_entry(pid_from(&all.pids, 1));
+	struct process *p = from_locked(1);
 	unsigned n = 0;
 
-	for (; p; p = of_entry(pid_from(&all.pids, process_pid(p) + 1)))
+	for (; p; p = from_locked(process_pid(p) + 1))
 		n += p->user.real == user;
 	return n;
 }
@@ -183,9 +205,9 @@ static bool too_many_locked(const struct process *parent)
 	const struct user_ids *user = &parent->user;
 	uint64_t most = parent->limit[RLIMIT_NPROC].cur;
 
-	if (all.pids.count >= process_most())
+	if (all.count >= process_most())
 		return true;
-	return user->real && user->effective && all.pids.count >= most &&
+	return user->real && user->effective && all.count >= most &&
 	       count_of_user_locked(user->real) >= most;
 }
 
@@ -204,11 +226,13 @@ int process_enter(struct process *p, struct process *parent, bool as_init)
 			      : pid_new(&all.pids, &p->id);
 	if (!err) {
 		p->state = PROCESS_ALIVE;
+		count_locked(1);
 		p->started = arch_time();
 		if (as_init)
 			all.init = p;
-		if (!p->group)
-			p->group = p->session = process_pid(p);
+		p->leader = parent ? parent->leader : p;
+		p->leader->members++;
+		p->group = p->session = process_pid(p->leader);
 		adopt_locked(p, parent);
 		process_get(p);
 	}
@@ -218,14 +242,26 @@ int process_enter(struct process *p, struct process *parent, bool as_init)
 	return err;
 }
 
-/* It leaves the tree for `dead`; the caller puts what is in there once the lock
- * is free. */
+/* Its number is free. It is in `dead` now; the caller puts what is in there once the
+ * lock is free. */
+static void forget_locked(struct process *p, struct list *dead)
+{
+	pid_free(&all.pids, &p->id);
+	list_add(dead, &p->sibling);
+}
+
+/* It leaves the tree, and perhaps its leader can be forgotten, too. */
 static void reap_locked(struct process *p, struct list *dead)
 {
+	struct process *leader = p->leader;
+
 	p->state = PROCESS_REAPED;
-	pid_free(&all.pids, &p->id);
+	count_locked(-1u);
 	list_del(&p->sibling);
-	list_add(dead, &p->sibling);
+	if (p != leader)
+		forget_locked(p, dead);
+	if (!--leader->members)
+		forget_locked(leader, dead);
 }
 
 static void put_all(struct list *dead)
@@ -298,13 +334,31 @@ struct usage process_usage(struct process *p)
 	return u;
 }
 
+/* The number at clear_tid becomes 0, for others in the space that p leaves. */
+static void clear_tid(struct process *p)
+{
+	int zero = 0;
+
+	if (p->clear_tid &&
+	    __atomic_load_n(&p->aspace->refs, __ATOMIC_RELAXED) > 1)
+		copy_to_user(p->clear_tid, &zero, sizeof(zero));
+	p->clear_tid = 0;
+}
+
 /* Its space, if it still has one, is `as` (NULL: none) from now on. What it had
- * goes, and a parent that lent it its own goes on. */
+ * goes, and a parent that lent it its own goes on: for that one what p did in there
+ * does not count. */
 void process_change_space(struct process *p, struct aspace *as)
 {
 	struct aspace *old = p->aspace;
-	uint64_t flags = spin_lock_irqsave(&all.lock);
+	uint64_t flags;
 
+	clear_tid(p);
+	p->used = process_usage(p);
+	flags = spin_lock_irqsave(&all.lock);
+	for (struct process *q = p->parent; q && q->aspace == old;
+	     q = q->parent)
+		q->used.faults -= p->used.faults;
 	p->aspace = as;
 	spin_unlock_irqrestore(&all.lock, flags);
 	task_set_aspace(as);
@@ -352,16 +406,6 @@ struct usage process_children_usage(struct process *p)
 	return u;
 }
 
-/* The number at clear_tid becomes 0, for others in the same space. */
-static void clear_tid(const struct process *p)
-{
-	int zero = 0;
-
-	if (p->clear_tid &&
-	    __atomic_load_n(&p->aspace->refs, __ATOMIC_RELAXED) > 1)
-		copy_to_user(p->clear_tid, &zero, sizeof(zero));
-}
-
 void process_exit(int status)
 {
 	struct process *p = process_current();
@@ -372,8 +416,6 @@ void process_exit(int status)
 		status = process_killed((int)p->fatal);
 	p->state = PROCESS_EXITING;
 	spin_unlock_irqrestore(&all.lock, flags);
-	clear_tid(p);
-	p->used = process_usage(p);
 	fd_table_destroy(p->files);
 	p->files = NULL;
 	process_change_space(p, NULL);

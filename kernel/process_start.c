@@ -250,11 +250,8 @@ int process_exec(struct user_regs *regs, const char *path, char *const argv[],
 		err = load(p, &program, &start, &as);
 	if (err)
 		return err;
-	p->used = process_usage(p);
 	p->exe = start.exe;
 	exec_name(path, p->name);
-	p->clear_tid = 0;
-	p->not_dumpable = false;
 	p->exit_signal = SIGCHLD;
 	fd_table_exec(p->files);
 	signal_exec(&p->signals);
@@ -271,8 +268,6 @@ static void inherit(struct process *p, const struct process *parent,
 {
 	memcpy(p->name, parent->name, sizeof(p->name));
 	memcpy(p->limit, parent->limit, sizeof(p->limit));
-	p->group = parent->group;
-	p->session = parent->session;
 	p->umask = parent->umask;
 	p->not_dumpable = parent->not_dumpable;
 	p->no_new_privs = parent->no_new_privs;
@@ -315,10 +310,13 @@ static int split(struct process *p, struct process *parent,
 	struct task *t;
 	int err = 0, pid;
 
-	if (f->flags & CLONE_VM)
+	if (f->flags & CLONE_VM) {
 		as = aspace_get(parent->aspace);
-	else
+		/* Those up to now are not p's. */
+		p->used.faults -= aspace_faults(as);
+	} else {
 		err = aspace_fork(parent->aspace, &as);
+	}
 	if (err)
 		return err;
 	t = twin(p, regs, f);

@@ -90,6 +90,22 @@ def failing(test):
         return f"{most} allocations, {bad} of them missed"
 
 
+def numbers(test):
+    """Nobody gets the number of a group that somebody is in."""
+    # Those below 300 have no second turn: the leader's is above.
+    out = autorun(test, "run /process numbers 400 0; run /process orphan; "
+                        "run /process numbers 33000 403; ps", "--initrd",
+                  build(test), append="quiet")
+    if "\nleader 403\n" not in out:
+        raise Failure("the leader has another number")
+    found = re.findall(r"^numbers: (\d+)$", out, re.M)
+    if found != ["0", "0"]:
+        raise Failure(f"the number was given {found[-1:]} times")
+    if "\n1 processes\n" not in out:
+        raise Failure("the leader is still to be seen")
+    return "33,000 others have other numbers"
+
+
 def ignoring(test):
     """What is set for signals is set, whichever allocation fails."""
     line = "run /process ignore"
@@ -253,6 +269,8 @@ TESTS = [
          crowd(*FOUR, kernel=DEBUG, n=100), DEBUGGED),
     Test("process-failing", "all", 300, "each allocation fails once", failing,
          BUILT),
+    Test("process-numbers", "all", 300, "numbers of groups stay theirs",
+         numbers, BUILT),
     Test("process-ignoring", "all", 300, "what is set for signals is set",
          ignoring, BUILT),
     Test("process-memory", "all", 600, "memory runs out", memory(*FOUR), BUILT),

@@ -52,6 +52,8 @@ struct process {
 	enum process_state state; /* (t) */
 	struct pid_entry id;	  /* (c), its place in the tree of all (t) */
 	int group, session;	  /* pids (t) */
+	struct process *leader;	  /* whose number that is (t) */
+	unsigned members;	  /* whose leader it is, itself too (t) */
 	struct process *parent;	  /* NULL: the kernel's (t) */
 	int parent_pid;		  /* 0: the kernel's (t) (a) */
 	struct list children;	  /* (t) */
@@ -66,15 +68,13 @@ struct process {
 	bool gave_up;	 /* kernel/oom.c waited for it in vain */
 	int status;	 /* once it is over (t) */
 	int exit_signal; /* what the parent is sent (t) */
-	char name[PROCESS_NAME];	   /* (o), racy for others */
-	struct memfs_node *exe, *cwd;	   /* (o) */
-	struct fd_table *files;		   /* (o) */
-	unsigned umask;			   /* (o) */
-	bool not_dumpable, no_new_privs;   /* as prctl() set them (o) */
-	uint64_t timer_slack, usual_slack; /* ns (o) */
-	struct user_ids user, user_group;  /* (o), racy for others */
-	struct usage used;		   /* when it is over (t) */
-	uint64_t user_told; /* the most that was told of used.user (t) */
+	struct memfs_node *exe, *cwd;	  /* (o) */
+	struct fd_table *files;		  /* (o) */
+	unsigned umask;			  /* (o) */
+	struct user_ids user, user_group; /* (o), racy for others */
+	char name[PROCESS_NAME];	  /* (o), racy for others */
+	struct usage
+		used; /* up to when it got its space; in the end, all (t) */
 	struct usage children_used;   /* (t) */
 	uint64_t started;	      /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the

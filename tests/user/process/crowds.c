@@ -134,18 +134,29 @@ int eaters(int n)
 	return checks_done();
 }
 
-/* n: so many at most; 0: as many as there is room for. */
-void bomb(int n)
+/* Its child outlives it, and its number stays that of a group. */
+int orphan(void)
 {
-	uint64_t most[2] = {(uint64_t)n, (uint64_t)n};
+	say("leader %d\n", getpid());
+	if (!fork_raw())
+		for (;;)
+			sleep_ms(100000);
+	return 0;
+}
 
-	if (n) {
-		call(SYS_setrlimit, RLIMIT_NPROC, most);
-		call(SYS_setresuid, 1000, 1000, 1000);
+/* So many children, one after the other: has any that number? */
+int numbers(int n, int number)
+{
+	int found = 0;
+
+	while (n--) {
+		int pid = fork_raw();
+
+		if (!pid)
+			exit_raw(0);
+		found += pid == number;
+		child_status(pid);
 	}
-	say("bomb\n");
-	for (;;)
-		if (fork_raw() < 0 &&
-		    !__atomic_exchange_n(&shared[4], 1, __ATOMIC_SEQ_CST))
-			say("full\n");
+	say("numbers: %d\n", found);
+	return 0;
 }

@@ -168,6 +168,8 @@ static void programs(void)
 	IS(call(SYS_execve, "/none", argv, envp), -ENOENT);
 	IS(call(SYS_execve, "", argv, envp), -ENOENT);
 	IS(call(SYS_execve, "/", argv, envp), -EACCES);
+	IS(call(SYS_execve, "", 8, envp), -ENOENT);
+	IS(call(SYS_execve, "/none", 8, envp), -EFAULT);
 	IS(call(SYS_execve, 8, argv, envp), -EFAULT);
 	IS(call(SYS_execve, self, 8, envp), -EFAULT);
 	IS(call(SYS_execve, self, argv, 8), -EFAULT);
@@ -210,6 +212,59 @@ static void lent_memory(void)
 	IS(child_status(pid), 4 << 8);
 }
 
+/* What is stored when a task leaves memory that others are in, too: by exec as well. */
+static void cleared_by_exec(void)
+{
+	static volatile int word;
+	int pid;
+
+	word = 1;
+	pid = vfork();
+	if (!pid) {
+		char *argv[] = {self, "echo", NULL};
+
+		call(SYS_set_tid_address, &word);
+		call(SYS_execve, self, argv, NULL);
+		_exit(99);
+	}
+	IS((long)word, 0);
+	IS(child_status(pid) != 99 << 8, 1);
+}
+
+static long faults(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_minflt;
+}
+
+/* Who has which faults, of two in the same memory. */
+static void faults_in_lent_memory(void)
+{
+	const size_t size = 64 * PAGE;
+	char *p = mmap(NULL, 2 * size, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long before, child;
+	int pid;
+
+	memset(p, 1, size);
+	before = faults();
+	check(before >= 64, "faults", "%ld", before);
+	pid = vfork();
+	if (!pid) {
+		shared[3] = (uint32_t)faults();
+		memset(p + size, 1, size);
+		shared[4] = (uint32_t)faults();
+		_exit(0);
+	}
+	IS(child_status(pid), 0);
+	child = (long)shared[4] - (long)shared[3];
+	check(shared[3] < 32, "faults of a child", "%u", shared[3]);
+	check(child >= 64, "its new ones", "%ld", child);
+	check(faults() - before < 32, "are not ours", "%ld", faults() - before);
+	munmap(p, 2 * size);
+}
+
 /* Of users but root; zombies count. */
 static void limit_of_processes(void)
 {
@@ -242,4 +297,6 @@ void beginnings(void)
 	clones();
 	programs();
 	lent_memory();
+	cleared_by_exec();
+	faults_in_lent_memory();
 }

@@ -7,8 +7,9 @@
  *	storm N		N children that fork, map and exec, killed at some point
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
- *	bomb [N]	fork for ever, in each process; say when no more is
- *			possible, for there are N
+ *	orphan		leave a child behind
+ *	numbers N PID	N children: how many of them have that number?
+ *	bomb		fork for ever, in each process
  *	ignore		ignore SIGTERM
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
@@ -98,6 +99,10 @@ int main(int argc, char **argv)
 		return eaters(n);
 	if (!strcmp(what, "ignore"))
 		return signal(SIGTERM, SIG_IGN) == SIG_ERR;
+	if (!strcmp(what, "orphan"))
+		return orphan();
+	if (!strcmp(what, "numbers") && argc > 3)
+		return numbers(n, atoi(argv[3]));
 	if (!strcmp(what, "bomb"))
 		bomb(n);
 	if (!strcmp(what, "deaf"))
