@@ -42,22 +42,31 @@ int tty_group(void)
 	return __atomic_load_n(&tty.group, __ATOMIC_RELAXED);
 }
 
+static void drop_line_locked(void)
+{
+	tty.line.length = tty.line.taken = 0;
+	tty.line.ended = false;
+}
+
 void tty_serve(int group)
 {
 	uint64_t flags = spin_lock_irqsave(&tty.lock);
 
 	tty.server = group ? task_current() : NULL;
 	__atomic_store_n(&tty.group, group, __ATOMIC_RELAXED);
-	tty.line.length = tty.line.taken = 0;
-	tty.line.ended = false;
+	drop_line_locked();
 	tty.interrupts = 0;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	wake_all(&tty.readers);
 }
 
-/* ^C was typed. */
+/* ^C was typed: what nobody has read yet is forgotten. */
 static void interrupt(void)
 {
+	uint64_t flags = spin_lock_irqsave(&tty.lock);
+
+	drop_line_locked();
+	spin_unlock_irqrestore(&tty.lock, flags);
 	console_puts("^C\n");
 	process_signal_group(tty.group, tty.interrupts++ ? SIGKILL : SIGINT,
 			     NULL);

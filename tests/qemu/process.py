@@ -230,6 +230,18 @@ def lines(test):
         m.expect(r"end: 0$", unless=PANIC)
         m.expect(r"^for the shell$", unless=PANIC)
         m.expect(PROMPT, unless=PANIC)
+        # ^C takes back what was typed of a line, whatever becomes of its signal.
+        m.send("run /process read deaf\r")
+        m.expect("^read\n", unless=PANIC)
+        m.send("half")
+        m.expect("^half", unless=PANIC)
+        m.send("\x03")
+        m.expect(r"\^C\n", unless=PANIC)
+        m.send("whole\r")
+        m.expect(r"^read 6: whole\n", unless=PANIC)
+        m.send("\x04")
+        m.expect(r"end: 0\n", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
         # One in the background gets none.
         m.send("run /process read &\r")
         m.expect(r"end: -5$", unless=PANIC)

@@ -13,7 +13,7 @@
  *	ignore		ignore SIGTERM
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
- *			and without an ear for ^C
+ *			and without an ear for ^C; read deaf
  */
 #include <time.h>
 
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 		return numbers(n, atoi(argv[3]));
 	if (!strcmp(what, "bomb"))
 		bomb(n);
-	if (!strcmp(what, "deaf"))
+	if (!strcmp(what, "deaf") || (argc > 2 && !strcmp(argv[2], "deaf")))
 		signal(SIGINT, SIG_IGN);
 	return forever(what);
 }
