@@ -70,9 +70,9 @@ struct process {
 	int exit_signal; /* what the parent is sent (t) */
 	struct memfs_node *exe, *cwd;	  /* (o) */
 	struct fd_table *files;		  /* (o) */
+	char name[PROCESS_NAME];	  /* (o), racy for others */
 	unsigned umask;			  /* (o) */
 	struct user_ids user, user_group; /* (o), racy for others */
-	char name[PROCESS_NAME];	  /* (o), racy for others */
 	struct usage
 		used; /* up to when it got its space; in the end, all (t) */
 	struct usage children_used;   /* (t) */
