@@ -418,7 +418,7 @@ static void wake_two(void *arg)
 /* What was queued for an idle hart whose own task goes on instead gets its turn. */
 KTEST(task, a_hart_that_was_idle_shares)
 {
-	uint64_t second = time_ticks(1000000);
+	uint64_t patience = time_ticks(10000000);
 	unsigned here = arch_cpu();
 
 	if (!arch_timer_works() || harts() == 1)
@@ -431,7 +431,7 @@ KTEST(task, a_hart_that_was_idle_shares)
 		EXPECT(start_on(cpus_online() & ~cpu_bit(here), wake_two,
 				&here));
 		task_block();
-		end = arch_time() + second;
+		end = arch_time() + patience;
 		while (!__atomic_load_n(&shared, __ATOMIC_RELAXED) &&
 		       arch_time() < end)
 			task_resched();
