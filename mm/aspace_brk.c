@@ -6,11 +6,11 @@
 
 #include "aspace_vma.h"
 
-/* May there be private memory from `from` to `to`? */
-static bool may_grow(const struct aspace *as, const struct vma *new)
+/* May there be private memory in front of `next`? */
+static inline bool may_grow(const struct aspace *as, const struct vma *new,
+			    const struct vma *next)
 {
 	uint64_t len = range_size(new->va);
-	struct vma *next = vma_find(&as->vmas, new->va.start);
 
 	if (new->va.end > as->vmas.bounds.end || range_empty(new->va))
 		return false;
@@ -29,8 +29,8 @@ static bool over_data_limit(const struct aspace *as, vaddr_t end)
 	       end - as->brk.start + as->image_data > limit;
 }
 
-/* The pages of the heap are to end at `to` instead of at `from`. */
-static bool move_end(struct aspace *as, vaddr_t from, vaddr_t to)
+/* The pages of the heap, which end at `from`, are to end at `to`. */
+static inline bool extend(struct aspace *as, vaddr_t from, vaddr_t to)
 {
 	struct vma new = {
 		.va = {from, to},
@@ -38,35 +38,42 @@ static bool move_end(struct aspace *as, vaddr_t from, vaddr_t to)
 		.flags = VMA_ACCOUNTED | as->lock_future,
 		.as = as,
 	};
-	struct vma_place place;
+	struct vma_place place = vma_place(&as->vmas, from);
 
-	if (to < from) {
-		struct range va = range_make(to, from);
+	return may_grow(as, &new, place.next) && !aspace_add(as, &new, &place);
+}
 
-		return vma_overlap(&as->vmas, va) && !aspace_unmap(as, va);
-	}
-	if (!may_grow(as, &new))
+/* They are to end at `to`, which is lower. */
+static bool shrink(struct aspace *as, vaddr_t from, vaddr_t to)
+{
+	struct range va = range_make(to, from);
+
+	return vma_overlap(&as->vmas, va) && !aspace_unmap(as, va);
+}
+
+/* The break moves, and where the pages of the heap end. */
+static inline bool move_end(struct aspace *as, vaddr_t end, vaddr_t from,
+			    vaddr_t to)
+{
+	if (end < as->brk.start || over_data_limit(as, end))
 		return false;
-	place = vma_place(&as->vmas, from);
-	return !aspace_add(as, &new, &place);
+	/* The end of the highest page of all wraps: that is not lower. */
+	if (to < from)
+		return end < as->brk.end && shrink(as, from, to);
+	return to == from || extend(as, from, to);
 }
 
 vaddr_t aspace_brk(struct aspace *as, vaddr_t end)
 {
-	bool moved = false;
 	struct range grown;
-	vaddr_t from, to;
+	bool moved;
 
 	aspace_lock(as);
-	from = align_up(as->brk.end, PAGE_SIZE);
-	to = align_up(end, PAGE_SIZE);
-	grown = range_make(from, to);
-	if (end >= as->brk.start && !over_data_limit(as, end)) {
-		moved = to == from || ((end < as->brk.end || to > from) &&
-				       move_end(as, from, to));
-		if (moved)
-			as->brk.end = end;
-	}
+	grown = range_make(align_up(as->brk.end, PAGE_SIZE),
+			   align_up(end, PAGE_SIZE));
+	moved = move_end(as, end, grown.start, grown.end);
+	if (moved)
+		as->brk.end = end;
 	end = as->brk.end;
 	moved = moved && (as->lock_future & VMA_LOCKED);
 	aspace_unlock(as);

@@ -101,61 +101,61 @@ static int protect(struct aspace *as, struct vma *v, struct range part,
 	return err ? err : stores;
 }
 
-/* The lock is given back: for what is faulted in, and at the end. */
+/* From the bottom. The lock is given back for what is faulted in. */
 static int protect_all(struct aspace *as, struct range va, vm_prot_t prot)
 {
 	struct protecting p = {.prot = prot};
 	int err;
 
-	for (; (err = aspace_parts(as, va, true, protect, &p)) == 1;
-	     aspace_lock(as)) {
+	while ((err = aspace_parts(as, va, true, protect, &p)) == 1) {
 		aspace_unlock(as);
 		aspace_populate(as, p.locked, true);
+		aspace_lock(as);
 		va.start = p.locked.end;
-		p.locked.end = p.locked.start;
 		if (range_empty(va))
 			return 0;
 	}
-	aspace_unlock(as);
 	return err;
 }
 
-/* PROT_GROWSDOWN: from where the stack that has some of it begins. */
-static int from_start(const struct aspace *as, struct range *va)
+#define GROWS_BOTH (PROT_GROWSDOWN | PROT_GROWSUP)
+
+/* With one of these: from where the stack that has some of it begins. */
+static int start_of(const struct aspace *as, struct range va, uint32_t prot,
+		    vaddr_t *start)
 {
-	struct vma *v = vma_overlap(&as->vmas, *va);
+	struct vma *v = prot & PROT_GROWSDOWN ? vma_overlap(&as->vmas, va)
+					      : vma_at(&as->vmas, va.start);
 
 	if (!v)
 		return -ENOMEM;
-	va->start = v->va.start;
-	return v->flags & VMA_GROWSDOWN ? 0 : -EINVAL;
+	/* Nothing grows up. */
+	if ((prot & PROT_GROWSUP) || !(v->flags & VMA_GROWSDOWN))
+		return -EINVAL;
+	*start = v->va.start;
+	return 0;
 }
 
 int aspace_mprotect(struct aspace *as, vaddr_t addr, uint64_t len,
 		    uint32_t prot)
 {
-	const uint32_t both = PROT_GROWSDOWN | PROT_GROWSUP;
 	const uint32_t rights = PROT_READ | PROT_WRITE | PROT_EXEC;
 	struct range va = range_make(addr, addr + align_up(len, PAGE_SIZE));
 	int err = 0;
 
-	if ((prot & both) == both || !is_aligned(addr, PAGE_SIZE))
+	if ((prot & GROWS_BOTH) == GROWS_BOTH || !is_aligned(addr, PAGE_SIZE))
 		return -EINVAL;
 	if (!len)
 		return 0;
 	if (range_empty(va))
 		return -ENOMEM;
-	if (prot & ~(both | rights | PROT_SEM))
+	if (prot & ~(GROWS_BOTH | rights | PROT_SEM))
 		return -EINVAL;
 	aspace_lock(as);
-	if (prot & PROT_GROWSDOWN)
-		err = from_start(as, &va);
-	else if ((prot & PROT_GROWSUP) && vma_find(&as->vmas, addr))
-		/* Nothing grows up; but first what is mapped must be there. */
-		err = range_has(vma_find(&as->vmas, addr)->va, addr) ? -EINVAL
-								     : -ENOMEM;
+	if (prot & GROWS_BOTH)
+		err = start_of(as, va, prot, &va.start);
 	if (!err)
-		return protect_all(as, va, prot & rights);
+		err = protect_all(as, va, prot & rights);
 	aspace_unlock(as);
 	return err;
 }

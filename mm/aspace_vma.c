@@ -47,7 +47,7 @@ void aspace_vma_own(struct vma *v)
 }
 
 /* It had an object, which may go now. */
-static void disown(struct vma *v)
+static __attribute__((noinline)) void disown(struct vma *v)
 {
 	struct vm_object *o = v->object;
 
