@@ -72,6 +72,7 @@ int vma_copy(struct vma_map *to, const struct vma_map *from, vma_copy_fn *copy,
 	struct tree_node *c = n ? add_copy(&j, n, NULL, TREE_LEFT) : NULL;
 
 	to->given = from->given;
+	to->above = from->above;
 	to->count = from->count;
 	while (n && c) {
 		unsigned side = !n->child[TREE_LEFT] || c->child[TREE_LEFT];
