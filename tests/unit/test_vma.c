@@ -1,5 +1,6 @@
 /* The map of VMAs, against a map with a cell for each page. */
 #include <kernel/ktest.h>
+#include <lib/errno.h>
 #include <lib/rng.h>
 #include <mm/vma.h>
 
@@ -303,6 +304,43 @@ static bool finds(vaddr_t va)
 		       : v && range_has(v->va, max_u64(va, at_page(page)));
 }
 
+static struct vma *copy_one(void *left, const struct vma *v)
+{
+	unsigned *n = left;
+	struct vma *c = *n ? get() : NULL;
+
+	if (!c)
+		return NULL;
+	--*n;
+	*c = *v;
+	return c;
+}
+
+static void put_all(struct vma_map *m)
+{
+	for (struct vma *v; (v = vma_dismantle(m));)
+		put(v);
+}
+
+/* From here on the map is a copy of what it was; first there are too few for that. */
+static bool is_copied(void)
+{
+	unsigned n = (unsigned)t->m.count, few = n / 2;
+	struct vma_map copy;
+
+	if (!n || n > t->free)
+		return true;
+	vma_map_init(&copy, t->m.bounds);
+	if (vma_copy(&copy, &t->m, copy_one, &few) != -ENOMEM)
+		return false;
+	put_all(&copy);
+	if (vma_copy(&copy, &t->m, copy_one, &n) || vma_check(&copy))
+		return false;
+	put_all(&t->m);
+	t->m = copy;
+	return true;
+}
+
 KTEST(vma, property_equals_a_map_of_pages)
 {
 	struct rng r = rng_seed(ktest_seed());
@@ -325,6 +363,7 @@ KTEST(vma, property_equals_a_map_of_pages)
 		REQUIRE(finds(BASE + rng_below(&r, PAGES * PAGE_SIZE)));
 		if (step % 64)
 			continue;
+		REQUIRE(is_copied());
 		REQUIRE(as_cells());
 		REQUIRE(finds_gaps(&r));
 	}
