@@ -68,6 +68,15 @@ def crowd(*options, kernel=RELEASE, n=1000):
     return fn
 
 
+def raid(*options, kernel=RELEASE, n=100):
+    """A signal to many who fork and end meanwhile: nobody lives on."""
+    def fn(test):
+        out = autorun(test, f"run /process raid {n}; wait; audit", "--initrd",
+                      build(test), *options, kernel=kernel)
+        passed(out, 1)
+    return fn
+
+
 def failing(test):
     """Each allocation of a family of programs fails once: what can't be done is
     an error or the end of a process, and nothing is left behind."""
@@ -279,6 +288,11 @@ TESTS = [
     Test("process-crowd-1", "all", 600, "the same on one hart", crowd(), BUILT),
     Test("process-crowd-debug", "all", 600, "100 with checks",
          crowd(*FOUR, kernel=DEBUG, n=100), DEBUGGED),
+    Test("process-raid", "all", 300, "a signal to many who fork", raid(*FOUR, n=4),
+         BUILT),
+    Test("process-raid-1", "all", 300, "the same on one hart", raid(), BUILT),
+    Test("process-raid-debug", "full", 300, "the same with checks",
+         raid(*FOUR, kernel=DEBUG, n=4), DEBUGGED),
     Test("process-failing", "all", 300, "each allocation fails once", failing,
          BUILT),
     Test("process-numbers", "all", 300, "numbers of groups stay theirs",

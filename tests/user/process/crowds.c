@@ -110,6 +110,64 @@ int storm(int n)
 	return checks_done();
 }
 
+/* One of a crowd that is killed at once: it shows that it lives, and has a child
+ * live on in its place. */
+__attribute__((noreturn)) static void live(void)
+{
+	for (;;) {
+		__atomic_fetch_add(&shared[5], 1, __ATOMIC_SEQ_CST);
+		if (fork_raw() > 0)
+			exit_raw(0);
+	}
+}
+
+/* Does nobody live any more? Those that are to end may take a while. */
+static int is_quiet(void)
+{
+	for (int i = 0; i < 1000; i++) {
+		uint32_t before = shared[5];
+
+		sleep_ms(10);
+		if (shared[5] == before)
+			return 1;
+	}
+	return 0;
+}
+
+/* Those of another user, some of which fork or end just then, are sent one signal
+ * by one call: none of them lives on. */
+int raid(int n)
+{
+	uint64_t seed = 4711;
+	int loud = 0, odd = 0;
+
+	for (int i = 0; i < n; i++) {
+		int all = i % 2, pid;
+
+		for (int j = 0; j < 8; j++)
+			if (!fork_raw()) {
+				call(SYS_setresuid, 2000, 2000, 2000);
+				live();
+			}
+		sleep_ms((long)(next_random(&seed) % 8));
+		pid = fork_raw();
+		if (!pid) {
+			call(SYS_setresuid, 2000, 2000, 2000);
+			exit_raw(call(SYS_kill, all ? -1 : 0,
+				      all ? SIGKILL : SIGTERM)
+					 ? 1
+					 : 2);
+		}
+		odd += child_status(pid) != (all ? 2 << 8 : SIGTERM);
+		while (call(SYS_wait4, -1, 0, 0, 0) > 0)
+			;
+		loud += !is_quiet();
+	}
+	IS(odd, 0);
+	IS(loud, 0);
+	return checks_done();
+}
+
 void eat(void)
 {
 	for (;;) {

@@ -7,9 +7,9 @@
  *	storm N		N children that fork, map and exec, killed at some point
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
- *	orphan		leave a child behind
- *	numbers N PID	N children: how many of them have that number?
- *	bomb		fork for ever, in each process
+ *	raid N		N times, a user's processes are sent a signal at once
+ *	bomb [N]	fork for ever, in each process; say when no more is
+ *			possible, for there are N
  *	ignore		ignore SIGTERM
  *	spin, sleep, read, deaf
  *			go on for ever: with instructions, asleep, for input,
@@ -97,6 +97,8 @@ int main(int argc, char **argv)
 		eat();
 	if (!strcmp(what, "eaters"))
 		return eaters(n);
+	if (!strcmp(what, "raid"))
+		return raid(n);
 	if (!strcmp(what, "ignore"))
 		return signal(SIGTERM, SIG_IGN) == SIG_ERR;
 	if (!strcmp(what, "orphan"))

@@ -64,6 +64,23 @@ void signals(void)
 		exit_raw(call(SYS_kill, 0, SIGTERM) ? 1 : 2);
 	}
 	IS(child_status(child) & 0x7f, SIGTERM);
+	/* Of all, too; but then it is no error if there are none of them, as
+	 * long as there are others than number 1. */
+	if (!(child = fork_raw())) {
+		call(SYS_setresuid, 4711, 4711, 4711);
+		exit_raw(call(SYS_kill, -1, SIGTERM) == (pid == 1 ? -ESRCH : 0)
+				 ? 2
+				 : 1);
+	}
+	IS(child_status(child), 2 << 8);
+	/* A session's members may be told to go on. */
+	if (!(child = fork_raw())) {
+		call(SYS_setresuid, 4711, 4711, 4711);
+		exit_raw(call(SYS_kill, pid, SIGTERM) != -EPERM ? 1
+			 : call(SYS_kill, pid, SIGCONT)		? 2
+								: 3);
+	}
+	IS(child_status(child), 3 << 8);
 	signal(SIGCHLD, SIG_IGN); /* nobody is waited for */
 	if (!(child = fork_raw()))
 		exit_raw(0);
