@@ -49,6 +49,7 @@ static void copy_rest(struct aspace *to, const struct aspace *from)
 	to->max_vmas = from->max_vmas;
 	to->image_data = from->image_data;
 	to->may_lock = from->may_lock;
+	to->no_huge = from->no_huge;
 	to->membarrier = from->membarrier;
 	to->code = from->code;
 	to->args = from->args;
