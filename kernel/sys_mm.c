@@ -156,7 +156,8 @@ static int check_vector(uaddr_t vec, uint64_t n)
 /* The first argument names a process by a descriptor, which no call makes yet. */
 int64_t sys_process_madvise(const uint64_t arg[6])
 {
-	int err = (uint32_t)arg[4] ? -EINVAL : check_vector(arg[1], arg[2]);
+	int err = (uint32_t)arg[4] ? -EINVAL
+				   : check_vector(arg[1], (uint32_t)arg[2]);
 
 	return err ? err : -EBADF;
 }
@@ -178,7 +179,7 @@ int64_t sys_mincore(const uint64_t arg[6])
 
 	if (is_aligned(addr, PAGE_SIZE) && addr <= limit &&
 	    len <= limit - addr &&
-	    !user_range(vec, align_up(len, PAGE_SIZE) >> PAGE_SHIFT))
+	    !user_could_have(vec, align_up(len, PAGE_SIZE) >> PAGE_SHIFT))
 		return -EFAULT;
 	return aspace_mincore(space(), addr, len, put_residence, &vec);
 }
@@ -236,6 +237,7 @@ enum {
 	MEMBARRIER_REGISTER_PRIVATE = 1 << 4,
 	MEMBARRIER_PRIVATE_RSEQ = 1 << 7,
 	MEMBARRIER_REGISTER_RSEQ = 1 << 8,
+	MEMBARRIER_FLAG_CPU = 1,
 	/* What Linux has on this architecture. */
 	MEMBARRIER_ALL = MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED |
 			 MEMBARRIER_REGISTER_GLOBAL | MEMBARRIER_PRIVATE |
@@ -273,8 +275,9 @@ int64_t sys_membarrier(const uint64_t arg[6])
 	uint32_t command = (uint32_t)arg[0], flags = (uint32_t)arg[1];
 	struct aspace *as = space();
 
-	/* With a flag it would be for one hart, by rseq, of which there is none. */
-	if (flags)
+	/* One hart alone may be meant, by its number: all are as good. */
+	if (flags && (command != MEMBARRIER_PRIVATE_RSEQ ||
+		      flags != MEMBARRIER_FLAG_CPU))
 		return -EINVAL;
 	switch (command) {
 	case 0:
