@@ -40,7 +40,7 @@ int is_console(long fd);
 
 const char *some_path(void);
 
-/* Kinds of steps: files.c, paths.c, others.c. */
+/* Kinds of steps: files.c, paths.c, memory.c, others.c. */
 void step_close(void);
 void step_dup(void);
 void step_fcntl(void);
@@ -56,6 +56,8 @@ void step_stat(void);
 void step_access(void);
 void step_readlink(void);
 void step_exec(void);
+
+void step_memory(void);
 
 void step_limit(void);
 void step_clock(void);

@@ -3,8 +3,8 @@
  *
  *	calldiff [-v] [SEED [STEPS [EVERY]]]
  *
- * makes calls of files, paths, limits, clocks and processes with arguments that are
- * drawn from SEED: good ones, ones at the edge of what is allowed, and hostile ones.
+ * makes calls of files, paths, limits, clocks, processes and memory with arguments that
+ * are drawn from SEED: good ones, ones at the edge of what is allowed, and hostile ones.
  * It sums up all results and what came back with them, and prints the sum after each
  * EVERY steps; with -v each step and its result, which shows where two kernels part.
  *
@@ -110,12 +110,14 @@ static const struct {
 	unsigned weight;
 	void (*fn)(void);
 } steps[] = {
-	{6, step_close},    {6, step_dup},    {8, step_fcntl}, {10, step_lseek},
-	{14, step_read},    {8, step_readv},  {3, step_write}, {4, step_ioctl},
-	{4, step_map},	    {20, step_open},  {12, step_stat}, {6, step_access},
-	{6, step_readlink}, {2, step_exec},   {8, step_limit}, {4, step_clock},
-	{2, step_sleep},    {3, step_random}, {5, step_prctl}, {2, step_wait},
-	{5, step_tell},	    {1, step_child},
+	{6, step_close},    {6, step_dup},     {8, step_fcntl},
+	{10, step_lseek},   {14, step_read},   {8, step_readv},
+	{3, step_write},    {4, step_ioctl},   {4, step_map},
+	{20, step_open},    {12, step_stat},   {6, step_access},
+	{6, step_readlink}, {2, step_exec},    {8, step_limit},
+	{4, step_clock},    {2, step_sleep},   {3, step_random},
+	{5, step_prctl},    {2, step_wait},    {5, step_tell},
+	{1, step_child},    {20, step_memory},
 };
 
 static void step(void)
