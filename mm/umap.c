@@ -101,7 +101,9 @@ int umap_init(struct umap *u)
 
 void umap_keep(struct umap *u)
 {
-	assert(!DEBUG_CHECKS || pgtable_tables(&u->pt) == 1);
+	assert(!DEBUG_CHECKS ||
+	       (pgtable_tables(&u->pt) == 1 &&
+		!__atomic_load_n(&u->tlb.active, __ATOMIC_RELAXED)));
 	keep_root(pfn_to_page(u->pt.root >> PAGE_SHIFT));
 	u->pt = (struct pgtable){0};
 }

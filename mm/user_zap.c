@@ -311,7 +311,7 @@ static __attribute__((noinline)) int zap_range(struct aspace *as,
 {
 	struct cursor c;
 	struct zap z;
-	int err;
+	int err = 0;
 
 	cursor_start(&c, &as->map.pt, va);
 	cursor_down(&c);
@@ -322,7 +322,8 @@ static __attribute__((noinline)) int zap_range(struct aspace *as,
 	tlb_gather_init(&z.g, &as->map.tlb);
 	z.hidden = false;
 	z.n = 0;
-	err = user_split(as, va, &z.g);
+	if (!in_one_table(&c))
+		err = user_split(as, va, &z.g);
 	if (err)
 		tlb_flush(&z.g);
 	else

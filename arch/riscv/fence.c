@@ -33,10 +33,14 @@ uint64_t arch_hartid(unsigned cpu)
 
 static void fence_pages(const struct tlb_fence *f)
 {
-	for (vaddr_t va = f->va.start; va < f->va.end; va += f->step)
-		if (f->asid == ASID_ANY)
+	const vaddr_t end = f->va.end;
+	const uint64_t step = f->step;
+
+	if (f->asid == ASID_ANY)
+		for (vaddr_t va = f->va.start; va < end; va += step)
 			sfence_vma_page(va);
-		else
+	else
+		for (vaddr_t va = f->va.start; va < end; va += step)
 			sfence_vma_page_asid(va, f->asid);
 }
 
