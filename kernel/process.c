@@ -517,7 +517,7 @@ static int try_reap(struct process *p, int pid, unsigned options,
 int process_reap(int pid, unsigned options, struct child_end *end)
 {
 	struct process *p = process_current();
-	int result = -EINTR;
+	int result = -ECHILD;
 
 	if (options & WNOHANG)
 		return try_reap(p, pid, options, end);
