@@ -284,6 +284,24 @@ KTEST(user_pages, populating)
 	user_bed_run(populating);
 }
 
+/* A hart that remembers that nothing was there is told of the page, and of its table. */
+static void first_stores(void)
+{
+	struct aspace *as = enter_with(pages(0, 8 * 512));
+
+	REQUIRE(as);
+	for (unsigned i = 0; i < 8 * 512; i += 64)
+		EXPECT_STORE(as, page(i), i);
+	EXPECT_EQ(user_faults(as, FAULTS_ANON), 64);
+	EXPECT_EQ(user_faults(as, FAULTS_SPURIOUS), 0);
+	leave(as);
+}
+
+KTEST(user_pages, first_stores_take_one_fault_each)
+{
+	user_bed_run(first_stores);
+}
+
 static unsigned left; /* batches until the program is killed */
 
 static bool killed(void)
