@@ -334,25 +334,26 @@ static uint64_t populated(unsigned after, int (*call)(struct aspace *as),
 
 static int by_advice(struct aspace *as)
 {
-	return aspace_madvise(as, BASE, 600 * PAGE_SIZE, MADV_POPULATE_WRITE);
+	return aspace_madvise(as, USER_BASE, 600 * PAGE_SIZE,
+			      MADV_POPULATE_WRITE);
 }
 
 static int by_lock(struct aspace *as)
 {
-	return aspace_mlock(as, BASE, 600 * PAGE_SIZE, false);
+	return aspace_mlock(as, USER_BASE, 600 * PAGE_SIZE, false);
 }
 
 static int by_map(struct aspace *as)
 {
 	vaddr_t at;
 
-	return aspace_map_anonymous(as, BASE, 600 * PAGE_SIZE, RW,
+	return aspace_map_anonymous(as, USER_BASE, 600 * PAGE_SIZE, RW,
 				    MAP_FIXED | MAP_POPULATE, &at);
 }
 
 static int as_code(struct aspace *as)
 {
-	int err = aspace_mprotect(as, BASE, 600 * PAGE_SIZE, PROT_EXEC);
+	int err = aspace_mprotect(as, USER_BASE, 600 * PAGE_SIZE, PROT_EXEC);
 
 	return err ? err : by_lock(as);
 }
