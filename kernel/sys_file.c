@@ -35,15 +35,17 @@ static struct file *file_of(uint64_t fd)
 
 /* --- data --- */
 
-/* All that moves data: `at` is the place in the file, where it has places. What is
- * wrong with a call is told in this order: the file's mode, p, the place. */
+/* All that moves data: `at` is the place in the file; where it has none, how much
+ * the call has moved before. What is wrong with a call is told in this order: the
+ * file's mode, p, the place. */
 typedef int64_t (*io_fn)(struct file *f, uaddr_t p, uint64_t n, uint64_t at);
 
-static int64_t read_console(struct file *f, uaddr_t p, uint64_t n)
+/* It waits for the first piece only: a line that ends with it is all there is. */
+static int64_t read_console(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
 	char line[CHUNK];
 	int64_t got = tty_read(line, min_u64(n, sizeof(line)),
-			       !(f->flags & O_NONBLOCK));
+			       !at && !(f->flags & O_NONBLOCK));
 
 	if (got > 0 && copy_to_user(p, line, (size_t)got))
 		return -EFAULT;
@@ -74,7 +76,7 @@ static int64_t read_node(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 static int64_t read_file(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
 	if (f->kind == FILE_CONSOLE)
-		return n ? read_console(f, p, n) : 0;
+		return n ? read_console(f, p, n, at) : 0;
 	return memfs_is(f->node, MODE_DIR) ? -EISDIR : read_node(f, p, n, at);
 }
 

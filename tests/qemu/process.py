@@ -239,6 +239,14 @@ def lines(test):
         m.expect(r"end: 0$", unless=PANIC)
         m.expect(r"^for the shell$", unless=PANIC)
         m.expect(PROMPT, unless=PANIC)
+        # A line that ends with a piece is all there is, as one that goes on.
+        m.send("run /process pieces\rabc\r")
+        m.expect(r"^read 4: abc$", unless=PANIC)
+        m.send("abcdef\r")
+        m.expect(r"^read 7: abcdef$", unless=PANIC)
+        m.send("\x04")
+        m.expect(r"end: 0\n", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
         # ^C takes back what was typed of a line, whatever becomes of its signal.
         m.send("run /process read deaf\r")
         m.expect("^read\n", unless=PANIC)

@@ -11,10 +11,12 @@
  *	bomb [N]	fork for ever, in each process; say when no more is
  *			possible, for there are N
  *	ignore		ignore SIGTERM
- *	spin, sleep, read, deaf
+ *	spin, sleep, read, pieces, deaf
  *			go on for ever: with instructions, asleep, for input,
- *			and without an ear for ^C; read deaf
+ *			for input in several pieces, and without an ear for
+ *			^C; read deaf
  */
+#include <sys/uio.h>
 #include <time.h>
 
 #include "process.h"
@@ -39,6 +41,8 @@ void sleep_ms(long ms)
 static int forever(const char *how)
 {
 	char buf[100];
+	struct iovec v[] = {{buf, 4}, {buf + 4, 95}};
+	int pieces = !strcmp(how, "pieces");
 
 	say("%s\n", how);
 	if (!strcmp(how, "spin") || !strcmp(how, "deaf"))
@@ -48,7 +52,8 @@ static int forever(const char *how)
 		for (;;)
 			sleep_ms(100000);
 	for (;;) {
-		long n = call(SYS_read, 0, buf, sizeof(buf) - 1);
+		long n = pieces ? call(SYS_readv, 0, v, 2)
+				: call(SYS_read, 0, buf, sizeof(buf) - 1);
 
 		if (n <= 0) {
 			say("end: %ld\n", n);
