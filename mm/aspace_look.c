@@ -90,12 +90,30 @@ static const char *check_sums(const struct aspace *as)
 	return NULL;
 }
 
+/* Writers wait for those harts only that are noted. One that begins to read right
+ * now may be between the two steps. */
+static bool readers_noted(const struct aspace *as)
+{
+	for (unsigned cpu = 0; cpu < cpus_possible; cpu++) {
+		/* Acquire: it was noted before. */
+		uint32_t reads =
+			__atomic_load_n(&as->hart[cpu].reads, __ATOMIC_ACQUIRE);
+
+		if (reads == READS_NOT_NOW &&
+		    !(__atomic_load_n(&as->readers, __ATOMIC_RELAXED) &
+		      cpu_bit(cpu)))
+			return false;
+	}
+	return true;
+}
+
 const char *aspace_check(struct aspace *as)
 {
 	const char *wrong;
 
 	aspace_lock(as);
-	wrong = vma_check(&as->vmas);
+	wrong = readers_noted(as) ? vma_check(&as->vmas)
+				  : "a hart that reads is not noted";
 	if (!wrong)
 		wrong = check_sums(as);
 	if (!wrong)

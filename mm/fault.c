@@ -432,8 +432,8 @@ static __attribute__((noinline, cold)) enum fault_result serve_late(
 	struct fault f = {.as = as, .va = va, .kind = kind};
 	enum fault_result r;
 
+	aspace_read_end(as);
 	do {
-		aspace_read_end(as);
 		aspace_read_begin(as);
 		f.v = vma_find(&as->vmas, va);
 		f.entry = entry_find(&as->map.pt, va, 0, &f.level);
