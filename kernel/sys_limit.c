@@ -198,7 +198,7 @@ struct sysinfo_abi {
 	int64_t uptime;
 	uint64_t loads[3];
 	uint64_t total, free, shared, buffers, swap, swap_free;
-	uint16_t processes, unused1;
+	uint16_t processes, unused1[3]; /* no gap: all is copied out */
 	uint64_t high, high_free;
 	uint32_t unit, unused2;
 };
