@@ -270,6 +270,18 @@ static void put_all(struct list *dead)
 		process_put(list_entry(p, struct process, sibling));
 }
 
+/* Does nobody want to know how a child of this one ended? */
+static bool nobody_asks(const struct process *parent, int signal)
+{
+	struct sigaction_abi a;
+
+	if (!parent)
+		return true;
+	a = signal_get(&parent->signals, SIGCHLD);
+	return signal == SIGCHLD &&
+	       (a.handler == SIG_IGN || (a.flags & SA_NOCLDWAIT));
+}
+
 static void hand_on_children_locked(struct process *p, struct list *dead)
 {
 	struct process *heir = all.init;
@@ -282,21 +294,12 @@ static void hand_on_children_locked(struct process *p, struct list *dead)
 		/* What its parent wanted to be sent is of no use to another, who
 		 * waits for any child. */
 		c->exit_signal = SIGCHLD;
-		if (!heir && c->state == PROCESS_ZOMBIE)
+		if (c->state == PROCESS_ZOMBIE && nobody_asks(heir, SIGCHLD))
 			reap_locked(c, dead);
 	}
 	list_init(&p->children);
 	if (heir)
 		wake_all(&heir->child_changed);
-}
-
-/* Does nobody want to know how its child ended? */
-static bool parent_ignores(const struct process *parent, int signal)
-{
-	struct sigaction_abi a = signal_get(&parent->signals, SIGCHLD);
-
-	return signal == SIGCHLD &&
-	       (a.handler == SIG_IGN || (a.flags & SA_NOCLDWAIT));
 }
 
 /* --- the end --- */
@@ -317,9 +320,8 @@ static void split_time_locked(struct process *p, const struct task *t,
 	p->user_told = u->user;
 }
 
-struct usage process_usage(struct process *p)
+static struct usage usage_locked(struct process *p)
 {
-	uint64_t flags = spin_lock_irqsave(&all.lock);
 	struct usage u = p->used;
 	const struct task *t = p->task;
 
@@ -330,6 +332,14 @@ struct usage process_usage(struct process *p)
 	/* What is in `used` was before it had this space. */
 	if (p->aspace)
 		u.faults += aspace_faults(p->aspace);
+	return u;
+}
+
+struct usage process_usage(struct process *p)
+{
+	uint64_t flags = spin_lock_irqsave(&all.lock);
+	struct usage u = usage_locked(p);
+
 	spin_unlock_irqrestore(&all.lock, flags);
 	return u;
 }
@@ -354,8 +364,8 @@ void process_change_space(struct process *p, struct aspace *as)
 	uint64_t flags;
 
 	clear_tid(p);
-	p->used = process_usage(p);
 	flags = spin_lock_irqsave(&all.lock);
+	p->used = usage_locked(p);
 	for (struct process *q = p->parent; q && q->aspace == old;
 	     q = q->parent)
 		q->used.faults -= p->used.faults;
@@ -383,7 +393,7 @@ static void bury(struct process *p, int status)
 	parent = p->parent;
 	if (parent)
 		wake_all(&process_get(parent)->child_changed);
-	if (!parent || parent_ignores(parent, p->exit_signal))
+	if (nobody_asks(parent, p->exit_signal))
 		reap_locked(p, &dead);
 	wake_all(&p->ended);
 	if (p->waiter)
