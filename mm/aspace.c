@@ -36,7 +36,7 @@
  *  I3  every leaf of the page tables lies in a VMA, and allows no more
  *
  * Lock order: the mutex, then everything else; a task holds at most one of them,
- * but a child that nobody knows yet needs none.
+ * and that of a child which it makes.
  *
  * Source: Linux's per-VMA locks and seqcounts do the same with stores that harts
  * share; the two flags and their fences are Dekker's (Dijkstra, EWD 123).

@@ -1,6 +1,7 @@
 /*
  * fork: a second space with the same VMAs and, until somebody writes, the same
- * pages. The child is nobody's yet, so its lock is not taken.
+ * pages. The child is nobody's yet, so its lock is taken only where its VMAs
+ * change.
  *
  * The child has a copy of each VMA first. Then what children don't have is taken
  * from it, which is rare: VMAs that are marked so, and locks, without which
@@ -72,10 +73,13 @@ static struct vma *unlock(struct aspace *child, struct vma *v)
 	return aspace_change(child, &c);
 }
 
+/* By its lists of VMAs an object leads to the child already (mm/user_remove.c), and who
+ * comes that way must not see a VMA that is half changed. */
 static void drop_rest(struct aspace *child)
 {
 	struct vma *next;
 
+	aspace_lock(child);
 	for (struct vma *v = vma_first(&child->vmas); v; v = next) {
 		if (v->flags & LOCKS)
 			v = unlock(child, v);
@@ -83,6 +87,7 @@ static void drop_rest(struct aspace *child)
 		if (v->flags & VMA_DONTFORK)
 			aspace_cut(child, v, v->va, NULL);
 	}
+	aspace_unlock(child);
 }
 
 int aspace_fork(struct aspace *parent, struct aspace **child)
