@@ -43,13 +43,26 @@ static void set_limit(struct process *p, unsigned resource,
 	aspace_put(as);
 }
 
+static bool are_all(const struct user_ids *ids, uint32_t id)
+{
+	return ids->real == id && ids->effective == id && ids->saved == id;
+}
+
+/* Root may, and whoever p is all of: not who may only signal it. */
+static bool may_limit(const struct process *by, const struct process *p)
+{
+	return by == p || user_is_root(&by->user) ||
+	       (are_all(&p->user, by->user.real) &&
+		are_all(&p->user_group, by->user_group.real));
+}
+
 /* new: NULL if it stays. The former one goes to *was. */
 static int limit(struct process *p, unsigned resource, const struct rlimit *new,
 		 struct rlimit *was)
 {
 	int err = 0;
 
-	if (!user_may(&process_current()->user, &p->user))
+	if (!may_limit(process_current(), p))
 		return -EPERM;
 	if (resource >= RLIMITS)
 		return -EINVAL;
