@@ -252,6 +252,9 @@ int process_exec(struct user_regs *regs, const char *path, char *const argv[],
 		return err;
 	p->exe = start.exe;
 	exec_name(path, p->name);
+	p->user.saved = p->user.effective;
+	p->user_group.saved = p->user_group.effective;
+	p->not_dumpable = false;
 	p->exit_signal = SIGCHLD;
 	fd_table_exec(p->files);
 	signal_exec(&p->signals);

@@ -291,8 +291,45 @@ static void limit_of_processes(void)
 	IS(child_status(pid), 2 << 8);
 }
 
+/* Another program has no way back to rights that were given up. */
+static void users_of_programs(void)
+{
+	int pid = fork_raw();
+
+	if (!pid) {
+		char *argv[] = {self, "regain", NULL};
+
+		call(SYS_setresuid, 4711, 4711, 0);
+		call(SYS_execve, self, argv, NULL);
+		exit_raw(99);
+	}
+	IS(child_status(pid), 0);
+}
+
+/* Who may signal a process need not see its limits. */
+static void limits_of_others(void)
+{
+	int pid = fork_raw(), child;
+	long may_signal, may_limit;
+
+	if (!pid) {
+		call(SYS_setresuid, 4711, 0, 0);
+		child = fork_raw();
+		if (child)
+			exit_raw(child_status(child) >> 8);
+		pid = (int)call(SYS_getppid);
+		call(SYS_setresuid, 4711, 4711, 4711);
+		may_signal = call(SYS_kill, pid, 0);
+		may_limit = call(SYS_prlimit64, pid, RLIMIT_CORE, 0, 0);
+		exit_raw(!may_signal + 2 * (may_limit == -EPERM));
+	}
+	IS(child_status(pid), 3 << 8);
+}
+
 void beginnings(void)
 {
+	users_of_programs();
+	limits_of_others();
 	limit_of_processes();
 	clones();
 	programs();
