@@ -183,7 +183,8 @@ unsigned process_most(void)
 	if (!__atomic_load_n(&most, __ATOMIC_RELAXED))
 		__atomic_store_n(
 			&most,
-			min_u64(memblock_total(&ram) / 8 / TASK_STACK, PID_MAX),
+			(unsigned)min_u64(memblock_total(&ram) / 8 / TASK_STACK,
+					  PID_MAX),
 			__ATOMIC_RELAXED);
 	return __atomic_load_n(&most, __ATOMIC_RELAXED);
 }

@@ -50,7 +50,7 @@ MUTANTS = [
            "pte_cas(f->entry, f->e, leaf_of(p, f->v->prot, true))",
            "fault_harts."),
     Mutant("forked-without-fence", 1, "mm/user_copy.c",
-           "\ttlb_flush(&g);\n", "\ttlb_flush_new(&g);\n", "fault_harts."),
+           "\ttlb_flush(&c.g);\n", "\ttlb_flush_new(&c.g);\n", "fault_harts."),
     Mutant("zapped-before-fence", 1, "mm/user_zap.c",
            "\tlist_splice(&gone, &z->g.pages);\n\ttlb_flush(&z->g);\n",
            "\tlist_splice(&gone, &z->g.pages);\n", "fault_harts."),
