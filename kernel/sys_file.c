@@ -40,13 +40,16 @@ static struct file *file_of(uint64_t fd)
  * file's mode, p, the place. */
 typedef int64_t (*io_fn)(struct file *f, uaddr_t p, uint64_t n, uint64_t at);
 
-/* It waits for the first piece only: a line that ends with it is all there is. */
+/* It is about one line, which may end with a piece. */
 static int64_t read_console(struct file *f, uaddr_t p, uint64_t n, uint64_t at)
 {
 	char line[CHUNK];
-	int64_t got = tty_read(line, min_u64(n, sizeof(line)),
-			       !at && !(f->flags & O_NONBLOCK));
+	int64_t got;
 
+	if (at && !tty_ready())
+		return 0;
+	got = tty_read(line, min_u64(n, sizeof(line)),
+		       !(f->flags & O_NONBLOCK));
 	if (got > 0 && copy_to_user(p, line, (size_t)got))
 		return -EFAULT;
 	return got;

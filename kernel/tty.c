@@ -3,10 +3,10 @@
  *
  *	console's ring --tty_look()--> line --tty_read()--> program
  *
- * Bytes leave the ring only while a reader waits and there is no line: so what
- * is typed ahead of a program's end goes to the shell, as does what it never
- * read. Otherwise tty_look() asks for ^C alone, which is never behind another
- * byte.
+ * Bytes leave the ring only while a reader waits and there is no line, or up to
+ * the end of one that somebody asked for who does not wait: so what is typed
+ * ahead of a program's end goes to the shell, as does what it never read.
+ * Otherwise tty_look() asks for ^C alone, which is never behind another byte.
  *
  * The second ^C in a row kills: a program may ignore SIGINT, but there is
  * nobody else who could end it.
@@ -31,6 +31,7 @@ static struct {
 	struct task *server; /* NULL: none (l) */
 	int group;	     /* (l), (a) */
 	unsigned waiting;    /* readers without a line (l) */
+	bool asked;	     /* for a line, by who does not wait (l) */
 	unsigned interrupts; /* ^C since the last line; the server's */
 	struct ttyline line; /* (l) */
 	struct wait_queue readers;
@@ -55,6 +56,7 @@ void tty_serve(int group)
 	tty.server = group ? task_current() : NULL;
 	__atomic_store_n(&tty.group, group, __ATOMIC_RELAXED);
 	drop_line_locked();
+	tty.asked = false;
 	tty.interrupts = 0;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	wake_all(&tty.readers);
@@ -76,7 +78,7 @@ static void interrupt(void)
 static int wanted_byte(void)
 {
 	uint64_t flags = spin_lock_irqsave(&tty.lock);
-	bool wanted = tty.waiting && !tty.line.ended;
+	bool wanted = (tty.waiting || tty.asked) && !tty.line.ended;
 
 	spin_unlock_irqrestore(&tty.lock, flags);
 	return wanted ? console_getc() : -1;
@@ -88,6 +90,8 @@ static void put(uint8_t byte)
 
 	ttyline_put(&tty.line, byte, console_write);
 	tty.interrupts = 0;
+	if (tty.line.ended)
+		tty.asked = false;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	if (byte == '\r' || byte == '\n' || byte == CTRL_D)
 		wake_all(&tty.readers);
@@ -139,6 +143,16 @@ static int64_t take(void *p, size_t n, int group)
 	return result;
 }
 
+static void ask_for_line(void)
+{
+	uint64_t flags = spin_lock_irqsave(&tty.lock);
+
+	tty.asked = true;
+	if (tty.server)
+		task_wake(tty.server);
+	spin_unlock_irqrestore(&tty.lock, flags);
+}
+
 int tty_ready(void)
 {
 	uint64_t flags = spin_lock_irqsave(&tty.lock);
@@ -156,5 +170,7 @@ int64_t tty_read(void *p, size_t n, bool wait)
 
 	while ((result = take(p, n, group)) == -EAGAIN && wait && !err)
 		err = wait_for_line(group);
+	if (result == -EAGAIN && !wait)
+		ask_for_line();
 	return err ? err : result;
 }

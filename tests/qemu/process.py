@@ -247,6 +247,14 @@ def lines(test):
         m.send("\x04")
         m.expect(r"end: 0\n", unless=PANIC)
         m.expect(PROMPT, unless=PANIC)
+        # Who only looks now and then gets its lines, too.
+        m.send("run /process poll\r")
+        m.expect("^poll\n", unless=PANIC)
+        m.send("abc\r")
+        m.expect(r"^read 4: abc$", unless=PANIC)
+        m.send("\x04")
+        m.expect(r"end: 0\n", unless=PANIC)
+        m.expect(PROMPT, unless=PANIC)
         # ^C takes back what was typed of a line, whatever becomes of its signal.
         m.send("run /process read deaf\r")
         m.expect("^read\n", unless=PANIC)

@@ -24,5 +24,6 @@ int tty_group(void);
 int tty_ready(void);
 
 /* For the current process: up to `n` bytes of a line, 0 at its end (^D). -EIO:
- * its group is not served; -EINTR: it is to end; -EAGAIN: no line, !wait. */
+ * its group is not served; -EINTR: it is to end; -EAGAIN: no line, !wait, but one
+ * is asked for, for the next time. */
 int64_t tty_read(void *p, size_t n, bool wait);

@@ -11,11 +11,12 @@
  *	bomb [N]	fork for ever, in each process; say when no more is
  *			possible, for there are N
  *	ignore		ignore SIGTERM
- *	spin, sleep, read, pieces, deaf
+ *	spin, sleep, read, pieces, poll, deaf
  *			go on for ever: with instructions, asleep, for input,
- *			for input in several pieces, and without an ear for
- *			^C; read deaf
+ *			for input in several pieces, looking for input, and
+ *			without an ear for ^C; read deaf
  */
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -51,10 +52,16 @@ static int forever(const char *how)
 	if (!strcmp(how, "sleep"))
 		for (;;)
 			sleep_ms(100000);
+	if (!strcmp(how, "poll"))
+		call(SYS_fcntl, 0, F_SETFL, O_NONBLOCK);
 	for (;;) {
 		long n = pieces ? call(SYS_readv, 0, v, 2)
 				: call(SYS_read, 0, buf, sizeof(buf) - 1);
 
+		if (n == -EAGAIN) {
+			sleep_ms(10);
+			continue;
+		}
 		if (n <= 0) {
 			say("end: %ld\n", n);
 			return 0;
