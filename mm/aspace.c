@@ -35,8 +35,8 @@
  *  I2  total, data, stack, exec, locked, committed are the sums over all VMAs
  *  I3  every leaf of the page tables lies in a VMA, and allows no more
  *
- * Lock order: the mutex, then everything else; a task holds at most one of them,
- * and that of a child which it makes.
+ * Lock order: the mutex, then everything else. A task holds at most one of them, but
+ * who forks: the parent's, then the child's.
  *
  * Source: Linux's per-VMA locks and seqcounts do the same with stores that harts
  * share; the two flags and their fences are Dekker's (Dijkstra, EWD 123).

@@ -1,7 +1,7 @@
 /*
  * fork: a second space with the same VMAs and, until somebody writes, the same
- * pages. The child is nobody's yet, so its lock is taken only where its VMAs
- * change.
+ * pages. No task is in the child yet, but who forgets pages of an object finds it
+ * as soon as it has a VMA of that (mm/user_remove.c): so its lock is taken, too.
  *
  * The child has a copy of each VMA first. Then what children don't have is taken
  * from it, which is rare: VMAs that are marked so, and locks, without which
@@ -23,7 +23,8 @@ static struct vma *copy_vma(void *ctx, const struct vma *v)
 	struct forking *f = ctx;
 	struct vma *c = NULL;
 
-	if (!(v->flags & VMA_ACCOUNTED) || commit_fits(range_size(v->va)))
+	if ((v->flags & (VMA_ACCOUNTED | VMA_DONTFORK)) != VMA_ACCOUNTED ||
+	    commit_fits(range_size(v->va)))
 		c = aspace_vma_new();
 	if (!c)
 		return NULL;
@@ -98,6 +99,7 @@ int aspace_fork(struct aspace *parent, struct aspace **child)
 	if (!f.child)
 		return -ENOMEM;
 	aspace_lock(parent);
+	aspace_lock(f.child);
 	err = vma_copy(&f.child->vmas, &parent->vmas, copy_vma, &f);
 	if (!err) {
 		copy_rest(f.child, parent);
@@ -105,6 +107,7 @@ int aspace_fork(struct aspace *parent, struct aspace **child)
 		if (f.flags & (LOCKS | VMA_DONTFORK))
 			drop_rest(f.child);
 	}
+	aspace_unlock(f.child);
 	aspace_unlock(parent);
 	if (err)
 		aspace_put(f.child);
