@@ -102,8 +102,11 @@ static __attribute__((noinline)) int protect_range(struct aspace *as,
 		cursor_start(&c, &as->map.pt, va);
 		cursor_down(&c);
 	}
-	if (err)
+	if (err) {
+		/* One end may have been split. */
+		tlb_flush(&g);
 		return err;
+	}
 	/* What is there may have been stored by whoever. */
 	if (to->prot & VM_EXEC)
 		tlb_sync_code();

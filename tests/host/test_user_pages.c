@@ -9,6 +9,7 @@
 #include <mm/fail.h>
 #include <mm/kmap.h>
 #include <mm/page_alloc.h>
+#include <mm/zone.h>
 
 #include "../../mm/user_impl.h"
 #include "user_bed.h"
@@ -520,4 +521,69 @@ static void memory_out(void)
 KTEST(user_pages, memory_out_at_each_place)
 {
 	user_bed_run(memory_out);
+}
+
+/* Of two large leaves that are to be split, the first is, but for the second there is
+ * no memory: harts must know of the one. */
+static void half_a_split(void)
+{
+	struct range all = {USER_BASE, USER_BASE + 2 * HUGE_SIZE};
+	struct range part = {all.start + PAGE_SIZE, all.end - PAGE_SIZE};
+	const struct tlb_counters *fences = tlb_counters(arch_cpu());
+	struct aspace *as = enter_with(all);
+	unsigned halves = 0;
+	int err = -ENOMEM;
+
+	REQUIRE(as);
+	EXPECT_EQ(aspace_madvise(as, all.start, range_size(all), MADV_HUGEPAGE),
+		  0);
+	EXPECT_STORE(as, all.start, 1);
+	EXPECT_STORE(as, all.start + HUGE_SIZE, 1);
+	for (uint64_t n = 1; n < 10 && err; n++) {
+		uint64_t before = fences->spaces + fences->all;
+		uint64_t huge = stats(as).huge;
+
+		fail_arm(n, false);
+		aspace_lock(as);
+		err = user_protect(as, part, VM_READ, false);
+		aspace_unlock(as);
+		fail_arm(0, false);
+		if (!err || stats(as).huge == huge)
+			continue;
+		halves++;
+		EXPECT(fences->spaces + fences->all > before);
+	}
+	EXPECT_EQ(err, 0);
+	EXPECT(halves > 0);
+	leave(as);
+}
+
+KTEST(user_pages, half_a_split_is_told)
+{
+	user_bed_run(half_a_split);
+}
+
+/* What children don't get need not fit for them. */
+static void large_and_not_for_children(void)
+{
+	uint64_t ram = zone_sums().total << PAGE_SHIFT;
+	uint64_t part = align_up(ram / 4 * 3, PAGE_SIZE);
+	struct range first = {GIB(2), GIB(2) + part};
+	struct aspace *as = enter_with(first), *child = NULL;
+
+	REQUIRE(as);
+	REQUIRE(user_map(as, range_make(first.end, first.end + part), RW, NULL,
+			 MAP_PRIVATE));
+	EXPECT_EQ(aspace_fork(as, &child), -ENOMEM);
+	EXPECT_EQ(aspace_madvise(as, first.start, 2 * part, MADV_DONTFORK), 0);
+	REQUIRE(aspace_fork(as, &child) == 0);
+	EXPECT_EQ(child->total, 0);
+	EXPECT_FITS(child);
+	aspace_put(child);
+	leave(as);
+}
+
+KTEST(user_pages, what_stays_behind_is_not_promised_twice)
+{
+	user_bed_run(large_and_not_for_children);
 }
