@@ -10,7 +10,7 @@
 static int check(const struct aspace *as, const struct vma *v,
 		 struct range part, vm_prot_t prot, uint32_t *flags)
 {
-	int64_t bytes = (int64_t)range_size(part);
+	int64_t bytes = (int64_t)(part.end - part.start);
 
 	*flags = v->flags;
 	if (!(prot & VM_WRITE) || (prot == v->prot))
@@ -104,9 +104,10 @@ static int protect(struct aspace *as, struct vma *v, struct range part,
 /* From the bottom. The lock is given back for what is faulted in. */
 static int protect_all(struct aspace *as, struct range va, vm_prot_t prot)
 {
-	struct protecting p = {.prot = prot};
+	struct protecting p;
 	int err;
 
+	p.prot = prot;
 	while ((err = aspace_parts(as, va, true, protect, &p)) == 1) {
 		aspace_unlock(as);
 		aspace_populate(as, p.locked, true);

@@ -227,14 +227,15 @@ struct vma *aspace_change(struct aspace *as, struct vma_change *c)
 {
 	struct vma *v;
 
-	aspace_recount(as, c->v, c->prot, c->flags, range_size(c->va));
+	aspace_recount(as, c->v, c->prot, c->flags, c->va.end - c->va.start);
 	v = vma_change(&as->vmas, c);
-	for (unsigned i = 0; i < 2; i++) {
-		if (c->spare[i] && c->spare[i]->object)
+	for (int i = 0; i < c->adds; i++)
+		if (c->spare[i]->object)
 			aspace_vma_own(c->spare[i]);
-		if (c->gone[i])
-			aspace_vma_drop(c->gone[i]);
-	}
+	if (c->adds < 0)
+		aspace_vma_drop(c->gone[0]);
+	if (c->adds < -1)
+		aspace_vma_drop(c->gone[1]);
 	return v;
 }
 

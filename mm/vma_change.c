@@ -65,7 +65,6 @@ struct vma *vma_change(struct vma_map *m, struct vma_change *c)
 {
 	struct vma *v = c->v;
 
-	c->gone[0] = c->gone[1] = NULL;
 	if (c->left || c->right)
 		return join(m, c);
 	if (c->tail)

@@ -112,7 +112,7 @@ MUTANTS = [
            "\tsfence_inval_ir();\n", "", "machine."),
     Mutant("global-fenced-by-asid", 4, "mm/tlb.c",
            "fence_for(&f, g, number_for(g->space));\n\tif (inside",
-           "fence_for(&f, g, number_of(s));\n\tif (inside", "machine."),
+           "fence_for(&f, g, tlb_number(s));\n\tif (inside", "machine."),
     Mutant("new-kernel-mapping-not-fenced", 5, "mm/kmap.c",
            """\terr = pgtable_map(&kernel_pgtable, va, pa, prot, attr, &g);
 \ttlb_flush(&g);

@@ -173,8 +173,8 @@ static bool step_change(struct rng *r)
 	for (int i = 0; i < c.adds; i++)
 		c.spare[i] = get();
 	got = vma_change(&t->m, &c);
-	put(c.gone[0]);
-	put(c.gone[1]);
+	for (int i = 0; i < -c.adds; i++)
+		put(c.gone[i]);
 	return range_within(va, got->va) &&
 	       t->m.count == before + (uint64_t)c.adds;
 }

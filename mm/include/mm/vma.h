@@ -202,8 +202,8 @@ void vma_split(struct vma_map *m, struct vma *v, vaddr_t at, struct vma *upper);
  *	vma_change(m, &c);	makes it so: cannot fail
  *
  * In between nothing else is changed, and spare[] gets c.adds new VMAs (none, if
- * that is negative). Afterwards those in gone[], if not NULL, are the caller's, and
- * the references to objects of spare[] are the caller's to get.
+ * that is negative). Afterwards the -c.adds first ones of gone[] are the caller's,
+ * and the references to objects of spare[] are the caller's to get.
  */
 struct vma_change {
 	struct vma *v;
