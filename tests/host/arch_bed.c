@@ -7,7 +7,6 @@
 #include <mm/mmio.h>
 #include <mm/reclaim.h>
 #include <mm/page_alloc.h>
-#include <mm/reclaim.h>
 #include <mm/umap.h>
 #include <mm/vmalloc.h>
 

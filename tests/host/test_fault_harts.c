@@ -388,6 +388,105 @@ KTEST(fault_harts, one_table_comes_of_many_faults)
 	}
 }
 
+/*
+ * A stack is to grow while a writer is at work: who faulted sleeps, and goes on on a
+ * hart that never was in the space (1); here by a call that is left, and comes back
+ * there.
+ */
+static struct {
+	struct arch_context moved, idle, other;
+	struct range stack[2]; /* of harts 0 and 1 */
+	bool gone, back;
+} trip;
+
+static uint8_t idle_stack[256 << 10] __attribute__((aligned(4096)));
+
+static void idle(void)
+{
+	trip.gone = true;
+	while (!trip.back)
+		arch_relax();
+	arch_context_switch(&trip.idle, &trip.moved, trip.stack[0]);
+}
+
+static void leave_hart(void *arg)
+{
+	uintptr_t start = (uintptr_t)idle_stack;
+	struct range all = {start, start + sizeof(idle_stack)};
+
+	(void)arg;
+	trip.stack[0] = arch_stack();
+	arch_context_init(&trip.idle, all, idle);
+	arch_context_switch(&trip.moved, &trip.idle, all);
+}
+
+static void come_back(void *arg)
+{
+	(void)arg;
+	trip.back = true;
+	arch_context_switch(&trip.moved, &trip.other, trip.stack[1]);
+}
+
+static void traveller(void)
+{
+	host_bed_enter();
+	space = aspace_create();
+	REQUIRE(space && user_map(space, page_at(BASE), RW, NULL,
+				  MAP_PRIVATE | MAP_GROWSDOWN));
+	ready = true;
+	while (!left)
+		arch_relax();
+	EXPECT_EQ(aspace_fault(space, BASE - 1, ACCESS_STORE), FAULT_DONE);
+	EXPECT_EQ(arch_cpu(), 1);
+	EXPECT_FITS(space);
+	left = 2;
+	while (arch_cpu())
+		arch_relax();
+}
+
+static void host(void)
+{
+	uint64_t flags;
+
+	host_bed_enter();
+	trip.stack[1] = arch_stack();
+	while (!trip.gone)
+		arch_relax();
+	flags = arch_irq_save();
+	arch_context_switch(&trip.other, &trip.moved, trip.stack[0]);
+	arch_irq_restore(flags);
+}
+
+static void writer(void)
+{
+	host_bed_enter();
+	while (!ready)
+		arch_relax();
+	mutex_lock(&space->mutex);
+	left = 1;
+	while (space->hart[0].reads != READS_NOT_NOW)
+		harts_yield();
+	/* To where it waits. */
+	for (unsigned i = 0; i < 2000; i++)
+		harts_yield();
+	smp_call(cpu_bit(0), leave_hart, NULL);
+	mutex_unlock(&space->mutex);
+	while (left < 2)
+		arch_relax();
+	smp_call(cpu_bit(1), come_back, NULL);
+}
+
+KTEST(fault_harts, who_waits_may_wake_elsewhere)
+{
+	static void (*const fn[])(void) = {traveller, host, writer};
+
+	memset(&trip, 0, sizeof(trip));
+	ready = false;
+	left = 0;
+	host_bed_run(HARTS, 4, ktest_seed(), fn);
+	aspace_put(space);
+}
+
 /* A child has a place in the lists of objects before it has its pages: who forgets an
  * object's finds it there, and must leave the others alone. In each table there is a
  * page of private memory, and behind that a view of the object. */

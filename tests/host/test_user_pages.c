@@ -268,7 +268,7 @@ static void populating(void)
 	EXPECT_LOAD(as, page(150), 0);
 	aspace_read_begin(as);
 	user_incore(as, vma_find(&as->vmas, USER_BASE), pages(0, 600), vec);
-	aspace_read_end();
+	aspace_read_end(as);
 	for (unsigned i = 0; i < 600; i++)
 		EXPECT_EQ(vec[i], i < 100 || i == 150 || i >= 300);
 	aspace_read_begin(as);

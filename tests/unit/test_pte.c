@@ -106,10 +106,10 @@ KTEST(pte, other_rights_change_nothing_else)
 	EXPECT_EQ(pte_readonly(e).v, pte_protect(e, VM_READ | VM_USER).v);
 	e = pte_leaf(0x80231000, VM_EXEC | VM_USER, ATTR_NORMAL);
 	EXPECT_EQ(pte_readonly(e).v, e.v);
-	EXPECT_EQ(pte_pfn(e), 0x80231);
+	EXPECT_EQ(pte_next_pfn(e), 0x80231);
 	e = pte_protect(e, VM_USER);
 	EXPECT_EQ(pte_readonly(e).v, e.v);
-	EXPECT_EQ(pte_pfn(e), 0x80231);
+	EXPECT_EQ(pte_next_pfn(e), 0x80231);
 	e = pte_leaf(0x80231000, VM_READ, ATTR_IO);
 	EXPECT_EQ(pte_protect(e, VM_READ | VM_USER).v, e.v);
 	EXPECT(pte_global(e));

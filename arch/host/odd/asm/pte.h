@@ -140,6 +140,11 @@ static inline vm_prot_t pte_prot(pte_t e)
 	       (e.flags & PTE_USER ? VM_USER : 0);
 }
 
+static inline pte_t pte_readonly(pte_t leaf)
+{
+	return (pte_t){leaf.flags | PTE_NO_WRITE, leaf.pa};
+}
+
 static inline uint64_t pte_loses(pte_t leaf, vm_prot_t prot)
 {
 	return pte_prot(leaf) & ~pte_prot(pte_protect(leaf, prot));

@@ -164,11 +164,6 @@ static inline paddr_t pte_next(pte_t e)
 	return pte_next_pfn(e) << PAGE_SHIFT;
 }
 
-static inline pfn_t pte_pfn(pte_t e)
-{
-	return e.v >> PTE_PPN_SHIFT;
-}
-
 static inline paddr_t pte_paddr(pte_t e)
 {
 	uint64_t size = e.v & PTE_N ? PTE_NAPOT_SIZE : 0;
