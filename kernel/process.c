@@ -528,7 +528,7 @@ static int try_reap(struct process *p, int pid, unsigned options,
 int process_reap(int pid, unsigned options, struct child_end *end)
 {
 	struct process *p = process_current();
-	int result = -ECHILD;
+	int result = -EINTR;
 
 	if (options & WNOHANG)
 		return try_reap(p, pid, options, end);

@@ -195,6 +195,8 @@ static int spawn_first(struct process *p, struct exec_program *program,
 	int err;
 
 	rlimit_defaults(p->limit);
+	p->limit[RLIMIT_NPROC].cur = process_most() / 2;
+	p->limit[RLIMIT_NPROC].max = process_most() / 2;
 	p->umask = 022;
 	p->timer_slack = p->usual_slack = PROCESS_TIMER_SLACK;
 	p->files = first_files();

@@ -125,6 +125,8 @@ void sched_timer(void)
 	expire(h, now, &ready);
 	if (h->ticking && h->tick_at <= now) {
 		__atomic_store_n(&h->ticking, false, __ATOMIC_RELAXED);
+		if (t->process)
+			count_time(t, now);
 		sched_balance(h);
 		if (get_count(&h->count))
 			__atomic_fetch_or(&t->flags, TASK_RESCHED,

@@ -66,7 +66,7 @@ static void describe_file(const struct file *f, struct aspace_mmap *m)
 static __attribute__((noinline)) int64_t map_file(struct aspace_mmap *m,
 						  uint32_t fd)
 {
-	struct file *f = fd_get(process_current()->files, fd);
+	struct file *f = fd_get_data(process_current()->files, fd);
 	int64_t result;
 
 	if (!f)

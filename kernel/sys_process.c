@@ -78,28 +78,6 @@ static int check_clone(uint64_t flags)
 	return 0;
 }
 
-struct census {
-	uint32_t user;
-	uint64_t left;
-};
-
-static int count_one(void *ctx, struct process *p)
-{
-	struct census *c = ctx;
-
-	return p->user.real == c->user && !--c->left;
-}
-
-/* Root's may be as many as there is room for. */
-static bool too_many_processes(const struct process *p)
-{
-	struct census c = {p->user.real, p->limit[RLIMIT_NPROC].cur};
-
-	if (user_is_root(&p->user) || c.left == RLIM_INFINITY)
-		return false;
-	return !c.left || process_each(count_one, &c);
-}
-
 /* clone(flags, stack, parent_tid, tls, child_tid), as riscv has it. */
 int64_t sys_clone(const uint64_t arg[6])
 {
@@ -112,8 +90,6 @@ int64_t sys_clone(const uint64_t arg[6])
 	};
 	int err = check_clone(f.flags);
 
-	if (!err && too_many_processes(process_current()))
-		err = -EAGAIN;
 	if (err)
 		return err;
 	return process_fork(user_call_regs(arg), &f);

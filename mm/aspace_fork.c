@@ -74,13 +74,10 @@ static struct vma *unlock(struct aspace *child, struct vma *v)
 	return aspace_change(child, &c);
 }
 
-/* By its lists of VMAs an object leads to the child already (mm/user_remove.c), and who
- * comes that way must not see a VMA that is half changed. */
 static void drop_rest(struct aspace *child)
 {
 	struct vma *next;
 
-	aspace_lock(child);
 	for (struct vma *v = vma_first(&child->vmas); v; v = next) {
 		if (v->flags & LOCKS)
 			v = unlock(child, v);
@@ -88,7 +85,6 @@ static void drop_rest(struct aspace *child)
 		if (v->flags & VMA_DONTFORK)
 			aspace_cut(child, v, v->va, NULL);
 	}
-	aspace_unlock(child);
 }
 
 int aspace_fork(struct aspace *parent, struct aspace **child)

@@ -193,7 +193,7 @@ static inline bool wants_huge(const struct vma *v, vaddr_t va)
 	enum fault_huge huge = __atomic_load_n(&fault_huge, __ATOMIC_RELAXED);
 	vaddr_t start = align_down(va, HUGE_SIZE);
 
-	if (huge == HUGE_NEVER || (v->flags & VMA_NOHUGE) ||
+	if (huge == HUGE_NEVER || v->as->no_huge || (v->flags & VMA_NOHUGE) ||
 	    (huge == HUGE_MADVISE && !(v->flags & VMA_HUGE)))
 		return false;
 	return range_within(range_make(start, start + HUGE_SIZE), v->va);

@@ -267,7 +267,8 @@ void tlb_flush_new(struct tlb_gather *g)
 }
 
 /* No interrupt takes this hart out of the space, so they may come. */
-static void forget_page(struct hart *h, const struct tlb_space *s, vaddr_t va)
+static void forget_page(struct tlb_hart *h, const struct tlb_space *s,
+			vaddr_t va)
 {
 	if (full) {
 		forget(h, ASID_ANY);
@@ -289,7 +290,7 @@ static __attribute__((noinline)) void flush_page(struct tlb_space *s,
 
 void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 {
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	arch_smp_mb(); /* as in fence() */
 	if (s == h->in && cpus_online() == cpu_bit(arch_cpu()))
@@ -300,7 +301,7 @@ void tlb_flush_page(struct tlb_space *s, vaddr_t va)
 
 void tlb_flush_added_page(struct tlb_space *s, vaddr_t va)
 {
-	struct hart *h = this_cpu(harts);
+	struct tlb_hart *h = this_cpu(tlb_hart);
 
 	if (s == h->in)
 		forget_page(h, s, va);

@@ -105,7 +105,7 @@ static int32_t copy_run(pte_t *to, pte_t *p, const pte_t *end, uint64_t *lost)
 	for (; p < end; p++, to++) {
 		pte_t e = pte_load(p);
 
-		if (!pte_is_leaf(e) || !share(pages + pte_pfn(e)))
+		if (!pte_is_leaf(e) || !share(pages + pte_next_pfn(e)))
 			break;
 		rights |= pte_loses(e, VM_READ | VM_EXEC);
 		pte_set(p, pte_readonly(e));

@@ -302,7 +302,7 @@ TESTS = [
     Test("process-crowd", "all", 600, "1000 processes, killed anywhere",
          crowd(*FOUR), BUILT),
     Test("process-crowd-1", "all", 600, "the same on one hart", crowd(), BUILT),
-    Test("process-crowd-debug", "all", 600, "100 with checks",
+    Test("process-crowd-debug", "full", 600, "100 with checks",
          crowd(*FOUR, kernel=DEBUG, n=100), DEBUGGED),
     Test("process-raid", "all", 300, "a signal to many who fork", raid(*FOUR, n=4),
          BUILT),

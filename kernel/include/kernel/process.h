@@ -68,13 +68,16 @@ struct process {
 	bool gave_up;	 /* kernel/oom.c waited for it in vain */
 	int status;	 /* once it is over (t) */
 	int exit_signal; /* what the parent is sent (t) */
-	struct memfs_node *exe, *cwd;	  /* (o) */
-	struct fd_table *files;		  /* (o) */
-	char name[PROCESS_NAME];	  /* (o), racy for others */
-	unsigned umask;			  /* (o) */
-	struct user_ids user, user_group; /* (o), racy for others */
+	struct memfs_node *exe, *cwd;	   /* (o) */
+	struct fd_table *files;		   /* (o) */
+	unsigned umask;			   /* (o) */
+	bool not_dumpable, no_new_privs;   /* as prctl() set them (o) */
+	uint64_t timer_slack, usual_slack; /* ns (o) */
+	struct user_ids user, user_group;  /* (o), racy for others */
+	char name[PROCESS_NAME];	   /* (o), racy for others */
 	struct usage
 		used; /* up to when it got its space; in the end, all (t) */
+	uint64_t user_told; /* the most that was told of used.user (t) */
 	struct usage children_used;   /* (t) */
 	uint64_t started;	      /* arch_time() */
 	uaddr_t set_tid, clear_tid;   /* where to store the number, and 0 at the

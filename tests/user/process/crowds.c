@@ -192,9 +192,27 @@ int eaters(int n)
 	return checks_done();
 }
 
+/* n: so many at most; 0: as many as there is room for. */
+void bomb(int n)
+{
+	uint64_t most[2] = {(uint64_t)n, (uint64_t)n};
+
+	if (n) {
+		call(SYS_setrlimit, RLIMIT_NPROC, most);
+		call(SYS_setresuid, 1000, 1000, 1000);
+	}
+	say("bomb\n");
+	for (;;)
+		if (fork_raw() < 0 &&
+		    !__atomic_exchange_n(&shared[4], 1, __ATOMIC_SEQ_CST))
+			say("full\n");
+}
+
 /* Its child outlives it, and its number stays that of a group. */
 int orphan(void)
 {
+	/* The console's, when the leader is over. */
+	signal(SIGHUP, SIG_IGN);
 	say("leader %d\n", getpid());
 	if (!fork_raw())
 		for (;;)

@@ -7,6 +7,8 @@
  *	storm N		N children that fork, map and exec, killed at some point
  *	eat		take memory until somebody kills
  *	eaters N	N processes do that at once; those that are killed are counted
+ *	orphan		leave a child behind
+ *	numbers N PID	N children: how many of them have that number?
  *	raid N		N times, a user's processes are sent a signal at once
  *	bomb [N]	fork for ever, in each process; say when no more is
  *			possible, for there are N

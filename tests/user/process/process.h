@@ -32,6 +32,8 @@ int many(int n);
 int chain(int n);
 int storm(int n);
 int eaters(int n);
+int orphan(void);
+int numbers(int n, int number);
 int raid(int n);
 __attribute__((noreturn)) void be_busy(uint64_t seed);
 __attribute__((noreturn)) void eat(void);
