@@ -88,18 +88,7 @@ static void give_back(void)
 	arch_irq_restore(irq);
 }
 
-static void keep_in_reach(void)
-{
-	static struct shrinker shrinker = {
-		.name = "tables",
-		.drain_hart = give_back,
-	};
-	static uint32_t known; /* (a) */
-
-	if (!__atomic_load_n(&known, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&known, 1, __ATOMIC_RELAXED))
-		reclaim_register(&shrinker);
-}
+static struct shrinker shrinker = {.name = "tables", .drain_hart = give_back};
 
 void pgtable_keep(struct page *table)
 {
@@ -112,7 +101,7 @@ void pgtable_keep(struct page *table)
 		k->table[k->n++] = table;
 	}
 	arch_irq_restore(irq);
-	keep_in_reach();
+	reclaim_register_once(&shrinker);
 	if (!room)
 		page_free(table, 0);
 }

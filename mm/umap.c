@@ -44,18 +44,7 @@ static void give_back(void)
 		page_free(p, 0);
 }
 
-static void keep_in_reach(void)
-{
-	static struct shrinker shrinker = {
-		.name = "roots",
-		.drain_hart = give_back,
-	};
-	static uint32_t known; /* (a) */
-
-	if (!__atomic_load_n(&known, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&known, 1, __ATOMIC_RELAXED))
-		reclaim_register(&shrinker);
-}
+static struct shrinker shrinker = {.name = "roots", .drain_hart = give_back};
 
 static void keep_root(struct page *p)
 {
@@ -66,7 +55,7 @@ static void keep_root(struct page *p)
 	if (room)
 		*kept = p;
 	arch_irq_restore(irq);
-	keep_in_reach();
+	reclaim_register_once(&shrinker);
 	if (!room)
 		page_free(p, 0);
 }

@@ -134,3 +134,19 @@ void exit_raw(int status)
 	for (;;)
 		call(SYS_exit_group, status);
 }
+
+unsigned weigh(const struct step *steps, unsigned n)
+{
+	unsigned sum = 0;
+
+	while (n)
+		sum += steps[--n].weight;
+	return sum;
+}
+
+void take_step(const struct step *steps, unsigned r)
+{
+	for (; r >= steps->weight; steps++)
+		r -= steps->weight;
+	steps->fn();
+}

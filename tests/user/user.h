@@ -75,6 +75,14 @@ static inline uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
+/* Something that is drawn as often as its weight says, of n. */
+struct step {
+	unsigned weight;
+	void (*fn)(void);
+};
+unsigned weigh(const struct step *steps, unsigned n);
+void take_step(const struct step *steps, unsigned r); /* r < their weight */
+
 /* fork() and wait4() without what a C library does around them. A child that was
  * killed gives its signal as a negative number, else its exit status. */
 int fork_raw(void);

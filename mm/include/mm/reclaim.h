@@ -21,10 +21,19 @@ struct shrinker {
 	 * held, must not allocate, may wait for other harts. NULL: nothing. */
 	void (*shrink)(void);
 	uint64_t calls; /* (a) */
+	uint32_t known; /* to reclaim_register_once() (a) */
 };
 
 /* For ever. Boot, or any context that may take a spinlock. */
 void reclaim_register(struct shrinker *s);
+
+/* The first time, for what exists from its first use on. */
+static inline void reclaim_register_once(struct shrinker *s)
+{
+	if (!__atomic_load_n(&s->known, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&s->known, 1, __ATOMIC_RELAXED))
+		reclaim_register(s);
+}
 
 /*
  * Give back all that can be, on all harts. Returns whether the zones have more

@@ -106,10 +106,7 @@ unsigned long some_size(void)
 	return below(6) ? 512 * below(9) : SOME(edges);
 }
 
-static const struct {
-	unsigned weight;
-	void (*fn)(void);
-} steps[] = {
+static const struct step steps[] = {
 	{6, step_close},    {6, step_dup},     {8, step_fcntl},
 	{10, step_lseek},   {14, step_read},   {8, step_readv},
 	{3, step_write},    {4, step_ioctl},   {4, step_map},
@@ -123,14 +120,8 @@ static const struct {
 static void step(void)
 {
 	enum { KINDS = sizeof(steps) / sizeof(*steps) };
-	unsigned total = 0, r, i;
 
-	for (i = 0; i < KINDS; i++)
-		total += steps[i].weight;
-	r = below(total);
-	for (i = 0; r >= steps[i].weight; i++)
-		r -= steps[i].weight;
-	steps[i].fn();
+	take_step(steps, below(weigh(steps, KINDS)));
 }
 
 /* Some steps that only this child sees, and what came of them. */

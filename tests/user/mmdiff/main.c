@@ -124,10 +124,7 @@ void sum_window(void)
 	tell(" %s", letters);
 }
 
-static const struct {
-	unsigned weight;
-	void (*fn)(void);
-} steps[] = {
+static const struct step steps[] = {
 	{22, step_mmap},   {4, step_munmap},	 {10, step_mprotect},
 	{16, step_mremap}, {14, step_madvise},	 {7, step_lock},
 	{2, step_msync},   {30, step_store},	 {12, step_load},
@@ -138,14 +135,8 @@ static const struct {
 static void step(void)
 {
 	enum { KINDS = sizeof(steps) / sizeof(*steps) };
-	unsigned total = 0, r, i;
 
-	for (i = 0; i < KINDS; i++)
-		total += steps[i].weight;
-	r = below(total);
-	for (i = 0; r >= steps[i].weight; i++)
-		r -= steps[i].weight;
-	steps[i].fn();
+	take_step(steps, below(weigh(steps, KINDS)));
 }
 
 int main(int argc, char **argv)
